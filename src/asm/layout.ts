@@ -130,8 +130,8 @@ function write(type: FieldType, view: DataView, offset: number, value: unknown, 
     }
     case 'struct': {
       const object = value as Record<string, unknown>;
-      for (const [name, field] of Object.entries(type.fields as Fields)) {
-        write(field, view, offset + type.offsets[name], object[name], `${type.name}.${name}`);
+      for (const { name, type: field, offset: at } of fieldsOf(type)) {
+        write(field, view, offset + at, object[name], `${type.name}.${name}`);
       }
       return;
     }
@@ -173,10 +173,7 @@ function read(type: FieldType, view: DataView, offset: number): unknown {
       );
     case 'struct':
       return Object.fromEntries(
-        Object.entries(type.fields as Fields).map(([name, field]) => [
-          name,
-          read(field, view, offset + type.offsets[name]),
-        ]),
+        fieldsOf(type).map(({ name, type: field, offset: at }) => [name, read(field, view, offset + at)]),
       );
     default:
       return readScalar(type, view, offset);
@@ -188,6 +185,16 @@ function readScalar(type: ScalarType, view: DataView, offset: number): number | 
   if (type.size === 8) return view.getBigUint64(offset, little);
   if (type.size === 4) return view.getUint32(offset, little);
   return type.size === 2 ? view.getUint16(offset, little) : view.getUint8(offset);
+}
+
+/** The fields of a struct in their order, for code that does not know the struct's own type. */
+export function fieldsOf(type: StructType): { name: string; type: FieldType; offset: number }[] {
+  const offsets: Readonly<Record<string, number>> = type.offsets;
+  return Object.entries(type.fields).map(([name, field]) => ({
+    name,
+    type: field,
+    offset: offsets[name] ?? 0,
+  }));
 }
 
 const isLittle = (type: ScalarType): boolean => !type.kind.startsWith('be') && LITTLE_ENDIAN;
