@@ -1,0 +1,80 @@
+// The order of the blocks in the program: what goes on follows on, what ends early stands at the end, and blocks that
+// do the same are kept once.
+
+import { type Allocated, registerOf } from './allocate.ts';
+import {
+  type Block,
+  isConstant,
+  type Operand,
+  operandsOfTerminator,
+  type Procedure,
+  successorsOf,
+} from './ir.ts';
+import { select } from './select.ts';
+
+/** Blocks in the order of emission, and for each block that another one stands in for, that other one. */
+export interface Arrangement {
+  readonly order: readonly Block[];
+  readonly insteadOf: ReadonlyMap<Block, Block>;
+}
+
+export function arrange(allocated: Allocated): Arrangement {
+  const insteadOf = mergeEndings(allocated);
+  const actual = (block: Block): Block => insteadOf.get(block) ?? block;
+  const weight = distanceToExit(allocated);
+  const order: Block[] = [];
+  const placed = new Set<Block>();
+  const waiting: Block[] = [actual(allocated.entry)];
+  for (let start = waiting.pop(); start; start = waiting.pop()) {
+    let block: Block | undefined = start;
+    while (block && !placed.has(block)) {
+      placed.add(block);
+      order.push(block);
+      const successors: Block[] = successorsOf(block.terminator!).map(actual);
+      // The longer way goes on; where the two are equal the condition is taken to fail.
+      successors.sort((a, b) => weight.get(b)! - weight.get(a)!);
+      const [next, ...others]: (Block | undefined)[] = successors.filter(
+        (successor) => !placed.has(successor),
+      );
+      waiting.push(...others.filter((other) => other !== undefined));
+      block = next;
+    }
+  }
+  return { order, insteadOf };
+}
+
+/** The most operations on a way from each block to an exit: blocks come in an order with successors behind. */
+function distanceToExit(procedure: Procedure): Map<Block, number> {
+  const distance = new Map<Block, number>();
+  for (const block of procedure.blocks.toReversed()) {
+    const beyond = successorsOf(block.terminator!).map((successor) => distance.get(successor) ?? 0);
+    distance.set(block, block.operations.length + 1 + Math.max(0, ...beyond));
+  }
+  return distance;
+}
+
+/** Blocks that do the same in the same registers and go on to the same places are one block. */
+function mergeEndings(allocated: Allocated): Map<Block, Block> {
+  const insteadOf = new Map<Block, Block>();
+  const identities = new Map<string, Block>();
+  const numbers = new Map<Block, number>(allocated.blocks.map((block, i) => [block, i]));
+  for (const block of allocated.blocks.toReversed()) {
+    const identity = identityOf(block, allocated, (b) => numbers.get(insteadOf.get(b) ?? b)!);
+    const same = identities.get(identity);
+    if (same) insteadOf.set(block, same);
+    else identities.set(identity, block);
+  }
+  return insteadOf;
+}
+
+function identityOf(block: Block, allocated: Allocated, number: (block: Block) => number): string {
+  const operand = (o: Operand): string => (isConstant(o) ? `${o}n` : `r${registerOf(allocated, o)}`);
+  const instructions = select(block, allocated).map(
+    ({ opcode, dst, src, offset, imm, wide, map }) =>
+      `${opcode} ${dst} ${src} ${offset} ${imm} ${wide} ${map?.name}`,
+  );
+  const terminator = block.terminator!;
+  const end = terminator.end === 'branch' ? `${terminator.comparison}${terminator.width}` : terminator.end;
+  const operands = operandsOfTerminator(terminator).map(operand);
+  return [...instructions, end, operands, successorsOf(terminator).map(number)].join('\n');
+}

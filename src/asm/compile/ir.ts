@@ -1,0 +1,214 @@
+// What the DSL records and the compiler passes hand on: typed operations on virtual registers, in basic blocks.
+// Plain data. Nothing in here knows how many registers the machine has.
+
+import type { Helper } from '../helper.ts';
+import type { AccessSize } from '../isa.ts';
+import type { MapSpec, ProgramType } from '../program.ts';
+import type { Site } from '../source.ts';
+
+/** A virtual register. Non-negative; negative numbers stand for machine registers after lowering (`machine(n)`). */
+export type Vreg = number;
+/** A virtual register, or a constant (64-bit, two's complement where negative). */
+export type Operand = Vreg | bigint;
+export type Width = 32 | 64;
+
+export type BinaryOperator =
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'mod'
+  | 'or'
+  | 'and'
+  | 'xor'
+  | 'lsh'
+  | 'rsh'
+  | 'arsh';
+export type Comparison = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge' | 'slt' | 'sle' | 'sgt' | 'sge' | 'set';
+
+/** Memory on the program's stack. */
+export interface Slot {
+  readonly size: number;
+  readonly name: string;
+}
+
+/** An operation without control flow. 32-bit operations leave the upper half of `dst` zero. */
+export type Operation = { readonly site: Site } & (
+  | { readonly op: 'move'; readonly dst: Vreg; readonly from: Operand }
+  | {
+      readonly op: 'binary';
+      readonly operator: BinaryOperator;
+      readonly width: Width;
+      readonly dst: Vreg;
+      readonly a: Operand;
+      readonly b: Operand;
+    }
+  /** Between host and network byte order; zero-extends. */
+  | { readonly op: 'swap'; readonly dst: Vreg; readonly a: Vreg; readonly bits: 16 | 32 | 64 }
+  | {
+      readonly op: 'load';
+      readonly dst: Vreg;
+      readonly base: Vreg;
+      readonly offset: number;
+      readonly size: AccessSize;
+    }
+  | {
+      readonly op: 'store';
+      readonly base: Vreg;
+      readonly offset: number;
+      readonly size: AccessSize;
+      readonly value: Operand;
+    }
+  | {
+      readonly op: 'atomic_add';
+      readonly base: Vreg;
+      readonly offset: number;
+      readonly size: 4 | 8;
+      readonly value: Operand;
+    }
+  /** Address of a stack slot. */
+  | { readonly op: 'frame'; readonly dst: Vreg; readonly slot: Slot }
+  | { readonly op: 'map'; readonly dst: Vreg; readonly map: MapSpec }
+  | { readonly op: 'call'; readonly dst: Vreg; readonly helper: Helper; readonly args: readonly Operand[] }
+);
+
+/** How a block ends. */
+export type Terminator = { readonly site: Site } & (
+  | { readonly end: 'jump'; readonly to: Block }
+  | {
+      readonly end: 'branch';
+      readonly comparison: Comparison;
+      readonly width: Width;
+      readonly a: Operand;
+      readonly b: Operand;
+      readonly whenTrue: Block;
+      readonly whenFalse: Block;
+    }
+  | { readonly end: 'exit'; readonly value: Operand }
+);
+
+export interface Block {
+  readonly name: string;
+  readonly operations: Operation[];
+  terminator: Terminator | undefined;
+}
+
+/** What a virtual register holds, as far as the passes care; `spilled` ones carry values to and from the stack. */
+export type VregKind = 'scalar' | 'context' | 'packet' | 'stack' | 'map' | 'value_or_null' | 'spilled';
+
+/** A recorded program. The context is in virtual register 0 when it starts. */
+export interface Procedure {
+  readonly name: string;
+  readonly type: ProgramType;
+  readonly license: string | undefined;
+  readonly entry: Block;
+  readonly blocks: readonly Block[];
+  /** Indexed by virtual register. */
+  readonly kinds: readonly VregKind[];
+}
+
+export const CONTEXT: Vreg = 0;
+
+/** Machine register `n` in the numbering of virtual registers. */
+export const machine = (n: number): Vreg => -1 - n;
+/** Which machine register a negative virtual register stands for. */
+export const machineNumber = (vreg: Vreg): number => -1 - vreg;
+export const isMachine = (vreg: Vreg): boolean => vreg < 0;
+export const isConstant = (operand: Operand): operand is bigint => typeof operand === 'bigint';
+
+/** The operands an operation reads. */
+export function operandsOf(operation: Operation): readonly Operand[] {
+  switch (operation.op) {
+    case 'move':
+      return [operation.from];
+    case 'binary':
+      return [operation.a, operation.b];
+    case 'swap':
+      return [operation.a];
+    case 'load':
+      return [operation.base];
+    case 'store':
+    case 'atomic_add':
+      return [operation.base, operation.value];
+    case 'frame':
+    case 'map':
+      return [];
+    case 'call':
+      return operation.args;
+  }
+}
+
+/** The virtual register an operation gives a value to. */
+export const definitionOf = (operation: Operation): Vreg | undefined =>
+  operation.op === 'store' || operation.op === 'atomic_add' ? undefined : operation.dst;
+
+/** The operands a terminator reads. */
+export function operandsOfTerminator(terminator: Terminator): readonly Operand[] {
+  if (terminator.end === 'branch') return [terminator.a, terminator.b];
+  return terminator.end === 'exit' ? [terminator.value] : [];
+}
+
+export function successorsOf(terminator: Terminator): readonly Block[] {
+  if (terminator.end === 'jump') return [terminator.to];
+  return terminator.end === 'branch' ? [terminator.whenTrue, terminator.whenFalse] : [];
+}
+
+/** The same operation on other operands: `read` maps what is read. The destination stays. */
+export function withOperands(operation: Operation, read: (operand: Operand) => Operand): Operation {
+  const reg = (vreg: Vreg): Vreg => {
+    const mapped = read(vreg);
+    return isConstant(mapped) ? vreg : mapped;
+  };
+  switch (operation.op) {
+    case 'move':
+      return { ...operation, from: read(operation.from) };
+    case 'binary':
+      return { ...operation, a: read(operation.a), b: read(operation.b) };
+    case 'swap':
+      return { ...operation, a: reg(operation.a) };
+    case 'load':
+      return { ...operation, base: reg(operation.base) };
+    case 'store':
+    case 'atomic_add':
+      return { ...operation, base: reg(operation.base), value: read(operation.value) };
+    case 'frame':
+    case 'map':
+      return operation;
+    case 'call':
+      return { ...operation, args: operation.args.map(read) };
+  }
+}
+
+/** The same terminator reading other operands. */
+export function withTerminatorOperands(
+  terminator: Terminator,
+  read: (operand: Operand) => Operand,
+): Terminator {
+  switch (terminator.end) {
+    case 'jump':
+      return terminator;
+    case 'exit':
+      return { ...terminator, value: read(terminator.value) };
+    case 'branch':
+      return { ...terminator, a: read(terminator.a), b: read(terminator.b) };
+  }
+}
+
+/** Blocks reachable from the entry, each before its successors where there is no loop (reverse postorder). */
+export function reachable(entry: Block): Block[] {
+  const order: Block[] = [];
+  const seen = new Set<Block>([entry]);
+  const stack: { block: Block; next: number }[] = [{ block: entry, next: 0 }];
+  for (let top = stack.at(-1); top; top = stack.at(-1)) {
+    const successors = top.block.terminator ? successorsOf(top.block.terminator) : [];
+    const successor = successors[top.next++];
+    if (!successor) {
+      order.push(top.block);
+      stack.pop();
+    } else if (!seen.has(successor)) {
+      seen.add(successor);
+      stack.push({ block: successor, next: 0 });
+    }
+  }
+  return order.reverse();
+}

@@ -1,0 +1,100 @@
+// Which registers hold something still needed, at the end of every block. Backward dataflow on bit sets.
+// Machine registers take the first places: a register's index is its vreg + MACHINE_REGISTERS, or its own number.
+
+import {
+  type Block,
+  definitionOf,
+  isConstant,
+  isMachine,
+  machineNumber,
+  type Operand,
+  type Operation,
+  operandsOf,
+  operandsOfTerminator,
+  type Procedure,
+  successorsOf,
+  type Vreg,
+} from './ir.ts';
+
+/** r0 to r10. */
+export const MACHINE_REGISTERS = 11;
+/** r0 to r5: a call leaves nothing of use in them but its result. */
+export const CLOBBERED = 6;
+
+export const indexOf = (vreg: Vreg): number =>
+  isMachine(vreg) ? machineNumber(vreg) : vreg + MACHINE_REGISTERS;
+
+/** A set of small numbers. */
+export class BitSet {
+  readonly words: Uint32Array;
+
+  constructor(size: number) {
+    this.words = new Uint32Array((size + 31) >>> 5);
+  }
+
+  has(i: number): boolean {
+    return (this.words[i >>> 5]! & (1 << (i & 31))) !== 0;
+  }
+  add(i: number): void {
+    this.words[i >>> 5]! |= 1 << (i & 31);
+  }
+  delete(i: number): void {
+    this.words[i >>> 5]! &= ~(1 << (i & 31));
+  }
+  /** Takes over the members of `other`; true when there were new ones. */
+  addAll(other: BitSet): boolean {
+    let changed = false;
+    for (let w = 0; w < this.words.length; w++) {
+      const joined = (this.words[w]! | other.words[w]!) >>> 0;
+      changed ||= joined !== this.words[w];
+      this.words[w] = joined;
+    }
+    return changed;
+  }
+  clone(): BitSet {
+    const copy = new BitSet(this.words.length * 32);
+    copy.words.set(this.words);
+    return copy;
+  }
+  forEach(visit: (i: number) => void): void {
+    this.words.forEach((word, w) => {
+      for (let rest = word; rest !== 0; rest &= rest - 1) visit(w * 32 + (31 - Math.clz32(rest & -rest)));
+    });
+  }
+}
+
+/** Indices of the registers an operation sets, those a call clobbers included. */
+export function definedBy(operation: Operation): readonly number[] {
+  if (operation.op === 'call') return Array.from({ length: CLOBBERED }, (_, i) => i);
+  const defined = definitionOf(operation);
+  return defined === undefined ? [] : [indexOf(defined)];
+}
+
+const use = (operands: readonly Operand[], live: BitSet): void => {
+  for (const operand of operands) if (!isConstant(operand)) live.add(indexOf(operand));
+};
+
+/** Steps backwards over one operation. */
+export function stepBack(operation: Operation, live: BitSet): void {
+  for (const i of definedBy(operation)) live.delete(i);
+  use(operandsOf(operation), live);
+}
+
+/** The registers live at the end of each block, before its terminator has read its operands. */
+export function liveAtEnd(procedure: Procedure): Map<Block, BitSet> {
+  const size = MACHINE_REGISTERS + procedure.kinds.length;
+  const atStart = new Map<Block, BitSet>(procedure.blocks.map((block) => [block, new BitSet(size)]));
+  const atEnd = new Map<Block, BitSet>(procedure.blocks.map((block) => [block, new BitSet(size)]));
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const block of procedure.blocks.toReversed()) {
+      const live = atEnd.get(block)!;
+      for (const successor of successorsOf(block.terminator!)) live.addAll(atStart.get(successor)!);
+      use(operandsOfTerminator(block.terminator!), live);
+      const start = live.clone();
+      for (const operation of block.operations.toReversed()) stepBack(operation, start);
+      if (atStart.get(block)!.addAll(start)) changed = true;
+    }
+  }
+  return atEnd;
+}

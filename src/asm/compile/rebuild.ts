@@ -1,0 +1,40 @@
+// A new procedure from an old one, block by block: passes stay pure functions although blocks point at each other.
+
+import { type Block, type Operation, type Procedure, reachable, type Terminator } from './ir.ts';
+
+/** What a pass puts in the place of a block; the terminator still names the old blocks. */
+export interface Contents {
+  readonly operations: Operation[];
+  readonly terminator: Terminator;
+}
+
+export function rebuild(procedure: Procedure, rewrite: (block: Block) => Contents): Procedure {
+  const copies = new Map<Block, Block>();
+  const copyOf = (block: Block): Block => {
+    let copy = copies.get(block);
+    if (!copy) {
+      copy = { name: block.name, operations: [], terminator: undefined };
+      copies.set(block, copy);
+    }
+    return copy;
+  };
+  for (const block of reachable(procedure.entry)) {
+    const copy = copyOf(block);
+    const { operations, terminator } = rewrite(block);
+    copy.operations.push(...operations);
+    copy.terminator = retarget(terminator, copyOf);
+  }
+  const entry = copyOf(procedure.entry);
+  return { ...procedure, entry, blocks: reachable(entry) };
+}
+
+function retarget(terminator: Terminator, to: (block: Block) => Block): Terminator {
+  switch (terminator.end) {
+    case 'jump':
+      return { ...terminator, to: to(terminator.to) };
+    case 'branch':
+      return { ...terminator, whenTrue: to(terminator.whenTrue), whenFalse: to(terminator.whenFalse) };
+    case 'exit':
+      return terminator;
+  }
+}

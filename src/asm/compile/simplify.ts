@@ -1,0 +1,175 @@
+// Makes a recorded program smaller without changing what it does: constants are folded, copies propagated, masks that a
+// narrow store applies anyway left out, unused results and unreachable blocks dropped. Repeats until nothing changes.
+
+import type { AccessSize } from '../isa.ts';
+import { foldBinary, foldComparison, identity } from './fold.ts';
+import {
+  type Block,
+  definitionOf,
+  isConstant,
+  type Operand,
+  type Operation,
+  operandsOf,
+  operandsOfTerminator,
+  type Procedure,
+  reachable,
+  successorsOf,
+  type Terminator,
+  type Vreg,
+  withOperands,
+} from './ir.ts';
+import { rebuild } from './rebuild.ts';
+
+export function simplify(procedure: Procedure): Procedure {
+  let before = '';
+  let current = procedure;
+  for (let shape = shapeOf(current); shape !== before; shape = shapeOf(current)) {
+    before = shape;
+    current = pass(current);
+  }
+  return current;
+}
+
+/** Changes exactly when a pass did something: passes only ever remove, or replace by less. */
+function shapeOf(procedure: Procedure): string {
+  const blocks = reachable(procedure.entry);
+  let operands = 0;
+  for (const block of blocks) {
+    for (const operation of block.operations) {
+      for (const operand of operandsOf(operation)) operands += isConstant(operand) ? 1 : 1000 + operand;
+    }
+  }
+  return `${blocks.length} ${blocks.map((block) => block.operations.length)} ${operands}`;
+}
+
+function pass(procedure: Procedure): Procedure {
+  const facts = collect(procedure);
+  return rebuild(procedure, (block) => ({
+    operations: simplifyBlock(block, facts),
+    terminator: simplifyTerminator(block, facts),
+  }));
+}
+
+interface Facts {
+  /** The only operation that sets a virtual register, for those set once. */
+  readonly definitions: ReadonlyMap<Vreg, Operation>;
+  readonly used: ReadonlySet<Vreg>;
+}
+
+function collect(procedure: Procedure): Facts {
+  const definitions = new Map<Vreg, Operation>();
+  const several = new Set<Vreg>();
+  const used = new Set<Vreg>();
+  const use = (operand: Operand): void => {
+    if (!isConstant(operand)) used.add(operand);
+  };
+  for (const block of reachable(procedure.entry)) {
+    for (const operation of block.operations) {
+      operandsOf(operation).forEach(use);
+      const defined = definitionOf(operation);
+      if (defined === undefined) continue;
+      if (definitions.has(defined)) several.add(defined);
+      definitions.set(defined, operation);
+    }
+    operandsOfTerminator(block.terminator!).forEach(use);
+  }
+  for (const vreg of several) definitions.delete(vreg);
+  return { definitions, used };
+}
+
+function simplifyBlock(block: Block, facts: Facts): Operation[] {
+  const copies = new Map<Vreg, Vreg>();
+  const kept: Operation[] = [];
+  for (const original of block.operations) {
+    const operation = fold(
+      narrowed(
+        withOperands(original, (o) => resolve(o, facts, copies)),
+        facts,
+      ),
+    );
+    const defined = definitionOf(operation);
+    if (defined !== undefined) {
+      if (!facts.used.has(defined) && operation.op !== 'call') continue;
+      forget(copies, defined);
+      if (operation.op === 'move' && !isConstant(operation.from)) copies.set(defined, operation.from);
+    }
+    kept.push(operation);
+  }
+  return kept;
+}
+
+/** What stands behind an operand: constants and registers it is a mere copy of. */
+function resolve(operand: Operand, facts: Facts, copies: ReadonlyMap<Vreg, Vreg>): Operand {
+  let current = operand;
+  while (!isConstant(current)) {
+    const definition = facts.definitions.get(current);
+    const source = definition?.op === 'move' ? definition.from : undefined;
+    // A copy of something set more than once is only good as long as nobody sets that again.
+    const settled = source !== undefined && (isConstant(source) || facts.definitions.has(source));
+    const next = settled ? source : copies.get(current);
+    if (next === undefined) return current;
+    current = next;
+  }
+  return current;
+}
+
+function forget(copies: Map<Vreg, Vreg>, changed: Vreg): void {
+  copies.delete(changed);
+  for (const [copy, of] of copies) if (of === changed) copies.delete(copy);
+}
+
+/** A store of `size` bytes drops the upper bits itself: a mask that keeps all the lower ones is for nothing. */
+function narrowed(operation: Operation, facts: Facts): Operation {
+  if (operation.op !== 'store' || isConstant(operation.value)) return operation;
+  const definition = facts.definitions.get(operation.value);
+  if (definition?.op !== 'binary' || definition.operator !== 'and' || !isConstant(definition.b))
+    return operation;
+  const { a, b } = definition;
+  if (isConstant(a) || !facts.definitions.has(a) || !keepsLow(b, operation.size)) return operation;
+  return { ...operation, value: a };
+}
+
+const keepsLow = (mask: bigint, size: AccessSize): boolean => {
+  const low = (1n << BigInt(8 * size)) - 1n;
+  return size < 8 && (mask & low) === low;
+};
+
+function fold(operation: Operation): Operation {
+  if (operation.op !== 'binary') return operation;
+  const { operator, width, dst, a, b, site } = operation;
+  if (isConstant(a) && isConstant(b))
+    return { op: 'move', dst, from: foldBinary(operator, width, a, b), site };
+  const same = identity(operator, width, a, b);
+  return same === undefined ? operation : { op: 'move', dst, from: same, site };
+}
+
+function simplifyTerminator(block: Block, facts: Facts): Terminator {
+  const terminator = block.terminator!;
+  const copies = new Map<Vreg, Vreg>();
+  const read = (operand: Operand): Operand => resolve(operand, facts, copies);
+  switch (terminator.end) {
+    case 'jump':
+      return { ...terminator, to: thread(terminator.to) };
+    case 'exit':
+      return { ...terminator, value: read(terminator.value) };
+    case 'branch': {
+      const [a, b] = [read(terminator.a), read(terminator.b)];
+      const [whenTrue, whenFalse] = [thread(terminator.whenTrue), thread(terminator.whenFalse)];
+      const { comparison, width, site } = terminator;
+      if (whenTrue === whenFalse) return { end: 'jump', to: whenTrue, site };
+      if (!isConstant(a) || !isConstant(b)) return { ...terminator, a, b, whenTrue, whenFalse };
+      return { end: 'jump', to: foldComparison(comparison, width, a, b) ? whenTrue : whenFalse, site };
+    }
+  }
+}
+
+/** Where a jump to `block` really gets to. */
+function thread(block: Block): Block {
+  const seen = new Set<Block>();
+  let current = block;
+  while (current.operations.length === 0 && current.terminator!.end === 'jump' && !seen.has(current)) {
+    seen.add(current);
+    current = successorsOf(current.terminator!)[0]!;
+  }
+  return current;
+}

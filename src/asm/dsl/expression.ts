@@ -1,0 +1,261 @@
+// Typed integers in a program: values, variables, and places in memory (a place is read where it is used).
+// The kind carries the byte order: a be32 and a u32 do not mix, and the compiler of TypeScript says so.
+
+import type { BinaryOperator, Comparison, Operand, Vreg, Width } from '../compile/ir.ts';
+import type { ScalarKind } from '../layout.ts';
+import { BuildError, captureSite } from '../source.ts';
+import { Condition } from './condition.ts';
+import {
+  bitsOf,
+  type Comparable,
+  constantOf,
+  type HostKind,
+  type HostOf,
+  isNetwork,
+  type NetworkKind,
+  type NetworkOf,
+  type Promoted,
+  promote,
+  type Storable,
+  sizeOf,
+  type Wider,
+} from './kinds.ts';
+import type { Recorder } from './recorder.ts';
+
+/** A number written in TypeScript. For network kinds it means what it reads: ETH_P_IP is 0x0800. */
+export type Literal = number | bigint;
+/** Something of kind `K`, or a literal that fits it. */
+export type Input<K extends ScalarKind> = Expression<K> | Literal;
+
+/** Anything with an integer value. */
+export abstract class Expression<K extends ScalarKind = ScalarKind> {
+  readonly kind: K;
+  protected readonly recorder: Recorder;
+
+  constructor(recorder: Recorder, kind: K) {
+    this.recorder = recorder;
+    this.kind = kind;
+  }
+
+  /** The value in a register, read now if it is in memory. @internal */
+  abstract operand(): Operand;
+
+  /** The value as it is now: reads a place once. */
+  get(): Value<K> {
+    return new Value(this.recorder, this.kind, this.operand());
+  }
+
+  eq(other: Input<Comparable<K>>): Condition {
+    return this.#compare('eq', other);
+  }
+  ne(other: Input<Comparable<K>>): Condition {
+    return this.#compare('ne', other);
+  }
+  /** Unsigned, as are le, gt and ge. */
+  lt<A extends HostKind>(this: Expression<A>, other: Input<HostKind>): Condition {
+    return this.#compare('lt', other);
+  }
+  le<A extends HostKind>(this: Expression<A>, other: Input<HostKind>): Condition {
+    return this.#compare('le', other);
+  }
+  gt<A extends HostKind>(this: Expression<A>, other: Input<HostKind>): Condition {
+    return this.#compare('gt', other);
+  }
+  ge<A extends HostKind>(this: Expression<A>, other: Input<HostKind>): Condition {
+    return this.#compare('ge', other);
+  }
+  /** True when taken as signed it is below zero: how helpers report an error. */
+  isNegative<A extends HostKind>(this: Expression<A>): Condition {
+    return Condition.compare('slt', widthOf(this.kind), this.operand(), 0n);
+  }
+
+  add<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
+  add<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
+  add(other: Input<ScalarKind>): Value<ScalarKind> {
+    return this.#calculate('add', other);
+  }
+  sub<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
+  sub<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
+  sub(other: Input<ScalarKind>): Value<ScalarKind> {
+    return this.#calculate('sub', other);
+  }
+  /** Bitwise; network kinds may meet their own kind. */
+  and<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
+  and<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
+  and<A extends NetworkKind>(this: Expression<A>, other: Input<A>): Value<A>;
+  and(other: Input<ScalarKind>): Value<ScalarKind> {
+    return this.#calculate('and', other);
+  }
+  or<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
+  or<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
+  or<A extends NetworkKind>(this: Expression<A>, other: Input<A>): Value<A>;
+  or(other: Input<ScalarKind>): Value<ScalarKind> {
+    return this.#calculate('or', other);
+  }
+  xor<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
+  xor<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
+  xor<A extends NetworkKind>(this: Expression<A>, other: Input<A>): Value<A>;
+  xor(other: Input<ScalarKind>): Value<ScalarKind> {
+    return this.#calculate('xor', other);
+  }
+  /** Shift towards the most significant bit. */
+  shl<A extends HostKind>(this: Expression<A>, bits: number): Value<Promoted<A>> {
+    return this.#calculate('lsh', requireShift(this.kind, bits)) as Value<Promoted<A>>;
+  }
+  /** Shift towards the least significant bit; zeros come in. */
+  shr<A extends HostKind>(this: Expression<A>, bits: number): Value<Promoted<A>> {
+    return this.#calculate('rsh', requireShift(this.kind, bits)) as Value<Promoted<A>>;
+  }
+  /** All bits of the kind's own width inverted. */
+  not(): Value<K> {
+    const ones = new Value<ScalarKind>(this.recorder, this.kind, (1n << BigInt(bitsOf(this.kind))) - 1n);
+    return new Value(this.recorder, this.kind, this.#calculate('xor', ones).operand());
+  }
+
+  /** The low bits as a smaller (or, zero-extended, a larger) host integer. */
+  as<A extends HostKind, T extends HostKind>(this: Expression<A>, kind: T): Value<T> {
+    const from = this.operand();
+    if (bitsOf(kind) >= bitsOf(this.kind)) return new Value(this.recorder, kind, from);
+    const dst = this.recorder.vreg();
+    const mask = (1n << BigInt(bitsOf(kind))) - 1n;
+    this.recorder.emit({ op: 'binary', operator: 'and', width: 64, dst, a: from, b: mask });
+    return new Value(this.recorder, kind, dst);
+  }
+  /** Network to host byte order. */
+  toHost<A extends NetworkKind>(this: Expression<A>): Value<HostOf<A>> {
+    return this.#swapped(this.kind.replace('be', 'u') as HostOf<A>);
+  }
+  /** Host to network byte order. */
+  toNetwork<A extends 'u16' | 'u32' | 'u64'>(this: Expression<A>): Value<NetworkOf<A>> {
+    return this.#swapped(this.kind.replace('u', 'be') as NetworkOf<A>);
+  }
+  /** The same bits under another byte order: for one's complement sums, which do not care (RFC 1071, section 2B). */
+  bits<A extends NetworkKind>(this: Expression<A>): Value<HostOf<A>>;
+  bits<A extends 'u16' | 'u32' | 'u64'>(this: Expression<A>): Value<NetworkOf<A>>;
+  bits(): Value<ScalarKind> {
+    const kind = isNetwork(this.kind) ? this.kind.replace('be', 'u') : this.kind.replace('u', 'be');
+    return new Value(this.recorder, kind as ScalarKind, this.operand());
+  }
+
+  #swapped<T extends ScalarKind>(kind: T): Value<T> {
+    const dst = this.recorder.vreg();
+    const a = this.recorder.move('scalar', this.operand());
+    this.recorder.emit({ op: 'swap', dst, a, bits: bitsOf(kind) as 16 | 32 | 64 });
+    return new Value(this.recorder, kind, dst);
+  }
+
+  #compare(comparison: Comparison, other: Input<ScalarKind>): Condition {
+    const width = wider(this.kind, other);
+    return Condition.compare(comparison, width, this.operand(), toOperand(other, this.kind));
+  }
+
+  #calculate(operator: BinaryOperator, other: Input<ScalarKind>): Value<ScalarKind> {
+    const width = wider(this.kind, other);
+    const kind = isNetwork(this.kind) ? this.kind : width === 64 ? 'u64' : 'u32';
+    const [a, b] = [this.operand(), toOperand(other, kind)];
+    const dst = this.recorder.vreg();
+    this.recorder.emit({ op: 'binary', operator, width, dst, a, b });
+    return new Value<ScalarKind>(this.recorder, kind, dst);
+  }
+}
+
+/** A value that was calculated or read: it never changes. */
+export class Value<K extends ScalarKind = ScalarKind> extends Expression<K> {
+  readonly #operand: Operand;
+
+  constructor(recorder: Recorder, kind: K, operand: Operand) {
+    super(recorder, kind);
+    this.#operand = operand;
+  }
+
+  override operand(): Operand {
+    return this.#operand;
+  }
+}
+
+/** A value that can be set again, on any path. */
+export class Variable<K extends ScalarKind = ScalarKind> extends Expression<K> {
+  readonly #vreg: Vreg;
+
+  constructor(recorder: Recorder, kind: K) {
+    super(recorder, kind);
+    this.#vreg = recorder.vreg();
+  }
+
+  override operand(): Operand {
+    return this.recorder.move('scalar', this.#vreg);
+  }
+
+  set(value: Input<Storable<K>>): void {
+    this.recorder.emit({ op: 'move', dst: this.#vreg, from: exactOperand(value, this.kind) });
+  }
+}
+
+/** An integer in memory: a header field, a member of a map value, a word on the stack. */
+export class Place<K extends ScalarKind = ScalarKind> extends Expression<K> {
+  readonly #base: Vreg;
+  readonly #offset: number;
+
+  constructor(recorder: Recorder, kind: K, base: Vreg, offset: number) {
+    super(recorder, kind);
+    this.#base = base;
+    this.#offset = offset;
+  }
+
+  override operand(): Operand {
+    const dst = this.recorder.vreg();
+    this.recorder.emit({ op: 'load', dst, base: this.#base, offset: this.#offset, size: sizeOf(this.kind) });
+    return dst;
+  }
+
+  set(value: Input<Storable<K>>): void {
+    const from = exactOperand(value, this.kind);
+    this.recorder.emit({
+      op: 'store',
+      base: this.#base,
+      offset: this.#offset,
+      size: sizeOf(this.kind),
+      value: from,
+    });
+  }
+
+  /** Adds atomically: for counters that several CPUs share. 32 and 64 bits only. */
+  increase<A extends 'u32' | 'u64'>(this: Place<A>, by: Input<Storable<A>>): void {
+    const size = sizeOf(this.kind) as 4 | 8;
+    if (this.#offset % size !== 0) {
+      throw new BuildError(
+        'UNALIGNED',
+        `atomic addition at offset ${this.#offset}, not a multiple of ${size}`,
+        captureSite(),
+      );
+    }
+    this.recorder.emit({
+      op: 'atomic_add',
+      base: this.#base,
+      offset: this.#offset,
+      size,
+      value: exactOperand(by, this.kind),
+    });
+  }
+}
+
+/** The operand that stands for an input in a calculation on `kind`, where small kinds count as 32 bits. */
+function toOperand(input: Input<ScalarKind>, kind: ScalarKind): Operand {
+  return input instanceof Expression ? input.operand() : constantOf(promote(kind), input);
+}
+
+/** The operand that stands for an input of `kind`, a literal having to fit `kind` itself. @internal */
+export function exactOperand(input: Input<ScalarKind>, kind: ScalarKind): Operand {
+  return input instanceof Expression ? input.operand() : constantOf(kind, input);
+}
+
+const widthOf = (kind: ScalarKind): Width => (bitsOf(kind) === 64 ? 64 : 32);
+const wider = (kind: ScalarKind, other: Input<ScalarKind>): Width =>
+  widthOf(kind) === 64 || (other instanceof Expression && widthOf(other.kind) === 64) ? 64 : 32;
+
+function requireShift(kind: ScalarKind, bits: number): number {
+  const width = widthOf(kind);
+  if (!Number.isInteger(bits) || bits < 0 || bits >= width)
+    throw new RangeError(`shift by ${bits}: 0 to ${width - 1}`);
+  return bits;
+}

@@ -1,0 +1,103 @@
+// Takes down what a program says, in order, into basic blocks. Knows nothing of types, packets or maps:
+// those are the vocabulary on top (expression, view, packet, builder).
+
+import type {
+  Block,
+  Operand,
+  Operation,
+  Procedure,
+  Slot,
+  Terminator,
+  Vreg,
+  VregKind,
+} from '../compile/ir.ts';
+import type { ProgramType } from '../program.ts';
+import { BuildError, captureSite, type Site } from '../source.ts';
+
+type WithoutSite<T> = T extends unknown ? Omit<T, 'site'> : never;
+
+/** The present packet bounds, as long as no helper has moved the packet. */
+export interface PacketBounds {
+  readonly data: Vreg;
+  readonly end: Vreg;
+  /** Bytes from the start that were seen to lie before the end. */
+  readonly extent: number;
+}
+
+export class Recorder {
+  /** What is known of the packet at this point of the recording. */
+  bounds: PacketBounds | undefined;
+
+  readonly #blocks: Block[] = [];
+  readonly #kinds: VregKind[] = ['context'];
+  readonly #entry: Block;
+  #current: Block | undefined;
+  #endedAt: Site | undefined;
+
+  constructor() {
+    this.#entry = this.block('entry');
+    this.#current = this.#entry;
+  }
+
+  /** Whether the present path goes on: false behind an exit. */
+  get open(): boolean {
+    return this.#current !== undefined;
+  }
+
+  vreg(kind: VregKind = 'scalar'): Vreg {
+    return this.#kinds.push(kind) - 1;
+  }
+
+  slot(name: string, size: number): Slot {
+    return { name, size };
+  }
+
+  block(name: string): Block {
+    const block: Block = { name, operations: [], terminator: undefined };
+    this.#blocks.push(block);
+    return block;
+  }
+
+  emit(operation: WithoutSite<Operation>): void {
+    const site = captureSite();
+    this.#requireOpen(site).operations.push({ ...operation, site } as Operation);
+  }
+
+  /** Ends the present block. What comes next must `enter` another one. */
+  end(terminator: WithoutSite<Terminator>): void {
+    const site = captureSite();
+    this.#requireOpen(site).terminator = { ...terminator, site } as Terminator;
+    this.#current = undefined;
+    this.#endedAt = site;
+  }
+
+  enter(block: Block): void {
+    this.#current = block;
+  }
+
+  move(kind: VregKind, from: Operand): Vreg {
+    const dst = this.vreg(kind);
+    this.emit({ op: 'move', dst, from });
+    return dst;
+  }
+
+  /** @throws BuildError when the present path could still go on. */
+  requireEnded(what: string): void {
+    if (!this.#current) return;
+    throw new BuildError('MISSING_RETURN', `${what}: a path ends without a return value`, captureSite());
+  }
+
+  finish(name: string, type: ProgramType, license: string | undefined): Procedure {
+    return { name, type, license, entry: this.#entry, blocks: this.#blocks, kinds: this.#kinds };
+  }
+
+  #requireOpen(site: Site): Block {
+    if (this.#current) return this.#current;
+    const where = this.#endedAt?.location;
+    throw new BuildError(
+      'UNREACHABLE',
+      `this is never reached: the path has ended${where ? ` at line ${where.line}` : ''}`,
+      site,
+    );
+  }
+}

@@ -1,0 +1,57 @@
+// Kernel helpers the DSL can call: number, argument count, and what they do to packet pointers.
+// Source: include/uapi/linux/bpf.h (___BPF_FUNC_MAPPER) and bpf_helper_changes_pkt_data in net/core/filter.c.
+
+export interface Helper {
+  readonly name: string;
+  readonly id: number;
+  readonly arguments: number;
+  /** The packet may lie elsewhere afterwards: every packet pointer taken before is stale. */
+  readonly movesPacket: boolean;
+  /** The result is a pointer that may be null. */
+  readonly mayBeNull: boolean;
+}
+
+const helper = (
+  name: string,
+  id: number,
+  args: number,
+  is: { movesPacket?: true; mayBeNull?: true } = {},
+): Helper => ({
+  name,
+  id,
+  arguments: args,
+  movesPacket: is.movesPacket ?? false,
+  mayBeNull: is.mayBeNull ?? false,
+});
+
+export const HELPERS: {
+  readonly [name in
+    | 'map_lookup_elem'
+    | 'map_update_elem'
+    | 'map_delete_elem'
+    | 'ktime_get_ns'
+    | 'skb_store_bytes'
+    | 'l3_csum_replace'
+    | 'l4_csum_replace'
+    | 'redirect'
+    | 'skb_load_bytes'
+    | 'csum_diff'
+    | 'skb_pull_data']: Helper;
+} = {
+  map_lookup_elem: helper('map_lookup_elem', 1, 2, { mayBeNull: true }),
+  map_update_elem: helper('map_update_elem', 2, 4),
+  map_delete_elem: helper('map_delete_elem', 3, 2),
+  ktime_get_ns: helper('ktime_get_ns', 5, 0),
+  skb_store_bytes: helper('skb_store_bytes', 9, 5, { movesPacket: true }),
+  l3_csum_replace: helper('l3_csum_replace', 10, 5, { movesPacket: true }),
+  l4_csum_replace: helper('l4_csum_replace', 11, 5, { movesPacket: true }),
+  redirect: helper('redirect', 23, 2),
+  skb_load_bytes: helper('skb_load_bytes', 26, 4),
+  csum_diff: helper('csum_diff', 28, 5),
+  skb_pull_data: helper('skb_pull_data', 39, 2, { movesPacket: true }),
+};
+
+const NAMES: ReadonlyMap<number, string> = new Map(Object.values(HELPERS).map(({ id, name }) => [id, name]));
+
+/** The kernel's name for a helper number, where known. */
+export const helperName = (id: number): string | undefined => NAMES.get(id);

@@ -1,0 +1,69 @@
+// Where in the TypeScript source something was said. Capturing is cheap and done for every instruction;
+// turning it into file, line and column happens only when somebody asks.
+
+import type { SourceLocation } from './program.ts';
+
+/** A captured call stack, resolved on demand. */
+export interface Site {
+  /** The innermost frame outside the assembler itself: the line of whoever uses the DSL. */
+  readonly location: SourceLocation | undefined;
+}
+
+/** Folder of this file, which is the assembler's own, as the stack prints it. */
+const OWN_FOLDER: string = import.meta.url.slice(0, import.meta.url.lastIndexOf('/') + 1);
+/** The DSL's user may sit deep below it: closures of closures. */
+const STACK_DEPTH = 24;
+const FRAME = /\(?(?:async )?((?:file:\/\/|\/)[^()]*):(\d+):(\d+)\)?$/;
+
+class CapturedSite implements Site {
+  stack?: string;
+  #location: SourceLocation | undefined;
+  #resolved = false;
+
+  get location(): SourceLocation | undefined {
+    if (!this.#resolved) {
+      this.#location = firstForeignFrame(this.stack ?? '');
+      this.#resolved = true;
+    }
+    return this.#location;
+  }
+}
+
+/** Remembers the present call stack. */
+export function captureSite(): Site {
+  const site = new CapturedSite();
+  const depth = Error.stackTraceLimit;
+  Error.stackTraceLimit = STACK_DEPTH;
+  Error.captureStackTrace(site, captureSite);
+  Error.stackTraceLimit = depth;
+  return site;
+}
+
+function firstForeignFrame(stack: string): SourceLocation | undefined {
+  for (const line of stack.split('\n')) {
+    const frame = FRAME.exec(line.trim());
+    const [, file, row, column] = frame ?? [];
+    // A resolved stack may name the .ts file of a frame of our own: both folders end alike.
+    if (!file || file.startsWith(OWN_FOLDER) || /\/src\/asm\//.test(file)) continue;
+    return { file: file.replace(/^file:\/\//, ''), line: Number(row), column: Number(column) };
+  }
+  return undefined;
+}
+
+export function formatLocation(location: SourceLocation | undefined): string {
+  return location ? `${location.file}:${location.line}:${location.column}` : 'unknown place';
+}
+
+/** A program that cannot be built: what is wrong, and the line of TypeScript that says it. */
+export class BuildError extends Error {
+  /** Stable: what kind of mistake it is. */
+  readonly code: string;
+  readonly location: SourceLocation | undefined;
+
+  constructor(code: string, message: string, site: Site | undefined) {
+    super(`${message} (${formatLocation(site?.location)})`);
+    this.name = 'BuildError';
+    this.code = code;
+    this.location = site?.location;
+  }
+}
