@@ -1,0 +1,73 @@
+// Numbers of include/uapi/linux/bpf.h, under the kernel's names.
+
+import type { MapType, ProgramType } from '../../asm/index.ts';
+
+// enum bpf_cmd
+export const BPF_MAP_CREATE = 0;
+export const BPF_MAP_LOOKUP_ELEM = 1;
+export const BPF_MAP_UPDATE_ELEM = 2;
+export const BPF_MAP_DELETE_ELEM = 3;
+export const BPF_MAP_GET_NEXT_KEY = 4;
+export const BPF_PROG_LOAD = 5;
+export const BPF_OBJ_PIN = 6;
+export const BPF_OBJ_GET = 7;
+export const BPF_PROG_TEST_RUN = 10;
+export const BPF_PROG_GET_FD_BY_ID = 13;
+export const BPF_MAP_GET_FD_BY_ID = 14;
+export const BPF_OBJ_GET_INFO_BY_FD = 15;
+export const BPF_PROG_QUERY = 16;
+/** Since Linux 5.6. */
+export const BPF_MAP_LOOKUP_BATCH = 24;
+/** Since Linux 5.6. */
+export const BPF_MAP_UPDATE_BATCH = 26;
+/** Since Linux 5.6. */
+export const BPF_MAP_DELETE_BATCH = 27;
+/** Since Linux 5.7. */
+export const BPF_LINK_CREATE = 28;
+/** Since Linux 5.7. */
+export const BPF_LINK_UPDATE = 29;
+export const BPF_LINK_GET_FD_BY_ID = 30;
+/** Since Linux 5.9. */
+export const BPF_LINK_DETACH = 34;
+
+/** enum bpf_map_type */
+export const MAP_TYPES: { readonly [T in MapType]: number } = {
+  hash: 1,
+  array: 2,
+  prog_array: 3,
+  percpu_hash: 5,
+  percpu_array: 6,
+  lru_hash: 9,
+  lru_percpu_hash: 10,
+  lpm_trie: 11,
+  array_of_maps: 12,
+  hash_of_maps: 13,
+  devmap: 14,
+  devmap_hash: 25,
+  ringbuf: 27,
+};
+
+/** enum bpf_prog_type */
+export const PROGRAM_TYPES: { readonly [T in ProgramType]: number } = { sched_cls: 3, xdp: 6 };
+
+/** enum bpf_attach_type; since Linux 6.6. */
+export const BPF_TCX_INGRESS = 46;
+export const BPF_TCX_EGRESS = 47;
+
+/** enum bpf_link_type */
+export const BPF_LINK_TYPE_TCX = 11;
+
+/** Flags of BPF_MAP_UPDATE_ELEM. */
+export const BPF_ANY = 0;
+export const BPF_NOEXIST = 1;
+export const BPF_EXIST = 2;
+
+/** `src_reg` of an `ld_imm64` whose immediate is a map's descriptor, or one and an offset in its value. */
+export const BPF_PSEUDO_MAP_FD = 1;
+export const BPF_PSEUDO_MAP_VALUE = 2;
+
+/** BPF_F_REPLACE of BPF_LINK_UPDATE: only if `old_prog_fd` is what is attached. */
+export const BPF_F_REPLACE: number = 1 << 2;
+
+export const BPF_OBJ_NAME_LEN = 16;
+export const BPF_TAG_SIZE = 8;

@@ -1,0 +1,118 @@
+// The one door to native code: the C library's functions through koffi, answering as the kernel does,
+// with -errno for a failure. What the numbers mean is not known here.
+// koffi is loaded at the first call, so that importing the loader costs nothing and works without it.
+
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+
+/** Calls with EINTR or EAGAIN are repeated this often before the error is believed. */
+const MAX_RETRIES = 64;
+const { EAGAIN, EINTR } = constants.errno;
+
+/** `__NR_bpf` by Node's name of the architecture (the kernel's unistd tables). */
+const NR_BPF: Readonly<Record<string, number>> = {
+  arm: 386,
+  arm64: 280,
+  ia32: 357,
+  loong64: 280,
+  ppc64: 361,
+  riscv64: 280,
+  s390x: 351,
+  x64: 321,
+};
+
+type Native = (...args: (number | string | Uint8Array | null)[]) => number;
+
+interface Library {
+  /** `syscall(2)` for bpf(2): number, command, address and size of the attribute. */
+  readonly bpf: (nr: number, command: number, attr: number, size: number) => number;
+  readonly errno: () => number;
+  readonly address: (buffer: ArrayBuffer) => number;
+  readonly functions: { readonly [N in keyof typeof PROTOTYPES]: Native };
+}
+
+const PROTOTYPES = {
+  bind: 'int bind(int fd, void *address, uint length)',
+  flock: 'int flock(int fd, int operation)',
+  getsockname: 'int getsockname(int fd, void *address, void *length)',
+  mount: 'int mount(str source, str target, str type, ulong flags, str data)',
+  prlimit: 'int prlimit(int pid, int resource, void *limit, void *old)',
+  recv: 'long recv(int fd, void *buffer, size_t length, int flags)',
+  send: 'long send(int fd, void *buffer, size_t length, int flags)',
+  setns: 'int setns(int fd, int type)',
+  setsockopt: 'int setsockopt(int fd, int level, int name, void *value, uint length)',
+  socket: 'int socket(int domain, int type, int protocol)',
+  umount2: 'int umount2(str target, int flags)',
+  unshare: 'int unshare(int flags)',
+} as const;
+
+let loaded: Library | undefined;
+
+function library(): Library {
+  if (loaded !== undefined) return loaded;
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const libc = koffi.load(null);
+  const define = (definition: string) => libc.func(definition) as Native;
+  const functions = Object.fromEntries(
+    Object.entries(PROTOTYPES).map(([name, definition]) => [name, define(definition)]),
+  ) as Library['functions'];
+  loaded = {
+    bpf: define('long syscall(long nr, long command, uintptr_t attr, uint size)'),
+    errno: () => koffi.errno(),
+    address: (buffer) => Number(koffi.address(buffer)),
+    functions,
+  };
+  return loaded;
+}
+
+/**
+ * Calls a function of the C library. Retried, with a bound, on EINTR.
+ *
+ * @returns what the function returns, or -errno where it returns -1.
+ */
+export function libc(name: keyof typeof PROTOTYPES, ...args: Parameters<Native>): number {
+  const { functions, errno } = library();
+  for (let attempt = 0; ; attempt++) {
+    const result = functions[name](...args);
+    if (result !== -1) return result;
+    const error = errno();
+    if (error !== EINTR || attempt >= MAX_RETRIES) return -error;
+  }
+}
+
+/**
+ * bpf(2). Retried, with a bound, on EINTR and on EAGAIN (a program load that a signal interrupted).
+ *
+ * @param attr address of the attribute; see `Memory`
+ * @returns what the system call returns, or -errno.
+ * @throws Error on an architecture whose number for bpf(2) is not known.
+ */
+export function bpf(command: number, attr: number, size: number): number {
+  const { bpf: call, errno } = loaded ?? library();
+  for (let attempt = 0; ; attempt++) {
+    const result = call(nrBpf, command, attr, size);
+    if (result !== -1) return result;
+    const error = errno();
+    if ((error !== EINTR && error !== EAGAIN) || attempt >= MAX_RETRIES) return -error;
+  }
+}
+
+const nrBpf: number = NR_BPF[process.arch] ?? -1;
+
+/** Whether bpf(2) can be called on this architecture. */
+export const BPF_SUPPORTED: boolean = process.platform === 'linux' && nrBpf >= 0;
+
+/**
+ * Memory at an address that is known and stays: V8 keeps the content of an ArrayBuffer outside its heap
+ * and never moves it. The address is good for as long as somebody holds the `Memory`.
+ */
+export interface Memory {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly address: number;
+}
+
+export function allocate(size: number): Memory {
+  const buffer = new ArrayBuffer(size);
+  return { bytes: new Uint8Array(buffer), view: new DataView(buffer), address: library().address(buffer) };
+}

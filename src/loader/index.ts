@@ -1,0 +1,14 @@
+export type { Elements } from './bpf/batch.ts';
+export { BatchError } from './bpf/batch.ts';
+export type { HookDirection } from './bpf/link-commands.ts';
+export { queryTcx } from './bpf/link-commands.ts';
+export type { UpdateMode } from './bpf/map-commands.ts';
+export type { LinkInfo, MapInfo, ProgramInfo } from './bpf/object.ts';
+export type { TestRunOptions, TestRunResult } from './bpf/program-commands.ts';
+export { countCpus, possibleCpus } from './cpu.ts';
+export { Descriptor } from './descriptor.ts';
+export * from './errors.ts';
+export * from './link.ts';
+export * from './map.ts';
+export * from './program.ts';
+export * from './raw-map.ts';

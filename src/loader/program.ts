@@ -1,0 +1,136 @@
+// Programs in the kernel: a `Program` of the assembler with its maps' descriptors put in, and its owner.
+
+import { LITTLE_ENDIAN, type Program } from '../asm/index.ts';
+import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from './bpf/abi.ts';
+import { openById, openPin, type ProgramInfo, pinObject, programInfoOf } from './bpf/object.ts';
+import { loadCode, type TestRunOptions, type TestRunResult, testRun } from './bpf/program-commands.ts';
+import { Descriptor } from './descriptor.ts';
+import { LoaderError } from './errors.ts';
+
+/** Owns the descriptor of a program, which lives as long as a descriptor, a pin or a hook holds it. */
+export class BpfProgram implements Disposable {
+  readonly name: string;
+  /** What the verifier said, when it was asked to say something. */
+  readonly log: string;
+  readonly #descriptor: Descriptor;
+
+  /** Takes over `fd`. */
+  constructor(fd: number, name: string, log = '') {
+    this.#descriptor = new Descriptor(fd, `program '${name}'`);
+    this.name = name;
+    this.log = log;
+  }
+
+  /** Opens a pinned program; undefined where nothing is pinned. @throws LoaderError when it is no program. */
+  static openPin(path: string): BpfProgram | undefined {
+    return BpfProgram.#adopt(openPin(path, 'program'));
+  }
+
+  /** Opens a program by its identifier; undefined where there is none. */
+  static openById(id: number): BpfProgram | undefined {
+    return BpfProgram.#adopt(openById('program', id));
+  }
+
+  static #adopt(fd: number | undefined): BpfProgram | undefined {
+    if (fd === undefined) return undefined;
+    const descriptor = new Descriptor(fd, 'program');
+    try {
+      return new BpfProgram(fd, programInfoOf(fd).name);
+    } catch (error) {
+      descriptor.close();
+      throw error;
+    }
+  }
+
+  get fd(): number {
+    return this.#descriptor.fd;
+  }
+
+  get info(): ProgramInfo {
+    return programInfoOf(this.fd);
+  }
+
+  /** Runs it on a packet that is on no wire. */
+  testRun(options: TestRunOptions): TestRunResult {
+    return testRun(this.fd, this.name, options);
+  }
+
+  pin(path: string): void {
+    pinObject(this.fd, path);
+  }
+
+  close(): void {
+    this.#descriptor.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Anything that has a map's descriptor: a `BpfMap` or a `RawMap`. */
+export interface MapDescriptor {
+  readonly fd: number;
+}
+
+/**
+ * Puts a program into the kernel.
+ *
+ * @param maps the maps that `program.relocations` name, by name
+ * @throws VerifierError with the whole log when the verifier refuses it; LoaderError with code `ENOMAP`
+ * when a map is missing, or as the kernel says.
+ */
+export function loadProgram(
+  program: Program,
+  maps: { readonly [name: string]: MapDescriptor },
+  options: { readonly logLevel?: number } = {},
+): BpfProgram {
+  const { fd, log } = loadCode({
+    name: program.name,
+    type: program.type,
+    license: program.license,
+    code: relocate(program, maps),
+    ...options,
+  });
+  return new BpfProgram(fd, program.name, log);
+}
+
+const INSN_SIZE = 8;
+/** In an instruction: the byte of both registers, and the 32-bit immediate (RFC 9669, section 3). */
+const REGISTERS = 1;
+const IMMEDIATE = 4;
+/** BPF_LD | BPF_IMM | BPF_DW */
+const LD_IMM64 = 0x18;
+
+/** A copy of the code with a map's descriptor in every `ld_imm64` that refers to one. */
+export function relocate(program: Program, maps: { readonly [name: string]: MapDescriptor }): Uint8Array {
+  const code = program.code.slice();
+  const view = new DataView(code.buffer);
+  for (const { index, map, valueOffset } of program.relocations) {
+    const object = `program '${program.name}'`;
+    const at = index * INSN_SIZE;
+    if (at + 2 * INSN_SIZE > code.length || code[at] !== LD_IMM64) {
+      throw new LoaderError(`${object}: no ld_imm64 at instruction ${index} to put map '${map.name}' in`, {
+        code: 'ERELOCATION',
+        object,
+      });
+    }
+    const target = Object.hasOwn(maps, map.name) ? maps[map.name] : undefined;
+    if (target === undefined) {
+      throw new LoaderError(`${object} needs map '${map.name}', which is not among the maps given`, {
+        code: 'ENOMAP',
+        object,
+      });
+    }
+    const source = valueOffset === undefined ? BPF_PSEUDO_MAP_FD : BPF_PSEUDO_MAP_VALUE;
+    const registers = view.getUint8(at + REGISTERS);
+    // The destination is the low half of the byte on little-endian machines, the high half on others.
+    view.setUint8(
+      at + REGISTERS,
+      LITTLE_ENDIAN ? (registers & 0x0f) | (source << 4) : (registers & 0xf0) | source,
+    );
+    view.setUint32(at + IMMEDIATE, target.fd, LITTLE_ENDIAN);
+    view.setUint32(at + INSN_SIZE + IMMEDIATE, valueOffset ?? 0, LITTLE_ENDIAN);
+  }
+  return code;
+}
