@@ -1,0 +1,244 @@
+// Mapping files: what they say, and what is wrong with them, by line.
+
+import test from 'ava';
+import fc from 'fast-check';
+import { formatIpv4 } from '../../src/nat/address.ts';
+import { formatMapping } from '../../src/nat/mapping.ts';
+import { readBulk } from '../../src/nat/mapping-bulk.ts';
+import { MappingError } from '../../src/nat/mapping-error.ts';
+import { parseMappingFile } from '../../src/nat/mapping-file.ts';
+
+const GOOD = `# the gateway
+version: 1
+interface: eth0          # the outside interface
+hook: tcx
+unmapped: drop
+mappings:
+  - { inside: 10.0.0.5, outside: 203.0.113.5 }
+  - inside: 10.0.0.6
+    outside: "203.0.113.6"
+`;
+
+test('a YAML file', async (t) => {
+  const file = await parseMappingFile(GOOD, 'nat.yaml');
+  t.deepEqual(file.interface, { value: 'eth0', origin: 'nat.yaml:3' });
+  t.deepEqual(file.hook, { value: 'tcx', origin: 'nat.yaml:4' });
+  t.deepEqual(file.unmapped, { value: 'drop', origin: 'nat.yaml:5' });
+  t.deepEqual(
+    file.mappings.map(({ mapping, origin }) => [formatMapping(mapping), origin]),
+    [
+      ['10.0.0.5=203.0.113.5', 'nat.yaml:7'],
+      ['10.0.0.6=203.0.113.6', 'nat.yaml:8'],
+    ],
+  );
+});
+
+test('a JSON file', async (t) => {
+  const mappings = [{ inside: '10.0.0.5', outside: '203.0.113.5' }];
+  for (const indent of [0, 2, 8]) {
+    const text = JSON.stringify({ version: 1, mappings, unmapped: 'pass' }, null, indent);
+    const file = await parseMappingFile(text, 'nat.json');
+    t.is(file.mappings.length, 1);
+    t.is(file.unmapped?.value, 'pass');
+    t.is(file.interface, undefined);
+  }
+});
+
+const HEAD = 'version: 1\nmappings:\n';
+const BAD: readonly [what: string, text: string, complaints: readonly [string, RegExp][]][] = [
+  ['nothing', '', [['bad_value', /^f:1: a mapping file is a map/]]],
+  ['a list', '- 1\n', [['bad_value', /^f:1: a mapping file is a map/]]],
+  ['not YAML', 'version: 1\nmappings: [\n', [['bad_syntax', /^f:[23]: /]]],
+  ['a tab', 'version: 1\nmappings:\n\t- 1\n', [['bad_syntax', /^f:3: /]]],
+  ['a key twice', 'version: 1\nversion: 1\nmappings: []\n', [['bad_syntax', /^f:2: .*unique/]]],
+  ['two documents', 'version: 1\nmappings: []\n---\nversion: 1\n', [['bad_syntax', /^f:3: /]]],
+  [
+    'an alias',
+    'version: 1\ninterface: &a eth0\nhook: *a\nmappings: []\n',
+    [['bad_syntax', /^f:3: alias \*a/]],
+  ],
+  ['no version', 'mappings: []\n', [['missing_key', /^f:1: version is missing/]]],
+  ['version 2', 'version: 2\nmappings: []\n', [['bad_version', /^f:1: version 2 is not known/]]],
+  ['version as text', 'version: "1"\nmappings: []\n', [['bad_version', /^f:1: version '1'/]]],
+  ['no mappings', 'version: 1\n', [['missing_key', /mappings is missing/]]],
+  ['mappings that are no list', 'version: 1\nmappings: 5\n', [['bad_value', /^f:2: mappings is not a list/]]],
+  ['an unknown key', 'version: 1\nmapings: []\nmappings: []\n', [['unknown_key', /^f:2: key 'mapings'/]]],
+  [
+    'an unknown hook',
+    'version: 1\nhook: xdp\nmappings: []\n',
+    [['bad_value', /^f:2: hook 'xdp' is not known/]],
+  ],
+  [
+    'an interface that is a number',
+    'version: 1\ninterface: 7\nmappings: []\n',
+    [['bad_value', /^f:2: interface 7/]],
+  ],
+  [
+    'an entry as text',
+    `${HEAD}  - 10.0.0.5=203.0.113.5\n`,
+    [['bad_value', /^f:3: '10.0.0.5=203.0.113.5' is not an/]],
+  ],
+  [
+    'an entry without an outside',
+    `${HEAD}  - { inside: 10.0.0.5 }\n`,
+    [['missing_key', /^f:3: outside is missing/]],
+  ],
+  [
+    'an unknown key in an entry',
+    `${HEAD}  - { inside: 10.0.0.5, outside: 1.1.1.1, port: 5 }\n`,
+    [['unknown_key', /^f:3: key 'port'/]],
+  ],
+  [
+    'a number for an address',
+    `${HEAD}  - { inside: 10.0, outside: 203.0.113.5 }\n`,
+    [['bad_value', /^f:3: inside 10/]],
+  ],
+  [
+    'a bad address',
+    `${HEAD}  - { inside: 10.0.0.256, outside: 203.0.113.5 }\n`,
+    [['bad_address', /^f:3: .*256 is more/]],
+  ],
+  [
+    'IPv6',
+    `${HEAD}  - { inside: "fd00::5", outside: "2001:db8::5" }\n`,
+    [['not_supported', /^f:3: .*IPv6 mappings/]],
+  ],
+  [
+    'mixed families',
+    `${HEAD}  - { inside: 10.0.0.5, outside: "2001:db8::5" }\n`,
+    [['mixed_families', /^f:3: /]],
+  ],
+  [
+    'a port',
+    `${HEAD}  - { inside: "10.0.0.6:80/tcp", outside: "1.1.1.1:80/tcp" }\n`,
+    [['not_supported', /^f:3: .*port/]],
+  ],
+  [
+    'a slot',
+    `${HEAD}  - { inside: 10.0.0.5, slot: tap7, outside: 1.1.1.1 }\n`,
+    [['not_supported', /^f:3: .*slot/]],
+  ],
+  [
+    'several things, all named',
+    `version: 3\nhook: x\nmappings:\n  - { inside: 10.0.0.5, outside: 1.1.1.1 }\n  - 5\n\n  - { inside: 10.0.0.6, outside: 1.1.1.1 }\n  - { inside: 10.0.0.7, outside: 224.0.0.1 }\n`,
+    [
+      ['bad_version', /^f:1: /],
+      ['bad_value', /^f:2: /],
+      ['bad_value', /^f:5: /],
+      ['outside_taken', /^f:7: mapping '10.0.0.6=1.1.1.1': .* already that of 10.0.0.5 at f:4/],
+      ['unusable_address', /^f:8: /],
+    ],
+  ],
+];
+for (const [what, text, expected] of BAD) {
+  test(`refused: ${what}`, async (t) => {
+    const error = await t.throwsAsync(parseMappingFile(text, 'f'), { instanceOf: MappingError });
+    t.deepEqual(
+      error.complaints.map(({ code }) => code),
+      expected.map(([code]) => code as never),
+      JSON.stringify(error.complaints, null, 1),
+    );
+    for (const [i, [, message]] of expected.entries()) {
+      t.regex(error.complaints[i]?.message ?? '', message);
+      t.false(error.complaints[i]?.message.includes('\n'));
+    }
+  });
+}
+
+// Text that readBulk takes must mean to YAML what it means to readBulk; a comment after the key turns it off.
+const slow = (text: string): string => `${text}\n`.replace(/^mappings:(?=\r?\n)/m, 'mappings: # all');
+const outcome = async (text: string): Promise<unknown> => {
+  try {
+    return (await parseMappingFile(text, 'f')).mappings;
+  } catch (error) {
+    if (error instanceof MappingError) return error.complaints;
+    throw error;
+  }
+};
+
+test('plain entries mean the same with and without the YAML parser', async (t) => {
+  const octet = fc.integer({ min: 0, max: 300 });
+  const address = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.'));
+  const quote = (text: string, quoted: boolean): string => (quoted ? `"${text}"` : text);
+  const token = fc.tuple(address, fc.boolean()).map(([text, quoted]) => quote(text, quoted));
+  const item = fc
+    .tuple(token, token, fc.constantFrom(0, 1, 2, 3, 4), fc.constantFrom('  ', '    ', ''))
+    .map(
+      ([inside, outside, form, gap]) =>
+        [
+          `- { inside: ${inside}, outside: ${outside} }`,
+          `- {inside: ${inside} ,outside: ${outside}}  # why`,
+          `- inside: ${inside}\n  outside: ${outside}`,
+          `${gap}# a comment\n\n- "inside":${inside}\n  outside : ${outside}`,
+          `- { outside: ${outside}, inside: ${inside} }`,
+        ][form]!,
+    );
+  const file = fc
+    .tuple(
+      fc.array(item, { maxLength: 5 }),
+      fc.constantFrom('', '  '),
+      fc.constantFrom('\n', '\r\n'),
+      fc.boolean(),
+    )
+    .map(([items, indent, eol, tail]) =>
+      ['version: 1', 'mappings:', ...items.flatMap((lines) => lines.split('\n').map((line) => indent + line))]
+        .concat(tail ? ['interface: eth0', ''] : [])
+        .join(eol),
+    );
+  let bulk = 0;
+  await fc.assert(
+    fc.asyncProperty(file, async (text) => {
+      if (readBulk(text) !== undefined) bulk++;
+      t.is(readBulk(slow(text)), undefined);
+      t.deepEqual(await outcome(text), await outcome(slow(text)), text);
+    }),
+    { numRuns: 300 },
+  );
+  t.true(bulk > 50, `only ${bulk} of 300 files were plain`);
+});
+
+const NOT_BULK: readonly [string, string][] = [
+  [
+    'the key in a comment',
+    'version: 1\n# "mappings": [{"inside": 1.1.1.1, "outside": 2.2.2.2}]\nmappings: []\n',
+  ],
+  ['a block within braces', '{version: 1,\nmappings:\n- { inside: 1.1.1.1, outside: 2.2.2.2 }\n}\n'],
+  [
+    'the key in a text',
+    'version: 1\ninterface: "a\nmappings:\n  - { inside: 1.1.1.1, outside: 2.2.2.2 }\n"\n',
+  ],
+  ['more entries behind', `${HEAD}  - { inside: 1.1.1.1, outside: 2.2.2.2 }\n  - 5\n`],
+  [
+    'uneven indentation',
+    `${HEAD}  - { inside: 1.1.1.1, outside: 2.2.2.2 }\n   - { inside: 1.1.1.2, outside: 2.2.2.3 }\n`,
+  ],
+];
+for (const [what, text] of NOT_BULK) {
+  test(`left to YAML: ${what}`, async (t) => {
+    const result = await outcome(text);
+    t.notDeepEqual(result, [
+      { mapping: { kind: 'address', inside: 0x01010101, outside: 0x02020202 }, origin: 'f:2' },
+    ]);
+    t.deepEqual(result, await outcome(text.replace('mappings:\n', 'mappings: # all\n')));
+  });
+}
+
+test('100,000 mappings are read and checked in a few seconds', async (t) => {
+  const entries = Array.from({ length: 100_000 }, (_, i) => ({
+    inside: formatIpv4(0x0a000000 + i),
+    outside: formatIpv4(0x64400000 + i),
+  }));
+  const block = entries.map(({ inside, outside }) => `  - { inside: ${inside}, outside: ${outside} }\n`);
+  for (const text of [`${HEAD}${block.join('')}`, JSON.stringify({ version: 1, mappings: entries })]) {
+    const start = performance.now();
+    const file = await parseMappingFile(text, 'f');
+    t.is(file.mappings.length, entries.length);
+    t.true(performance.now() - start < 5_000);
+  }
+  const twice = `${HEAD}${block.join('')}${block.slice(0, 3).join('')}`;
+  const error = await t.throwsAsync(parseMappingFile(twice, 'f'), { instanceOf: MappingError });
+  t.deepEqual(
+    error.complaints.map(({ origins }) => origins),
+    [0, 1, 2].map((i) => [`f:${100_003 + i}`, `f:${3 + i}`]),
+  );
+});
