@@ -1,0 +1,27 @@
+// Echoes datagrams; prints `ready` when it listens, and when its input ends what it saw, as JSON.
+// The first 4 bytes of a datagram are its sequence number. Arguments: PORT.
+
+import { createSocket } from 'node:dgram';
+
+const RECEIVE_BUFFER = 1 << 23;
+
+const [port = '9000'] = process.argv.slice(2);
+const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER, sendBufferSize: RECEIVE_BUFFER });
+const seen = new Map<number, number>();
+const from = new Set<string>();
+let bytes = 0;
+
+socket.on('message', (message, { address, port: source }) => {
+  const sequence = message.readUInt32BE(0);
+  seen.set(sequence, (seen.get(sequence) ?? 0) + 1);
+  from.add(address);
+  bytes += message.length;
+  socket.send(message, source, address);
+});
+socket.bind(Number(port), '0.0.0.0', () => console.log('ready'));
+process.stdin.resume();
+process.stdin.on('end', () => {
+  const duplicates = [...seen.values()].filter((times) => times > 1).length;
+  console.log(JSON.stringify({ received: seen.size, duplicates, bytes, from: [...from].sort() }));
+  socket.close();
+});
