@@ -1,7 +1,17 @@
 // Register allocation by graph colouring (Briggs): registers that are live at the same time interfere; moves attract.
 // Machine registers are nodes that have their colour already. What finds no colour goes to the stack, and it starts again.
 
-import { isConstant, isMachine, machineNumber, type Operation, type Vreg } from './ir.ts';
+import {
+  type Block,
+  isConstant,
+  isMachine,
+  machineNumber,
+  type Operation,
+  operandsOf,
+  operandsOfTerminator,
+  successorsOf,
+  type Vreg,
+} from './ir.ts';
 import { BitSet, definedBy, indexOf, liveAtEnd, MACHINE_REGISTERS, stepBack } from './liveness.ts';
 import type { Lowered } from './lower.ts';
 import { spill } from './spill.ts';
@@ -29,13 +39,25 @@ export function allocate(procedure: Lowered): Allocated {
   }
 }
 
+/** How much a use off the usual way counts against one on it. */
+const COLD_WEIGHT = 1 / 64;
+
+/** The blocks that can be reached without entering a cold one. */
+function usualWay(procedure: Lowered): Set<Block> {
+  const usual = new Set<Block>([procedure.entry]);
+  for (const block of usual) {
+    for (const successor of successorsOf(block.terminator!)) if (!successor.cold) usual.add(successor);
+  }
+  return usual;
+}
+
 interface Graph {
   readonly nodes: number;
   readonly neighbours: readonly BitSet[];
   /** The registers each one is moved from or to. */
   readonly moves: readonly number[][];
-  /** How often each is read or written. */
-  readonly uses: Uint32Array;
+  /** How often each is read or written, by estimate: what is off the usual way counts little. */
+  readonly uses: Float64Array;
   /** Made by spilling: already as short-lived as can be. */
   readonly unspillable: (node: number) => boolean;
 }
@@ -44,7 +66,8 @@ function interference(procedure: Lowered): Graph {
   const nodes = MACHINE_REGISTERS + procedure.kinds.length;
   const neighbours = Array.from({ length: nodes }, () => new BitSet(nodes));
   const moves: number[][] = Array.from({ length: nodes }, () => []);
-  const uses = new Uint32Array(nodes);
+  const uses = new Float64Array(nodes);
+  const usual = usualWay(procedure);
   const interfere = (a: number, b: number): void => {
     if (a === b) return;
     neighbours[a]!.add(b);
@@ -52,10 +75,13 @@ function interference(procedure: Lowered): Graph {
   };
   for (const [block, atEnd] of liveAtEnd(procedure)) {
     const live = atEnd.clone();
+    const weight = usual.has(block) ? 1 : COLD_WEIGHT;
+    for (const operand of operandsOfTerminator(block.terminator!))
+      if (!isConstant(operand)) uses[indexOf(operand)]! += weight;
     for (const operation of block.operations.toReversed()) {
       const from = moveSource(operation);
       for (const defined of definedBy(operation)) {
-        uses[defined]!++;
+        uses[defined]! += weight;
         live.forEach((other) => {
           if (other !== from) interfere(defined, other);
         });
@@ -63,6 +89,8 @@ function interference(procedure: Lowered): Graph {
         moves[defined]!.push(from);
         moves[from]!.push(defined);
       }
+      for (const operand of operandsOf(operation))
+        if (!isConstant(operand)) uses[indexOf(operand)]! += weight;
       stepBack(operation, live);
     }
   }

@@ -2,14 +2,7 @@
 // do the same are kept once.
 
 import { type Allocated, registerOf } from './allocate.ts';
-import {
-  type Block,
-  isConstant,
-  type Operand,
-  operandsOfTerminator,
-  type Procedure,
-  successorsOf,
-} from './ir.ts';
+import { type Block, isConstant, type Operand, operandsOfTerminator, successorsOf } from './ir.ts';
 import { select } from './select.ts';
 
 /** Blocks in the order of emission, and for each block that another one stands in for, that other one. */
@@ -21,7 +14,6 @@ export interface Arrangement {
 export function arrange(allocated: Allocated): Arrangement {
   const insteadOf = mergeEndings(allocated);
   const actual = (block: Block): Block => insteadOf.get(block) ?? block;
-  const weight = distanceToExit(allocated);
   const order: Block[] = [];
   const placed = new Set<Block>();
   const waiting: Block[] = [actual(allocated.entry)];
@@ -31,8 +23,7 @@ export function arrange(allocated: Allocated): Arrangement {
       placed.add(block);
       order.push(block);
       const successors: Block[] = successorsOf(block.terminator!).map(actual);
-      // The longer way goes on; where the two are equal the condition is taken to fail.
-      successors.sort((a, b) => weight.get(b)! - weight.get(a)!);
+      successors.sort(compare);
       const [next, ...others]: (Block | undefined)[] = successors.filter(
         (successor) => !placed.has(successor),
       );
@@ -43,14 +34,10 @@ export function arrange(allocated: Allocated): Arrangement {
   return { order, insteadOf };
 }
 
-/** The most operations on a way from each block to an exit: blocks come in an order with successors behind. */
-function distanceToExit(procedure: Procedure): Map<Block, number> {
-  const distance = new Map<Block, number>();
-  for (const block of procedure.blocks.toReversed()) {
-    const beyond = successorsOf(block.terminator!).map((successor) => distance.get(successor) ?? 0);
-    distance.set(block, block.operations.length + 1 + Math.max(0, ...beyond));
-  }
-  return distance;
+/** What follows best: the rest of a condition, then blocks in the order they were said, cold ones last. */
+function compare(a: Block, b: Block): number {
+  const rank = (block: Block): number => (block.condition ? 0 : block.cold ? 2 : 1);
+  return rank(a) - rank(b) || a.order - b.order;
 }
 
 /** Blocks that do the same in the same registers and go on to the same places are one block. */

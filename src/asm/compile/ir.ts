@@ -89,6 +89,12 @@ export type Terminator = { readonly site: Site } & (
 
 export interface Block {
   readonly name: string;
+  /** Position in which it was said. */
+  readonly order: number;
+  /** Seldom reached, or the end of a path that leaves early: stands behind everything else. */
+  cold: boolean;
+  /** Evaluates the rest of a condition: stands right behind the first part. */
+  readonly condition: boolean;
   readonly operations: Operation[];
   terminator: Terminator | undefined;
 }

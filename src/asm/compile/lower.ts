@@ -9,6 +9,7 @@ import {
   machine,
   type Operand,
   type Operation,
+  operandsOf,
   type Procedure,
   reachable,
   type Slot,
@@ -54,15 +55,21 @@ interface Slots {
   /** Offset from r10 of the address in a virtual register, for registers that always hold a slot's address. */
   readonly byVreg: ReadonlyMap<Vreg, number>;
   readonly bySlot: ReadonlyMap<Slot, number>;
+  /** Registers used for more than an access through them. */
+  readonly passed: ReadonlySet<Vreg>;
 }
 
 /** Gives every slot its place below the frame pointer, aligned to its size (at most 8). */
 function placeSlots(procedure: Procedure): Slots {
   const bySlot = new Map<Slot, number>();
   const byVreg = new Map<Vreg, number>();
+  const passed = new Set<Vreg>();
   let size = 0;
   for (const block of reachable(procedure.entry)) {
     for (const operation of block.operations) {
+      for (const operand of operandsOf(operation)) {
+        if (!isConstant(operand) && !('base' in operation && operation.base === operand)) passed.add(operand);
+      }
       if (operation.op !== 'frame') continue;
       const { slot, dst, site } = operation;
       let offset = bySlot.get(slot);
@@ -76,7 +83,7 @@ function placeSlots(procedure: Procedure): Slots {
       byVreg.set(dst, offset);
     }
   }
-  return { size, byVreg, bySlot };
+  return { size, byVreg, bySlot, passed };
 }
 
 export function requireStack(size: number, site: Site | undefined): void {
@@ -117,8 +124,11 @@ function lowerOperation(operation: Operation, out: Operation[], fresh: () => Vre
     case 'call':
       lowerCall(operation, out);
       return;
-    case 'move':
     case 'frame':
+      // Accesses go by r10 itself; only an address handed on needs a register.
+      if (slots.passed.has(operation.dst)) out.push(operation);
+      return;
+    case 'move':
     case 'map':
       out.push(operation);
   }

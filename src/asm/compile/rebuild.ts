@@ -13,7 +13,7 @@ export function rebuild(procedure: Procedure, rewrite: (block: Block) => Content
   const copyOf = (block: Block): Block => {
     let copy = copies.get(block);
     if (!copy) {
-      copy = { name: block.name, operations: [], terminator: undefined };
+      copy = { ...block, operations: [], terminator: undefined };
       copies.set(block, copy);
     }
     return copy;

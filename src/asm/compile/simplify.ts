@@ -157,10 +157,22 @@ function simplifyTerminator(block: Block, facts: Facts): Terminator {
       const [whenTrue, whenFalse] = [thread(terminator.whenTrue), thread(terminator.whenFalse)];
       const { comparison, width, site } = terminator;
       if (whenTrue === whenFalse) return { end: 'jump', to: whenTrue, site };
-      if (!isConstant(a) || !isConstant(b)) return { ...terminator, a, b, whenTrue, whenFalse };
+      if (!isConstant(a) || !isConstant(b))
+        return bitTest({ ...terminator, a, b, whenTrue, whenFalse }, facts);
       return { end: 'jump', to: foldComparison(comparison, width, a, b) ? whenTrue : whenFalse, site };
     }
   }
+}
+
+/** A masked value compared with zero is a bit test, which one instruction does. */
+function bitTest(branch: Terminator & { end: 'branch' }, facts: Facts): Terminator {
+  const { comparison, a, b, whenTrue, whenFalse } = branch;
+  if (isConstant(a) || b !== 0n || (comparison !== 'eq' && comparison !== 'ne')) return branch;
+  const masked = facts.definitions.get(a);
+  if (masked?.op !== 'binary' || masked.operator !== 'and' || masked.width !== branch.width) return branch;
+  if (isConstant(masked.a) || !facts.definitions.has(masked.a) || !isConstant(masked.b)) return branch;
+  const [set, clear] = comparison === 'ne' ? [whenTrue, whenFalse] : [whenFalse, whenTrue];
+  return { ...branch, comparison: 'set', a: masked.a, b: masked.b, whenTrue: set, whenFalse: clear };
 }
 
 /** Where a jump to `block` really gets to. */

@@ -1,7 +1,7 @@
 // What a program body is written with: structured control flow, look-ups, helper calls, the packet.
 // Everything here only records; compile/ turns the record into instructions.
 
-import { CONTEXT, type Operand, type Slot, type Vreg } from '../compile/ir.ts';
+import { type Block, CONTEXT, type Operand, type Slot, type Vreg } from '../compile/ir.ts';
 import { HELPERS, type Helper } from '../helper.ts';
 import type { FieldType, ScalarKind, ScalarType } from '../layout.ts';
 import type { MapDefinition } from '../map.ts';
@@ -54,8 +54,16 @@ export class Builder {
 
   /** Runs `then` where the condition holds, else `otherwise`. Either may end the path. */
   when(condition: Condition, then: () => void, otherwise?: () => void): void {
+    this.#branch(condition, this.#recorder.block('then'), then, otherwise);
+  }
+
+  /** As `when`, for what seldom happens: it is put out of the way of the rest. */
+  rarely(condition: Condition, then: () => void): void {
+    this.#branch(condition, this.#recorder.block('rarely', { cold: true }), then, undefined);
+  }
+
+  #branch(condition: Condition, taken: Block, then: () => void, otherwise: (() => void) | undefined): void {
     const recorder = this.#recorder;
-    const taken = recorder.block('then');
     const other = otherwise && recorder.block('otherwise');
     const join = recorder.block('join');
     condition.branch(recorder, taken, other ?? join);
@@ -69,7 +77,11 @@ export class Builder {
     const kept =
       (!ends[0] || boundsThen?.data === before?.data) && (!ends[1] || recorder.bounds?.data === before?.data);
     recorder.bounds = kept ? before : undefined;
-    if (ends.includes(true)) recorder.enter(join);
+    if (!ends.includes(true)) return;
+    // A path that leaves where others go on makes room for these.
+    if (!ends[0]) taken.cold = true;
+    else if (other && !ends[1]) other.cold = true;
+    recorder.enter(join);
   }
 
   /** A variable of `kind`, set to `initial` where that is given. */
@@ -123,7 +135,7 @@ export class Builder {
       value: viewOf(recorder, map.value, found, 0),
     };
     if (!options) return entry;
-    this.when(entry.missing(), () => this.mustEnd('orElse of a look-up', options.orElse));
+    this.rarely(entry.missing(), () => this.mustEnd('orElse of a look-up', options.orElse));
     return entry.value;
   }
 
@@ -160,11 +172,11 @@ export class Builder {
   ): (value: Input<Storable<K>>) => void {
     const recorder = this.#recorder;
     const value = this.variable(kind);
-    let block: ReturnType<Recorder['block']> | undefined;
+    let block: Block | undefined;
     return (input) => {
       value.set(input);
       if (!block) {
-        const first = recorder.block(name);
+        const first = recorder.block(name, { cold: true });
         block = first;
         this.#endings.push(() => {
           recorder.enter(first);
@@ -192,6 +204,11 @@ export class Builder {
     this.exit(TC_ACT_SHOT);
   }
 
+  /** Ends the program by sending the packet out of the interface `ifindex` (bpf_redirect). */
+  redirect(ifindex: Expression<HostKind>): void {
+    this.exit(this.call(HELPERS.redirect, [ifindex, 0]));
+  }
+
   /** Runs a body that has to end its path. @internal */
   mustEnd(what: string, body: () => void): void {
     const site = captureSite();
@@ -204,11 +221,7 @@ export class Builder {
     for (let ending = this.#endings.shift(); ending; ending = this.#endings.shift()) ending();
   }
 
-  #body(
-    block: ReturnType<Recorder['block']>,
-    body: () => void,
-    join: ReturnType<Recorder['block']>,
-  ): boolean {
+  #body(block: Block, body: () => void, join: Block): boolean {
     this.#recorder.enter(block);
     body();
     if (!this.#recorder.open) return false;

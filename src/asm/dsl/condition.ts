@@ -52,7 +52,7 @@ export class Condition {
         return;
       case 'and':
       case 'or': {
-        const right = recorder.block(shape.is);
+        const right = recorder.block(shape.is, { condition: true });
         if (shape.is === 'and') shape.left.branch(recorder, right, otherwise);
         else shape.left.branch(recorder, then, right);
         recorder.enter(right);

@@ -1,11 +1,13 @@
 // The packet of a TC program: header views that are bounds-checked before they can be used, and copies to and from
 // the stack for what may lie beyond the linear part of the skb.
 
-import { CONTEXT, type Vreg } from '../compile/ir.ts';
+import { type Block, CONTEXT, type Vreg } from '../compile/ir.ts';
 import { HELPERS } from '../helper.ts';
-import type { StructType } from '../layout.ts';
+import { type ScalarKind, type StructType, struct } from '../layout.ts';
 import type { Builder } from './builder.ts';
-import type { Expression } from './expression.ts';
+
+import type { Expression, Input, Value } from './expression.ts';
+import { type Storable, sizeOf } from './kinds.ts';
 import type { Recorder } from './recorder.ts';
 import { skBuff } from './skb.ts';
 import { type ViewOf, viewOf } from './view.ts';
@@ -54,8 +56,19 @@ export class Packet {
     const p = this.#builder;
     const { address, view } = p.stack(layout);
     const result = p.call(HELPERS.skb_load_bytes, [p.context, at, address, layout.size]);
-    p.when(result.isNegative(), options.orElse);
+    p.rarely(result.isNegative(), () => p.mustEnd('orElse of a packet copy', options.orElse));
     return view;
+  }
+
+  /**
+   * Writes an integer at `at`, wherever the skb keeps it. All views of the packet are stale afterwards. The result is
+   * negative when the packet is too short there.
+   */
+  store<K extends ScalarKind>(kind: K, at: Offset, value: Input<Storable<K>>): Value<'u64'> {
+    const p = this.#builder;
+    const { address, view } = p.stack(struct(kind, { value: { kind, size: sizeOf(kind) } }));
+    view.value.set(value as Input<never>);
+    return p.call(HELPERS.skb_store_bytes, [p.context, at, address, sizeOf(kind), 0]);
   }
 
   /** The start of the packet, `size` bytes from there being readable and writable. */
@@ -66,8 +79,8 @@ export class Packet {
     const { data, end } = known ?? this.#bounds();
     // Views taken before stay valid behind the slow path as well: it re-reads into the same registers.
     const extent = Math.max(size, known?.extent ?? 0);
-    const slow = recorder.block('pull');
-    const short = recorder.block('short');
+    const slow = recorder.block('pull', { cold: true });
+    const short = recorder.block('short', { cold: true });
     const enough = recorder.block('enough');
     this.#branchIfShort(data, end, extent, slow, enough);
     recorder.enter(slow);
@@ -91,13 +104,7 @@ export class Packet {
   }
 
   /** The comparison the verifier knows: start + size against the end of the packet. */
-  #branchIfShort(
-    data: Vreg,
-    end: Vreg,
-    size: number,
-    then: ReturnType<Recorder['block']>,
-    otherwise: ReturnType<Recorder['block']>,
-  ): void {
+  #branchIfShort(data: Vreg, end: Vreg, size: number, short: Block, enough: Block): void {
     const recorder = this.#recorder;
     const limit = recorder.vreg('packet');
     recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: limit, a: data, b: BigInt(size) });
@@ -107,8 +114,8 @@ export class Packet {
       width: 64,
       a: limit,
       b: end,
-      whenTrue: then,
-      whenFalse: otherwise,
+      whenTrue: short,
+      whenFalse: enough,
     });
   }
 }

@@ -52,8 +52,10 @@ export class Recorder {
     return { name, size };
   }
 
-  block(name: string): Block {
-    const block: Block = { name, operations: [], terminator: undefined };
+  block(name: string, is: { cold?: boolean; condition?: boolean } = {}): Block {
+    const { cold = false, condition = false } = is;
+    const order = this.#blocks.length;
+    const block: Block = { name, order, cold, condition, operations: [], terminator: undefined };
     this.#blocks.push(block);
     return block;
   }

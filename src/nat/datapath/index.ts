@@ -1,0 +1,52 @@
+// The two programs of an instance. Each is a function from options to a program: what is not used is not in it.
+
+import { type Builder, type Program, program } from '../../asm/index.ts';
+import type { Policy } from '../instance/types.ts';
+import { DEFAULT_CAPACITY, type InstanceMaps, instanceMaps } from '../maps.ts';
+import type { Direction } from '../reason.ts';
+import { answerArp } from './arp.ts';
+import { ETH_P_ARP, ETH_P_IP, ethhdr, iphdr } from './headers.ts';
+import { sideOf, translateIpv4 } from './ipv4.ts';
+import { type Leave, verdicts } from './verdict.ts';
+
+export interface DatapathOptions {
+  /** What becomes of packets that no mapping names. */
+  readonly unmapped: Policy;
+  /** Most address mappings the instance can hold. */
+  readonly capacity?: number;
+}
+
+export interface Datapath {
+  /** Egress of the outside interface: source inside -> outside. */
+  readonly outbound: Program;
+  /** Ingress of the outside interface: destination outside -> inside; answers ARP. */
+  readonly inbound: Program;
+  readonly maps: InstanceMaps;
+}
+
+export function datapath(options: DatapathOptions): Datapath {
+  const maps = instanceMaps(options.capacity ?? DEFAULT_CAPACITY);
+  return {
+    outbound: program('sched_cls', 'tsnat_egress', (p) => translate(p, 'outbound', maps, options)),
+    inbound: program('sched_cls', 'tsnat_ingress', (p) => translate(p, 'inbound', maps, options)),
+    maps,
+  };
+}
+
+function translate(p: Builder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
+  const leave = verdicts(p, maps, direction, options.unmapped);
+  const [eth, ip] = p.packet.read([ethhdr, iphdr], { orElse: () => tooShort(p, leave) });
+  p.rarely(eth.proto.ne(ETH_P_IP), () => {
+    p.when(eth.proto.ne(ETH_P_ARP), () => leave('not_ipv4'));
+    if (direction === 'inbound') answerArp(p, maps, leave);
+    else leave('arp');
+  });
+  translateIpv4(p, ip, sideOf(direction, maps), leave);
+}
+
+/** Too short for IPv4: no fault in a frame that is none. */
+function tooShort(p: Builder, leave: Leave): void {
+  const [eth] = p.packet.read([ethhdr], { orElse: () => leave('malformed') });
+  p.when(eth.proto.ne(ETH_P_IP), () => leave('not_ipv4'));
+  leave('malformed');
+}
