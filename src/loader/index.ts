@@ -4,11 +4,46 @@ export type { HookDirection } from './bpf/link-commands.ts';
 export { queryTcx } from './bpf/link-commands.ts';
 export type { UpdateMode } from './bpf/map-commands.ts';
 export type { LinkInfo, MapInfo, ProgramInfo } from './bpf/object.ts';
+export { permissionHint } from './bpf/privilege.ts';
 export type { TestRunOptions, TestRunResult } from './bpf/program-commands.ts';
+export * from './bpffs.ts';
 export { countCpus, possibleCpus } from './cpu.ts';
 export { Descriptor } from './descriptor.ts';
 export * from './errors.ts';
+export * from './hook.ts';
 export * from './link.ts';
+export * from './lock.ts';
 export * from './map.ts';
+export { ARPHRD_ETHER, ARPHRD_LOOPBACK, IFF_UP } from './netlink/abi.ts';
+export {
+  addAddress,
+  addRoute,
+  type InterfaceAddress,
+  ipv4,
+  listAddresses,
+  type Route,
+} from './netlink/address.ts';
+export {
+  addFilter,
+  deleteFilter,
+  type Filter,
+  type FilterPlace,
+  listFilters,
+  replaceFilter,
+} from './netlink/filter.ts';
+export {
+  changeInterface,
+  createVeth,
+  deleteInterface,
+  findInterface,
+  type Interface,
+  type LinkChange,
+  listInterfaces,
+  requireInterfaceName,
+  type VethEnd,
+} from './netlink/link.ts';
+export { deleteClsact, ensureClsact, findClsact } from './netlink/qdisc.ts';
+export { NetlinkSocket } from './netlink/socket.ts';
+export * from './netns.ts';
 export * from './program.ts';
 export * from './raw-map.ts';

@@ -104,7 +104,7 @@ const LD_IMM64 = 0x18;
 
 /** A copy of the code with a map's descriptor in every `ld_imm64` that refers to one. */
 export function relocate(program: Program, maps: { readonly [name: string]: MapDescriptor }): Uint8Array {
-  const code = program.code.slice();
+  const code = new Uint8Array(program.code);
   const view = new DataView(code.buffer);
   for (const { index, map, valueOffset } of program.relocations) {
     const object = `program '${program.name}'`;

@@ -116,11 +116,11 @@ export function pinObject(fd: number, path: string): void {
   throw systemError(result, 'bpf(BPF_OBJ_PIN)', `cannot pin at '${path}'`, { object: path, ...hint });
 }
 
-/** What the kernel calls the descriptor of each kind in /proc/PID/fd; newer kernels leave the prefix away. */
+/** What the kernel calls the descriptor of each kind in /proc/PID/fd; a link's once had an underscore. */
 const ANON_INODE: { readonly [K in ObjectKind]: string } = {
   program: 'bpf-prog',
   map: 'bpf-map',
-  link: 'bpf_link',
+  link: 'bpf-link',
 };
 
 /**
@@ -132,7 +132,7 @@ export function openPin(path: string, kind: ObjectKind): number | undefined {
   if (result >= 0) {
     // Asking about a descriptor of the wrong kind would succeed and mean something else.
     const is = readlinkSync(`/proc/self/fd/${result}`);
-    if (is.includes(ANON_INODE[kind])) return result;
+    if (is.replace('_link', '-link').includes(ANON_INODE[kind])) return result;
     closeSync(result);
     throw new LoaderError(`the pin '${path}' is no ${kind} but '${is}'`, { code: 'EKIND', object: path });
   }

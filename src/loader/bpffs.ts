@@ -1,0 +1,105 @@
+// Where pins go: finds the bpffs, and makes names that it takes.
+// `ip netns exec` hides it behind a fresh /sys; there it is reached through the root of a process outside.
+
+import { readFileSync, readlinkSync, statfsSync } from 'node:fs';
+import { LoaderError, systemError } from './errors.ts';
+import { libc } from './ffi.ts';
+
+/** include/uapi/linux/magic.h */
+const BPF_FS_MAGIC = 0xcafe_4a11;
+const MOUNT_POINT = '/sys/fs/bpf';
+const INIT = '1';
+/** Of a file name, with room for what callers append. */
+const NAME_LIMIT = 200;
+
+/** Whether `path` is in a bpffs. */
+export function isBpffs(path: string): boolean {
+  try {
+    return statfsSync(path).type === BPF_FS_MAGIC;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The root of the bpffs; mounted at its usual place when it is missing there.
+ *
+ * @throws LoaderError with code `ENOBPFFS` when there is none and mounting one would not last.
+ */
+export function findBpffs(): string {
+  if (isBpffs(MOUNT_POINT)) return MOUNT_POINT;
+  // Nearest first, but pid 1 before all; where its root may not be entered, a shell's outside will do.
+  const others = [INIT, ...ancestors()];
+  const outside = others.map((pid) => `/proc/${pid}/root${MOUNT_POINT}`).find(isBpffs);
+  if (outside !== undefined) return outside;
+  const system = [INIT, ...ancestors().reverse()].map(namespaceOf).find((name) => name !== undefined);
+  if (system !== namespaceOf('self')) {
+    throw new LoaderError(
+      `no bpffs at ${MOUNT_POINT}, and this mount namespace is not the system's (ENOBPFFS)`,
+      {
+        code: 'ENOBPFFS',
+        object: MOUNT_POINT,
+        hint: "run outside with --netns NAME, or enter by 'nsenter --net=/run/netns/NAME', which keeps /sys",
+      },
+    );
+  }
+  const result = libc('mount', 'bpf', MOUNT_POINT, 'bpf', 0, 'mode=0700');
+  if (result < 0) {
+    throw systemError(result, 'mount', `cannot mount a bpffs at ${MOUNT_POINT}`, {
+      object: MOUNT_POINT,
+      hint: `run 'mount -t bpf bpf ${MOUNT_POINT}' as root`,
+    });
+  }
+  return MOUNT_POINT;
+}
+
+function namespaceOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The parent of this process, its parent, and so on. */
+function ancestors(): string[] {
+  const pids: string[] = [];
+  for (let pid = `${process.ppid}`; pid !== '0' && !pids.includes(pid); ) {
+    pids.push(pid);
+    try {
+      pid = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+    } catch {
+      break;
+    }
+  }
+  return pids;
+}
+
+/**
+ * A file name in a bpffs for any name: '.' becomes `%2E` (the kernel reserves dots) and '%' `%25`.
+ *
+ * @throws RangeError for '' and for names with '/' or control characters, or too long.
+ */
+export function escapePinName(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused.
+  if (name === '' || /[/\u0000-\u001f\u007f]/.test(name)) {
+    throw new RangeError(`name '${name}': it must not be empty, nor contain '/' or control characters`);
+  }
+  const escaped = name.replaceAll('%', '%25').replaceAll('.', '%2E');
+  if (new TextEncoder().encode(escaped).length > NAME_LIMIT) {
+    throw new RangeError(
+      `name '${name}' is too long: at most ${NAME_LIMIT} bytes, a dot or a percent sign takes 3`,
+    );
+  }
+  return escaped;
+}
+
+/** The name that a pin's file name stands for; undefined when `escapePinName` would not have made it. */
+export function unescapePinName(file: string): string | undefined {
+  const name = file.replace(/%2E|%25/g, (code) => (code === '%2E' ? '.' : '%'));
+  try {
+    return escapePinName(name) === file ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,103 @@
+// Numbers of include/uapi/linux/{netlink,rtnetlink,if_link,if_addr,pkt_sched,pkt_cls}.h, under the kernel's names.
+
+// Sockets
+export const AF_UNSPEC = 0;
+export const AF_INET = 2;
+export const AF_NETLINK = 16;
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0o2000000;
+export const NETLINK_ROUTE = 0;
+export const SOL_SOCKET = 1;
+export const SOL_NETLINK = 270;
+export const SO_RCVTIMEO = 20;
+/** Acknowledgements without a copy of the request. Since Linux 4.2. */
+export const NETLINK_CAP_ACK = 10;
+/** Errors explained in words. Since Linux 4.12. */
+export const NETLINK_EXT_ACK = 11;
+/** Dumps that honour the filter in the request. Since Linux 4.20. */
+export const NETLINK_GET_STRICT_CHK = 12;
+export const MSG_TRUNC = 0x20;
+
+// Messages
+export const NLMSG_NOOP = 1;
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
+export const NLM_F_REQUEST = 0x1;
+export const NLM_F_MULTI = 0x2;
+export const NLM_F_ACK = 0x4;
+export const NLM_F_ECHO = 0x8;
+export const NLM_F_DUMP_INTR = 0x10;
+export const NLM_F_DUMP = 0x300;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+/** In an acknowledgement: the copy of the request is its header only. */
+export const NLM_F_CAPPED = 0x100;
+export const NLM_F_ACK_TLVS = 0x200;
+export const NLMSGERR_ATTR_MSG = 1;
+
+// Attributes
+export const NLA_F_NESTED = 0x8000;
+export const NLA_TYPE_MASK = 0x3fff;
+
+// Requests
+export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+export const RTM_GETLINK = 18;
+export const RTM_NEWADDR = 20;
+export const RTM_GETADDR = 22;
+export const RTM_NEWROUTE = 24;
+export const RTM_NEWQDISC = 36;
+export const RTM_DELQDISC = 37;
+export const RTM_GETQDISC = 38;
+export const RTM_NEWTFILTER = 44;
+export const RTM_DELTFILTER = 45;
+export const RTM_GETTFILTER = 46;
+
+// Links
+export const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
+export const IFLA_MTU = 4;
+export const IFLA_LINKINFO = 18;
+export const IFLA_NET_NS_FD = 28;
+export const IFLA_EXT_MASK = 29;
+export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
+export const VETH_INFO_PEER = 1;
+/** In IFLA_EXT_MASK: leave the statistics out. */
+export const RTEXT_FILTER_SKIP_STATS = 8;
+export const IFF_UP = 1;
+export const IFNAMSIZ = 16;
+/** `ifi_type`, include/uapi/linux/if_arp.h */
+export const ARPHRD_ETHER = 1;
+export const ARPHRD_LOOPBACK = 772;
+
+// Addresses
+export const IFA_ADDRESS = 1;
+export const IFA_LOCAL = 2;
+
+// Routes
+export const RTA_DST = 1;
+export const RTA_OIF = 4;
+export const RTA_GATEWAY = 5;
+export const RT_TABLE_MAIN = 254;
+export const RTPROT_STATIC = 4;
+export const RT_SCOPE_UNIVERSE = 0;
+export const RT_SCOPE_LINK = 253;
+export const RTN_UNICAST = 1;
+
+// Traffic control
+export const TCA_KIND = 1;
+export const TCA_OPTIONS = 2;
+/** Where the clsact (or ingress) qdisc hangs; never 0, which means the root qdisc. */
+export const TC_H_CLSACT = 0xffff_fff1;
+export const TC_H_MAJ_CLSACT = 0xffff_0000;
+export const TC_H_INGRESS_HOOK = 0xffff_fff2;
+export const TC_H_EGRESS_HOOK = 0xffff_fff3;
+export const ETH_P_ALL = 0x0003;
+export const TCA_BPF_FD = 6;
+export const TCA_BPF_NAME = 7;
+export const TCA_BPF_FLAGS = 8;
+export const TCA_BPF_TAG = 10;
+/** Since Linux 4.16. */
+export const TCA_BPF_ID = 11;
+export const TCA_BPF_FLAG_ACT_DIRECT = 1;

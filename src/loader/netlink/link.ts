@@ -1,0 +1,184 @@
+// Interfaces: RTM_GETLINK, and making and changing veth pairs with RTM_NEWLINK.
+// Left out: every other kind, statistics, alternative names.
+
+import { decode, encode, struct, u8, u16, u32 as u32Type } from '../../asm/index.ts';
+import { LoaderError } from '../errors.ts';
+import {
+  AF_UNSPEC,
+  IFF_UP,
+  IFLA_ADDRESS,
+  IFLA_EXT_MASK,
+  IFLA_IFNAME,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_LINKINFO,
+  IFLA_MTU,
+  IFLA_NET_NS_FD,
+  IFNAMSIZ,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  RTEXT_FILTER_SKIP_STATS,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+  VETH_INFO_PEER,
+} from './abi.ts';
+import {
+  type Attribute,
+  AttributeSet,
+  encodeAttributes,
+  malformed,
+  nested,
+  string,
+  u32,
+} from './attribute.ts';
+import type { Message } from './message.ts';
+import type { NetlinkSocket } from './socket.ts';
+
+const ifinfomsg = struct('ifinfomsg', {
+  family: u8,
+  pad: u8,
+  type: u16,
+  index: u32Type,
+  flags: u32Type,
+  change: u32Type,
+});
+
+/** An interface. */
+export interface Interface {
+  readonly index: number;
+  readonly name: string;
+  /** ARPHRD_* of include/uapi/linux/if_arp.h: 1 is Ethernet. */
+  readonly type: number;
+  /** IFF_* bits. */
+  readonly flags: number;
+  /** 6 bytes on Ethernet; may be empty elsewhere. */
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  /** `veth`, `bridge`, ...; undefined for hardware. */
+  readonly kind: string | undefined;
+}
+
+/** @throws RangeError for a name that no interface can have. */
+export function requireInterfaceName(name: string): void {
+  const size = new TextEncoder().encode(name).length;
+  if (size < 1 || size >= IFNAMSIZ || /[\s/:\0]/.test(name) || name === '.' || name === '..') {
+    throw new RangeError(`interface '${name}': a name has 1 to 15 bytes without blanks, '/' or ':'`);
+  }
+}
+
+/** The interface of this name or index; undefined where there is none in the socket's network namespace. */
+export function findInterface(socket: NetlinkSocket, which: string | number): Interface | undefined {
+  const byName = typeof which === 'string';
+  if (byName) requireInterfaceName(which);
+  const attributes = byName ? [{ type: IFLA_IFNAME, value: string(which) }] : [];
+  const payload = body(byName ? 0 : which, {}, [
+    ...attributes,
+    { type: IFLA_EXT_MASK, value: u32(RTEXT_FILTER_SKIP_STATS) },
+  ]);
+  try {
+    const subject = {
+      request: 'RTM_GETLINK',
+      what: `cannot look up interface '${which}'`,
+      object: `${which}`,
+    };
+    const message = socket.request(RTM_GETLINK, 0, payload, subject).find(({ type }) => type === RTM_NEWLINK);
+    return message === undefined ? undefined : decodeInterface(message);
+  } catch (error) {
+    if (error instanceof LoaderError && error.code === 'ENODEV') return undefined;
+    throw error;
+  }
+}
+
+/** Every interface in the socket's network namespace. */
+export function listInterfaces(socket: NetlinkSocket): Interface[] {
+  const subject = { request: 'RTM_GETLINK', what: 'cannot list the interfaces' };
+  const payload = body(0, {}, [{ type: IFLA_EXT_MASK, value: u32(RTEXT_FILTER_SKIP_STATS) }]);
+  return socket
+    .dump(RTM_GETLINK, payload, subject)
+    .filter(({ type }) => type === RTM_NEWLINK)
+    .map(decodeInterface);
+}
+
+/** @throws LoaderError with code `ENETLINK` for a message that is too short. */
+export function decodeInterface({ payload }: Pick<Message, 'payload'>): Interface {
+  if (payload.length < ifinfomsg.size) throw malformed(`a link message of ${payload.length} bytes`);
+  const { index, type, flags } = decode(ifinfomsg, payload);
+  const attributes = AttributeSet.decode(payload.subarray(ifinfomsg.size));
+  return {
+    index,
+    type,
+    flags,
+    name: attributes.string(IFLA_IFNAME) ?? '',
+    mac: attributes.bytes(IFLA_ADDRESS) ?? new Uint8Array(),
+    mtu: attributes.u32(IFLA_MTU) ?? 0,
+    kind: attributes.nested(IFLA_LINKINFO).string(IFLA_INFO_KIND),
+  };
+}
+
+/** One end of a veth pair. */
+export interface VethEnd {
+  readonly name: string;
+  readonly mac?: Uint8Array;
+  readonly mtu?: number;
+  /** Descriptor of the network namespace it is born in; the socket's own where left out. */
+  readonly netnsFd?: number;
+}
+
+/** Makes a veth pair, both ends down. */
+export function createVeth(socket: NetlinkSocket, end: VethEnd, peer: VethEnd): void {
+  const info = nested(IFLA_LINKINFO, [
+    { type: IFLA_INFO_KIND, value: string('veth') },
+    nested(IFLA_INFO_DATA, [{ type: VETH_INFO_PEER, value: body(0, {}, endAttributes(peer)) }]),
+  ]);
+  const payload = body(0, {}, [...endAttributes(end), info]);
+  const what = `cannot make the veth pair '${end.name}' and '${peer.name}'`;
+  socket.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload, {
+    request: 'RTM_NEWLINK',
+    what,
+    object: end.name,
+  });
+}
+
+export interface LinkChange {
+  readonly up?: boolean;
+  readonly mac?: Uint8Array;
+  readonly mtu?: number;
+  /** Moves it into another network namespace. */
+  readonly netnsFd?: number;
+}
+
+export function changeInterface(socket: NetlinkSocket, index: number, change: LinkChange): void {
+  const flags = change.up === undefined ? {} : { flags: change.up ? IFF_UP : 0, change: IFF_UP };
+  const payload = body(index, flags, settings(change));
+  const what = `cannot change interface ${index}`;
+  socket.request(RTM_NEWLINK, 0, payload, { request: 'RTM_NEWLINK', what, object: `${index}` });
+}
+
+/** Deletes an interface; of a veth pair both ends go. */
+export function deleteInterface(socket: NetlinkSocket, index: number): void {
+  const what = `cannot delete interface ${index}`;
+  socket.request(RTM_DELLINK, 0, body(index, {}, []), { request: 'RTM_DELLINK', what, object: `${index}` });
+}
+
+function endAttributes(end: VethEnd): Attribute[] {
+  requireInterfaceName(end.name);
+  return [{ type: IFLA_IFNAME, value: string(end.name) }, ...settings(end)];
+}
+
+function settings({ mac, mtu, netnsFd }: Omit<LinkChange, 'up'>): Attribute[] {
+  return [
+    ...(mac === undefined ? [] : [{ type: IFLA_ADDRESS, value: mac }]),
+    ...(mtu === undefined ? [] : [{ type: IFLA_MTU, value: u32(mtu) }]),
+    ...(netnsFd === undefined ? [] : [{ type: IFLA_NET_NS_FD, value: u32(netnsFd) }]),
+  ];
+}
+
+function body(
+  index: number,
+  { flags = 0, change = 0 }: { flags?: number; change?: number },
+  attributes: readonly Attribute[],
+): Uint8Array {
+  const header = encode(ifinfomsg, { family: AF_UNSPEC, pad: 0, type: 0, index, flags, change });
+  return Buffer.concat([header, encodeAttributes(attributes)]);
+}

@@ -1,0 +1,132 @@
+// The clsact qdisc: RTM_GETQDISC, RTM_NEWQDISC, RTM_DELQDISC, and the header that all of traffic control shares.
+// Deleting clsact deletes every filter on it, whoever made it: that is the caller's to consider.
+
+import { bytes, decode, encode, struct, u8, u32 } from '../../asm/index.ts';
+import { LoaderError } from '../errors.ts';
+import {
+  AF_UNSPEC,
+  NLM_F_CREATE,
+  NLM_F_ECHO,
+  NLM_F_EXCL,
+  RTM_DELQDISC,
+  RTM_GETQDISC,
+  RTM_NEWQDISC,
+  TC_H_CLSACT,
+  TC_H_MAJ_CLSACT,
+  TCA_KIND,
+} from './abi.ts';
+import { type Attribute, AttributeSet, encodeAttributes, malformed, string } from './attribute.ts';
+import type { NetlinkSocket } from './socket.ts';
+
+const tcmsg = struct('tcmsg', {
+  family: u8,
+  pad: bytes(3),
+  ifindex: u32,
+  handle: u32,
+  parent: u32,
+  /** Of a filter: priority << 16 | protocol in network byte order. */
+  info: u32,
+});
+
+export interface TrafficControl {
+  readonly ifindex: number;
+  readonly handle: number;
+  readonly parent: number;
+  readonly info: number;
+}
+
+export function encodeTrafficControl(header: TrafficControl, attributes: readonly Attribute[]): Uint8Array {
+  const { ifindex, handle, parent, info } = header;
+  const bytesOfHeader = encode(tcmsg, {
+    family: AF_UNSPEC,
+    pad: new Uint8Array(3),
+    ifindex,
+    handle,
+    parent,
+    info,
+  });
+  return Buffer.concat([bytesOfHeader, encodeAttributes(attributes)]);
+}
+
+/** @throws LoaderError with code `ENETLINK` for a message that is too short. */
+export function decodeTrafficControl(payload: Uint8Array): {
+  header: TrafficControl;
+  attributes: AttributeSet;
+} {
+  if (payload.length < tcmsg.size) throw malformed(`a traffic control message of ${payload.length} bytes`);
+  const { ifindex, handle, parent, info } = decode(tcmsg, payload);
+  return {
+    header: { ifindex, handle, parent, info },
+    attributes: AttributeSet.decode(payload.subarray(tcmsg.size)),
+  };
+}
+
+const CLSACT: TrafficControl = { ifindex: 0, handle: TC_H_MAJ_CLSACT, parent: TC_H_CLSACT, info: 0 };
+
+/** What sits where clsact goes: `clsact`, `ingress` (its older half), or nothing. */
+export function findClsact(socket: NetlinkSocket, ifindex: number): string | undefined {
+  // By parent, not by handle: the place is asked about, whatever sits there.
+  const payload = encodeTrafficControl({ ...CLSACT, ifindex, handle: 0 }, []);
+  const subject = {
+    request: 'RTM_GETQDISC',
+    what: `cannot look for the clsact qdisc of interface ${ifindex}`,
+  };
+  try {
+    const message = socket
+      .request(RTM_GETQDISC, NLM_F_ECHO, payload, subject)
+      .find(({ type }) => type === RTM_NEWQDISC);
+    return message === undefined
+      ? undefined
+      : decodeTrafficControl(message.payload).attributes.string(TCA_KIND);
+  } catch (error) {
+    if (error instanceof LoaderError && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Makes sure that the interface has a clsact qdisc.
+ *
+ * @returns whether it was made now, so that whoever undoes this knows.
+ * @throws LoaderError with code `EBUSY` where an `ingress` qdisc takes the place, which has no egress.
+ */
+export function ensureClsact(socket: NetlinkSocket, ifindex: number): boolean {
+  const payload = encodeTrafficControl({ ...CLSACT, ifindex }, [{ type: TCA_KIND, value: string('clsact') }]);
+  const object = `interface ${ifindex}`;
+  const what = `cannot add the clsact qdisc to ${object}`;
+  try {
+    socket.request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, payload, {
+      request: 'RTM_NEWQDISC',
+      what,
+      object,
+    });
+    return true;
+  } catch (error) {
+    if (!(error instanceof LoaderError && error.code === 'EEXIST')) throw error;
+    const kind = findClsact(socket, ifindex);
+    if (kind === 'clsact') return false;
+    throw new LoaderError(`${what}: a qdisc '${kind ?? 'of unknown kind'}' takes its place (EBUSY)`, {
+      code: 'EBUSY',
+      syscall: 'RTM_NEWQDISC',
+      object,
+      hint: 'use TCX (--hook tcx), or have its owner replace it by clsact',
+      cause: error,
+    });
+  }
+}
+
+/** Deletes clsact with all its filters. @returns whether it was there. */
+export function deleteClsact(socket: NetlinkSocket, ifindex: number): boolean {
+  const payload = encodeTrafficControl({ ...CLSACT, ifindex }, [{ type: TCA_KIND, value: string('clsact') }]);
+  const object = `interface ${ifindex}`;
+  const what = `cannot delete the clsact qdisc of ${object}`;
+  try {
+    socket.request(RTM_DELQDISC, 0, payload, { request: 'RTM_DELQDISC', what, object });
+    return true;
+  } catch (error) {
+    if (error instanceof LoaderError && (error.code === 'ENOENT' || error.code === 'ENODEV')) return false;
+    if (error instanceof LoaderError && error.code === 'EINVAL' && findClsact(socket, ifindex) === undefined)
+      return false;
+    throw error;
+  }
+}

@@ -1,0 +1,161 @@
+// A NETLINK_ROUTE socket: requests with an acknowledgement, and dumps. Synchronous, one request at a time.
+// It belongs to the network namespace of the thread that opened it.
+
+import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { Descriptor } from '../descriptor.ts';
+import { ERRNO, LoaderError, systemError } from '../errors.ts';
+import { libc } from '../ffi.ts';
+import { requireHome } from '../netns.ts';
+import {
+  AF_NETLINK,
+  MSG_TRUNC,
+  NETLINK_CAP_ACK,
+  NETLINK_EXT_ACK,
+  NETLINK_GET_STRICT_CHK,
+  NETLINK_ROUTE,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  SO_RCVTIMEO,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_NETLINK,
+  SOL_SOCKET,
+} from './abi.ts';
+import { malformed, u32 } from './attribute.ts';
+import { encodeMessage, type Message } from './message.ts';
+import { Reply } from './reply.ts';
+
+/** struct sockaddr_nl */
+const SOCKADDR_SIZE = 12;
+/** The kernel fills at most 32 KiB of a dump at once; a single message may be longer. */
+const BUFFER_SIZE = 256 * 1024;
+/** A kernel that says nothing for so long will say nothing. */
+const TIMEOUT_SECONDS = 10;
+const DUMP_ATTEMPTS = 10;
+
+/** What a request is called in errors. */
+export interface Subject {
+  /** The request, by the kernel's name: `RTM_NEWQDISC`. */
+  readonly request: string;
+  /** What failed, as the start of the message: "cannot add the clsact qdisc to 'eth0'". */
+  readonly what: string;
+  readonly object?: string;
+}
+
+export class NetlinkSocket implements Disposable {
+  readonly #descriptor: Descriptor;
+  readonly #port: number;
+  readonly #buffer: Uint8Array = new Uint8Array(BUFFER_SIZE);
+  #sequence = 0;
+
+  /** @throws LoaderError when there can be no such socket. */
+  constructor() {
+    requireHome();
+    const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0) throw systemError(fd, 'socket', 'cannot open a netlink socket');
+    this.#descriptor = new Descriptor(fd, 'netlink socket');
+    try {
+      // Each is a convenience that old kernels lack: the answers are complete without them.
+      for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) {
+        libc('setsockopt', fd, SOL_NETLINK, option, u32(1), 4);
+      }
+      libc('setsockopt', fd, SOL_SOCKET, SO_RCVTIMEO, timeval(TIMEOUT_SECONDS), 16);
+      this.#port = bind(fd);
+    } catch (error) {
+      this.#descriptor.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Sends a request and waits for its acknowledgement.
+   *
+   * @returns the messages before it: what was asked for, or the echo of what was changed.
+   * @throws LoaderError with the kernel's error and its words.
+   */
+  request(type: number, flags: number, payload: Uint8Array, subject: Subject): Message[] {
+    const { messages } = this.#exchange(type, flags | NLM_F_ACK, payload, subject);
+    return messages;
+  }
+
+  /** Lists; again, with a bound, when the kernel's tables changed meanwhile. */
+  dump(type: number, payload: Uint8Array, subject: Subject): Message[] {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      const reply = this.#exchange(type, NLM_F_DUMP, payload, subject);
+      if (!reply.interrupted) return reply.messages;
+    }
+    throw new LoaderError(`${subject.what}: the list kept changing while it was read`, {
+      code: 'EINTR',
+      syscall: subject.request,
+      hint: 'try again',
+    });
+  }
+
+  close(): void {
+    this.#descriptor.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #exchange(type: number, flags: number, payload: Uint8Array, subject: Subject): Reply {
+    const { fd } = this.#descriptor;
+    const sequence = ++this.#sequence;
+    const request = encodeMessage({
+      type,
+      flags: flags | NLM_F_REQUEST,
+      sequence,
+      port: this.#port,
+      payload,
+    });
+    const sent = libc('send', fd, request, request.length, 0);
+    if (sent < 0) throw netlinkError(sent, undefined, subject);
+    const reply = new Reply(sequence, this.#port);
+    while (reply.verdict === undefined) {
+      const size = libc('recv', fd, this.#buffer, BUFFER_SIZE, MSG_TRUNC);
+      if (size === -ERRNO.EAGAIN) {
+        throw new LoaderError(`${subject.what}: the kernel did not answer within ${TIMEOUT_SECONDS} s`, {
+          code: 'ETIMEDOUT',
+          syscall: subject.request,
+        });
+      }
+      if (size < 0) throw netlinkError(size, undefined, subject);
+      if (size === 0) throw malformed('an empty datagram');
+      if (size > BUFFER_SIZE)
+        throw malformed(`a datagram of ${size} bytes, which is more than ${BUFFER_SIZE}`);
+      reply.feed(this.#buffer.subarray(0, size));
+    }
+    const { result, text } = reply.verdict;
+    if (result < 0) throw netlinkError(result, text, subject);
+    return reply;
+  }
+}
+
+function bind(fd: number): number {
+  const address = new Uint8Array(SOCKADDR_SIZE);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_NETLINK, LITTLE_ENDIAN);
+  const result = libc('bind', fd, address, SOCKADDR_SIZE);
+  if (result < 0) throw systemError(result, 'bind', 'cannot bind a netlink socket');
+  const length = u32(SOCKADDR_SIZE);
+  const named = libc('getsockname', fd, address, length);
+  if (named < 0) throw systemError(named, 'getsockname', 'cannot read the address of a netlink socket');
+  return view.getUint32(4, LITTLE_ENDIAN);
+}
+
+/** struct timeval of a 64-bit machine. */
+function timeval(seconds: number): Uint8Array {
+  const out = new Uint8Array(16);
+  new DataView(out.buffer).setBigUint64(0, BigInt(seconds), LITTLE_ENDIAN);
+  return out;
+}
+
+function netlinkError(result: number, text: string | undefined, subject: Subject): LoaderError {
+  const detail = text === undefined ? {} : { detail: text.replace(/\.$/, '') };
+  const hint =
+    result === -ERRNO.EPERM ? { hint: 'this needs root or CAP_NET_ADMIN in that network namespace' } : {};
+  const object = subject.object === undefined ? {} : { object: subject.object };
+  return systemError(result, subject.request, subject.what, { ...detail, ...hint, ...object });
+}
