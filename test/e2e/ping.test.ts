@@ -10,7 +10,7 @@ import { HOOKS, translate } from '../support/translate.ts';
 needsRootAndBpf(test);
 
 for (const hook of HOOKS) {
-  test(`ping from inside and from outside, ${hook}`, async (t) => {
+  test.serial(`ping from inside and from outside, ${hook}`, async (t) => {
     const lab = await makeLab(t);
     await translate(t, lab, { map: [[INSIDE, ON_LINK]], hook });
     const wire = await Capture.start(t, lab.outside, 'down0', 'icmp');
@@ -23,14 +23,14 @@ for (const hook of HOOKS) {
   });
 }
 
-test('an outside address that is routed to the gateway, not on its link', async (t) => {
+test.serial('an outside address that is routed to the gateway, not on its link', async (t) => {
   const lab = await makeLab(t);
   await translate(t, lab, { map: [[INSIDE, ROUTED]] });
   await pingOk(t, lab.inside, lab.server);
   await pingOk(t, lab.outside, ROUTED);
 });
 
-test('two inside hosts keep apart', async (t) => {
+test.serial('two inside hosts keep apart', async (t) => {
   const lab = await makeLab(t, { secondInside: true });
   await translate(t, lab, {
     map: [
