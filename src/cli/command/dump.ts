@@ -1,0 +1,43 @@
+// tsnat dump: the programs as text. Pure: no privilege, no kernel.
+
+import { formatAsm, formatC, formatHex, type Program, programJson } from '../../asm/index.ts';
+import { FORMATS } from '../commands.ts';
+import { writeWhole } from '../file.ts';
+import type { Input } from '../input.ts';
+import { formatJson, type Output } from '../output.ts';
+import { programsFor } from '../programs.ts';
+import { UsageError } from '../usage-error.ts';
+
+export async function run(input: Input, output: Output): Promise<void> {
+  const asked = input.choice('format', FORMATS);
+  if (output.json && asked !== undefined && asked !== 'json') {
+    throw new UsageError(`dump: --json contradicts --format ${asked}: leave one of them out`);
+  }
+  const format = output.json ? 'json' : (asked ?? 'asm');
+  const { programs } = await programsFor(input);
+  const text = render(
+    format,
+    programs.map(({ program }) => program),
+  );
+  const path = input.text('output');
+  if (path === undefined) output.write(text);
+  else writeWhole(path, text);
+}
+
+function render(format: (typeof FORMATS)[number], programs: readonly Program[]): string {
+  switch (format) {
+    case 'asm':
+      return programs.map(formatAsm).join('\n');
+    case 'c':
+      return programs.map(formatC).join('\n');
+    case 'hex':
+      return programs.map((program) => headed(program, programs.length) + formatHex(program)).join('\n');
+    case 'json':
+      return formatJson({ programs: programs.map(programJson) });
+  }
+}
+
+/** Bytes alone do not say where the second program begins. */
+function headed({ name }: Program, count: number): string {
+  return count > 1 ? `# ${name}\n` : '';
+}

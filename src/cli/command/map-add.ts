@@ -1,0 +1,18 @@
+// tsnat map add: more mappings for a running instance.
+
+import { formatMapping } from '../../nat/mapping.ts';
+import { mappingJson } from '../describe.ts';
+import type { Input } from '../input.ts';
+import type { Output } from '../output.ts';
+import { readMappings } from '../read-mappings.ts';
+
+export async function run(input: Input, output: Output): Promise<void> {
+  const name = input.required('NAME');
+  const { mappings } = await readMappings(input.rest('IN=OUT'), 'argument');
+  const { openInstance } = await import('../../nat/instance/index.ts');
+  using instance = openInstance(name);
+  instance.addMappings(mappings);
+  output.result({ name, added: mappings.map(mappingJson) }, () =>
+    mappings.map((mapping) => `${name}: added ${formatMapping(mapping)}\n`).join(''),
+  );
+}

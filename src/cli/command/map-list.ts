@@ -1,0 +1,20 @@
+// tsnat map list: the mappings of an instance, and what each has translated.
+
+import { mappingJson, mappingsTable } from '../describe.ts';
+import type { Input } from '../input.ts';
+import type { Output } from '../output.ts';
+
+export async function run(input: Input, output: Output): Promise<void> {
+  const name = input.required('NAME');
+  const { openInstance } = await import('../../nat/instance/index.ts');
+  using instance = openInstance(name);
+  const states = instance.listMappings().toSorted((a, b) => a.mapping.inside - b.mapping.inside);
+  const mappings = states.map(({ mapping, outbound, inbound }) => ({
+    ...mappingJson(mapping),
+    outbound,
+    inbound,
+  }));
+  output.result({ name, mappings }, () =>
+    states.length === 0 ? `${name} has no mappings\n` : mappingsTable(states, output),
+  );
+}

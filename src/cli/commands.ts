@@ -1,0 +1,192 @@
+// The one table of commands. Parsing, help and shell completion are all made from it.
+
+import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts';
+
+/** Understood by every command. */
+export const COMMON_OPTIONS: readonly OptionSpec[] = [
+  { name: 'json', type: 'flag', summary: 'print one JSON document on stdout' },
+  { name: 'verbose', type: 'flag', summary: "when it fails, say all: causes, the verifier's whole log" },
+  { name: 'help', short: 'h', type: 'flag', summary: 'show this help' },
+];
+
+/** How a program may be called; each means a direction. */
+export const PROGRAM_NAMES: Readonly<Record<string, 'outbound' | 'inbound'>> = {
+  egress: 'outbound',
+  ingress: 'inbound',
+  outbound: 'outbound',
+  inbound: 'inbound',
+};
+
+export const FORMATS: readonly ['asm', 'hex', 'c', 'json'] = ['asm', 'hex', 'c', 'json'];
+export const HOOKS: readonly ['auto', 'tcx', 'clsact'] = ['auto', 'tcx', 'clsact'];
+export const POLICIES: readonly ['pass', 'drop'] = ['pass', 'drop'];
+export const SHELLS: readonly ['bash', 'zsh', 'fish'] = ['bash', 'zsh', 'fish'];
+
+const NAME: ArgumentSpec = { name: 'NAME', offer: 'instance' };
+const PROGRAM: ArgumentSpec = { name: 'PROGRAM', optional: true, choices: Object.keys(PROGRAM_NAMES) };
+const UNMAPPED: OptionSpec = {
+  name: 'unmapped',
+  type: 'text',
+  value: 'POLICY',
+  choices: POLICIES,
+  summary: 'what becomes of packets that no mapping names (pass)',
+};
+const CAPACITY: OptionSpec = {
+  name: 'capacity',
+  type: 'count',
+  value: 'N',
+  summary: 'most mappings it can hold (65536)',
+};
+const PROGRAM_NOTE = 'PROGRAM is egress (also: outbound) or ingress (also: inbound); both where left out.';
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'attach',
+    summary: 'translate on an interface from now on',
+    arguments: [{ name: 'IFACE', optional: true, offer: 'interface' }],
+    options: [
+      {
+        name: 'map',
+        type: 'text',
+        value: 'IN=OUT',
+        repeat: true,
+        summary: 'inside address IN is outside address OUT',
+      },
+      {
+        name: 'file',
+        type: 'text',
+        value: 'FILE',
+        offer: 'file',
+        summary: 'mappings and settings from a YAML or JSON file',
+      },
+      { name: 'name', type: 'text', value: 'NAME', summary: 'name of the instance (IFACE)' },
+      {
+        name: 'hook',
+        type: 'text',
+        value: 'HOOK',
+        choices: HOOKS,
+        summary: 'where in the kernel (auto: tcx if it has that)',
+      },
+      {
+        name: 'netns',
+        type: 'text',
+        value: 'NETNS',
+        offer: 'netns',
+        summary: 'the network namespace IFACE is in, by name',
+      },
+      UNMAPPED,
+      CAPACITY,
+      { name: 'replace', type: 'flag', summary: 'swap the programs of a running instance, losing no packet' },
+    ],
+    notes: [
+      'IFACE is the outside interface. It may come from the file instead; two that differ are refused.',
+      'For everything else the command line wins over the file. Mappings of both are taken together.',
+      'Nothing has to stay running: all of it lives in the kernel, held by pins in /sys/fs/bpf/tsnat/NAME.',
+      'With --replace and no mappings given, the mappings stay as they are.',
+    ],
+    examples: [
+      ['attach eth0 --map 10.0.0.5=203.0.113.5', '10.0.0.5 is 203.0.113.5 beyond eth0'],
+      ['attach --file nat.yaml', 'interface and mappings from a file'],
+      ['attach wan --netns gw --unmapped drop', 'in a namespace; nothing leaves untranslated'],
+    ],
+    load: () => import('./command/attach.ts'),
+  },
+  {
+    name: 'detach',
+    summary: 'remove exactly what attach added',
+    arguments: [{ ...NAME, optional: true }],
+    options: [{ name: 'all', type: 'flag', summary: 'every instance, instead of NAME' }],
+    examples: [['detach eth0', 'stop translating on eth0']],
+    load: () => import('./command/detach.ts'),
+  },
+  {
+    name: 'map add',
+    summary: 'add mappings to a running instance',
+    arguments: [NAME, { name: 'IN=OUT', repeat: true }],
+    options: [],
+    notes: ['Either all are added or none.'],
+    examples: [['map add eth0 10.0.0.6=203.0.113.6', 'translate one more address']],
+    load: () => import('./command/map-add.ts'),
+  },
+  {
+    name: 'map del',
+    summary: 'delete mappings by their inside address',
+    arguments: [NAME, { name: 'IN', repeat: true }],
+    options: [],
+    notes: ['Either all are deleted or none.'],
+    examples: [['map del eth0 10.0.0.6', 'translate it no longer']],
+    load: () => import('./command/map-del.ts'),
+  },
+  {
+    name: 'map list',
+    summary: 'show the mappings and what each has translated',
+    arguments: [NAME],
+    options: [],
+    examples: [['map list eth0 --json', 'for a script']],
+    load: () => import('./command/map-list.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'show what is attached where, and the counters',
+    arguments: [{ ...NAME, optional: true }],
+    options: [],
+    notes: ['Exit status 1 when an instance is not whole; what is missing is named.'],
+    examples: [['status', 'every instance']],
+    load: () => import('./command/status.ts'),
+  },
+  {
+    name: 'dump',
+    summary: 'print the programs; needs no privilege',
+    arguments: [PROGRAM],
+    options: [
+      { name: 'format', type: 'text', value: 'FORMAT', choices: FORMATS, summary: 'how (asm)' },
+      { name: 'output', short: 'o', type: 'text', value: 'FILE', offer: 'file', summary: 'into a file' },
+      UNMAPPED,
+      CAPACITY,
+    ],
+    notes: [PROGRAM_NOTE, '--json is short for --format json.'],
+    examples: [
+      ['dump egress', 'the program of the way out, with its TypeScript lines'],
+      ['dump ingress --format c -o ingress.h', 'as a C array'],
+    ],
+    load: () => import('./command/dump.ts'),
+  },
+  {
+    name: 'verify',
+    summary: "put the programs through this kernel's verifier, without attaching",
+    arguments: [PROGRAM],
+    options: [UNMAPPED, CAPACITY],
+    notes: [PROGRAM_NOTE],
+    examples: [['verify', 'does this kernel take both?']],
+    load: () => import('./command/verify.ts'),
+  },
+  {
+    name: 'completion',
+    summary: 'print the completion script of a shell',
+    arguments: [{ name: 'SHELL', choices: SHELLS }],
+    options: [],
+    examples: [
+      ['completion bash > /etc/bash_completion.d/tsnat', 'for bash'],
+      ['completion zsh > /usr/local/share/zsh/site-functions/_tsnat', 'for zsh'],
+      ['completion fish > ~/.config/fish/completions/tsnat.fish', 'for fish'],
+    ],
+    load: () => import('./command/completion.ts'),
+  },
+  {
+    name: 'help',
+    summary: 'show how a command is used',
+    arguments: [{ name: 'COMMAND', optional: true, repeat: true, offer: 'command' }],
+    options: [],
+    examples: [['help attach', 'the same as tsnat attach --help']],
+    load: () => import('./command/help.ts'),
+  },
+];
+
+/** First words that need a second: `map`. */
+export const GROUPS: readonly string[] = [
+  ...new Set(COMMANDS.filter(({ name }) => name.includes(' ')).map(({ name }) => name.split(' ')[0]!)),
+];
+
+export function findCommand(name: string): CommandSpec | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}

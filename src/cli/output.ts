@@ -1,0 +1,40 @@
+// What a command prints on stdout: one JSON document with --json, else text for people.
+// 64-bit counters are JSON numbers up to 2^53-1, which every reader takes as they are, and strings above.
+
+export class Output {
+  readonly json: boolean;
+  /** Whether headings may be emphasised: only on a terminal, and not under NO_COLOR (no-color.org). */
+  readonly #styled: boolean;
+
+  constructor(json: boolean) {
+    this.json = json;
+    this.#styled = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  }
+
+  /** Prints `data` with --json, else the text. */
+  result(data: unknown, text: () => string): void {
+    this.write(this.json ? formatJson(data) : text());
+  }
+
+  write(text: string): void {
+    process.stdout.write(text);
+  }
+
+  bold(text: string): string {
+    return this.#styled ? `\x1b[1m${text}\x1b[22m` : text;
+  }
+
+  alarm(text: string): string {
+    return this.#styled ? `\x1b[31m${text}\x1b[39m` : text;
+  }
+}
+
+export function formatJson(data: unknown): string {
+  return `${JSON.stringify(data, (_, value: unknown) => (typeof value === 'bigint' ? jsonInteger(value) : value), 2)}\n`;
+}
+
+function jsonInteger(value: bigint): number | string {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= BigInt(Number.MIN_SAFE_INTEGER)
+    ? Number(value)
+    : String(value);
+}
