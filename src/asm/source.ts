@@ -11,8 +11,8 @@ export interface Site {
 
 /** Folder of this file, which is the assembler's own, as the stack prints it. */
 const OWN_FOLDER: string = import.meta.url.slice(0, import.meta.url.lastIndexOf('/') + 1);
-/** The DSL's user may sit deep below it: closures of closures. */
-const STACK_DEPTH = 24;
+/** Frames of the assembler itself between a captured call and the line that made it: fewer than this. */
+const STACK_DEPTH = 8;
 const FRAME = /\(?(?:async )?((?:file:\/\/|\/)[^()]*):(\d+):(\d+)\)?$/;
 
 class CapturedSite implements Site {

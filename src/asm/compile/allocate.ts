@@ -2,14 +2,13 @@
 // Machine registers are nodes that have their colour already. What finds no colour goes to the stack, and it starts again.
 
 import {
-  type Block,
   isConstant,
   isMachine,
   machineNumber,
   type Operation,
   operandsOf,
   operandsOfTerminator,
-  successorsOf,
+  usualWay,
   type Vreg,
 } from './ir.ts';
 import { BitSet, definedBy, indexOf, liveAtEnd, MACHINE_REGISTERS, stepBack } from './liveness.ts';
@@ -41,15 +40,6 @@ export function allocate(procedure: Lowered): Allocated {
 
 /** How much a use off the usual way counts against one on it. */
 const COLD_WEIGHT = 1 / 64;
-
-/** The blocks that can be reached without entering a cold one. */
-function usualWay(procedure: Lowered): Set<Block> {
-  const usual = new Set<Block>([procedure.entry]);
-  for (const block of usual) {
-    for (const successor of successorsOf(block.terminator!)) if (!successor.cold) usual.add(successor);
-  }
-  return usual;
-}
 
 interface Graph {
   readonly nodes: number;

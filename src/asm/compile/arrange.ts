@@ -12,7 +12,7 @@ export interface Arrangement {
 }
 
 export function arrange(allocated: Allocated): Arrangement {
-  const insteadOf = mergeEndings(allocated);
+  const insteadOf = merge(allocated);
   const actual = (block: Block): Block => insteadOf.get(block) ?? block;
   const order: Block[] = [];
   const placed = new Set<Block>();
@@ -40,12 +40,18 @@ function compare(a: Block, b: Block): number {
   return rank(a) - rank(b) || a.order - b.order;
 }
 
-/** Blocks that do the same in the same registers and go on to the same places are one block. */
-function mergeEndings(allocated: Allocated): Map<Block, Block> {
+/** Blocks that do nothing but jump, or the same as another in the same registers, and where to go instead. */
+function merge(allocated: Allocated): Map<Block, Block> {
   const insteadOf = new Map<Block, Block>();
   const identities = new Map<string, Block>();
   const numbers = new Map<Block, number>(allocated.blocks.map((block, i) => [block, i]));
   for (const block of allocated.blocks.toReversed()) {
+    const { terminator } = block;
+    if (terminator?.end === 'jump' && select(block, allocated).length === 0) {
+      // All its moves turned out to be between one register and itself.
+      insteadOf.set(block, insteadOf.get(terminator.to) ?? terminator.to);
+      continue;
+    }
     const identity = identityOf(block, allocated, (b) => numbers.get(insteadOf.get(b) ?? b)!);
     const same = identities.get(identity);
     if (same) insteadOf.set(block, same);

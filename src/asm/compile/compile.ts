@@ -10,6 +10,7 @@ import { emit } from './emit.ts';
 import type { Procedure } from './ir.ts';
 import { lower } from './lower.ts';
 import { simplify } from './simplify.ts';
+import { split } from './split.ts';
 
 /** @throws BuildError for a program that says something impossible, at the line that says it. */
 export function compile(procedure: Procedure): Program {
@@ -18,6 +19,6 @@ export function compile(procedure: Procedure): Program {
 }
 
 function instructionsOf(procedure: Procedure): Item[] {
-  const allocated = allocate(lower(simplify(check(procedure))));
+  const allocated = allocate(lower(split(simplify(check(procedure)))));
   return emit(allocated, arrange(allocated));
 }

@@ -185,6 +185,10 @@ export function withOperands(operation: Operation, read: (operand: Operand) => O
   }
 }
 
+/** The same operation giving its value to another register. */
+export const withDefinition = (operation: Operation, dst: Vreg): Operation =>
+  ({ ...operation, dst }) as Operation;
+
 /** The same terminator reading other operands. */
 export function withTerminatorOperands(
   terminator: Terminator,
@@ -217,4 +221,13 @@ export function reachable(entry: Block): Block[] {
     }
   }
   return order.reverse();
+}
+
+/** The blocks that can be reached without entering a cold one. */
+export function usualWay(procedure: Procedure): Set<Block> {
+  const usual = new Set<Block>([procedure.entry]);
+  for (const block of usual) {
+    for (const successor of successorsOf(block.terminator!)) if (!successor.cold) usual.add(successor);
+  }
+  return usual;
 }

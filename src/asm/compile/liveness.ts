@@ -65,10 +65,12 @@ export class BitSet {
 
 /** Indices of the registers an operation sets, those a call clobbers included. */
 export function definedBy(operation: Operation): readonly number[] {
-  if (operation.op === 'call') return Array.from({ length: CLOBBERED }, (_, i) => i);
   const defined = definitionOf(operation);
+  if (operation.op === 'call') return [...CALLER_SAVED, indexOf(operation.dst)];
   return defined === undefined ? [] : [indexOf(defined)];
 }
+
+const CALLER_SAVED: readonly number[] = Array.from({ length: CLOBBERED }, (_, i) => i);
 
 const use = (operands: readonly Operand[], live: BitSet): void => {
   for (const operand of operands) if (!isConstant(operand)) live.add(indexOf(operand));
@@ -78,6 +80,13 @@ const use = (operands: readonly Operand[], live: BitSet): void => {
 export function stepBack(operation: Operation, live: BitSet): void {
   for (const i of definedBy(operation)) live.delete(i);
   use(operandsOf(operation), live);
+}
+
+/** The registers live before the first operation of a block. */
+export function liveAtStart(block: Block, atEnd: BitSet): BitSet {
+  const live = atEnd.clone();
+  for (const operation of block.operations.toReversed()) stepBack(operation, live);
+  return live;
 }
 
 /** The registers live at the end of each block, before its terminator has read its operands. */
@@ -91,8 +100,7 @@ export function liveAtEnd(procedure: Procedure): Map<Block, BitSet> {
       const live = atEnd.get(block)!;
       for (const successor of successorsOf(block.terminator!)) live.addAll(atStart.get(successor)!);
       use(operandsOfTerminator(block.terminator!), live);
-      const start = live.clone();
-      for (const operation of block.operations.toReversed()) stepBack(operation, start);
+      const start = liveAtStart(block, live);
       if (atStart.get(block)!.addAll(start)) changed = true;
     }
   }

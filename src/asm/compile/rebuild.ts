@@ -28,7 +28,8 @@ export function rebuild(procedure: Procedure, rewrite: (block: Block) => Content
   return { ...procedure, entry, blocks: reachable(entry) };
 }
 
-function retarget(terminator: Terminator, to: (block: Block) => Block): Terminator {
+/** The same terminator going elsewhere. */
+export function retarget(terminator: Terminator, to: (block: Block) => Block): Terminator {
   switch (terminator.end) {
     case 'jump':
       return { ...terminator, to: to(terminator.to) };

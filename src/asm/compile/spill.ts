@@ -11,6 +11,7 @@ import {
   operandsOfTerminator,
   type Vreg,
   type VregKind,
+  withDefinition,
   withOperands,
   withTerminatorOperands,
 } from './ir.ts';
@@ -59,7 +60,7 @@ export function spill(procedure: Lowered, spilled: ReadonlySet<Vreg>): Lowered {
       }
       // A two-address operation goes on with the register it has just loaded.
       const dst = loaded.get(defined) ?? fresh();
-      operations.push({ ...reading, dst } as Operation);
+      operations.push(withDefinition(reading, dst));
       operations.push({ op: 'store', ...address(defined), value: dst, site: operation.site });
     }
     const terminator = block.terminator!;
