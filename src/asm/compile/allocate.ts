@@ -1,17 +1,9 @@
 // Register allocation by graph colouring (Briggs): registers that are live at the same time interfere; moves attract.
 // Machine registers are nodes that have their colour already. What finds no colour goes to the stack, and it starts again.
 
-import {
-  isConstant,
-  isMachine,
-  machineNumber,
-  type Operation,
-  operandsOf,
-  operandsOfTerminator,
-  usualWay,
-  type Vreg,
-} from './ir.ts';
-import { BitSet, definedBy, indexOf, liveAtEnd, MACHINE_REGISTERS, stepBack } from './liveness.ts';
+import { coalesce, type Graph, interference } from './interference.ts';
+import { isMachine, machineNumber, type Vreg } from './ir.ts';
+import { MACHINE_REGISTERS } from './liveness.ts';
 import type { Lowered } from './lower.ts';
 import { spill } from './spill.ts';
 
@@ -30,72 +22,17 @@ export function allocate(procedure: Lowered): Allocated {
   let current = procedure;
   for (;;) {
     const graph = interference(current);
+    coalesce(graph, COLOURS);
     const { colours, uncoloured } = colour(graph);
+    const members = (node: number): readonly number[] => graph.merged.get(node) ?? [];
     if (uncoloured.length === 0) {
+      for (const node of graph.merged.keys())
+        for (const member of members(node)) colours[member] = colours[node];
       return { ...current, registers: colours.slice(MACHINE_REGISTERS) };
     }
-    current = spill(current, new Set(uncoloured.map((node) => node - MACHINE_REGISTERS)));
+    const spilled = uncoloured.flatMap((node) => [node, ...members(node)]);
+    current = spill(current, new Set(spilled.map((node) => node - MACHINE_REGISTERS)));
   }
-}
-
-/** How much a use off the usual way counts against one on it. */
-const COLD_WEIGHT = 1 / 64;
-
-interface Graph {
-  readonly nodes: number;
-  readonly neighbours: readonly BitSet[];
-  /** The registers each one is moved from or to. */
-  readonly moves: readonly number[][];
-  /** How often each is read or written, by estimate: what is off the usual way counts little. */
-  readonly uses: Float64Array;
-  /** Made by spilling: already as short-lived as can be. */
-  readonly unspillable: (node: number) => boolean;
-}
-
-function interference(procedure: Lowered): Graph {
-  const nodes = MACHINE_REGISTERS + procedure.kinds.length;
-  const neighbours = Array.from({ length: nodes }, () => new BitSet(nodes));
-  const moves: number[][] = Array.from({ length: nodes }, () => []);
-  const uses = new Float64Array(nodes);
-  const usual = usualWay(procedure);
-  const interfere = (a: number, b: number): void => {
-    if (a === b) return;
-    neighbours[a]!.add(b);
-    neighbours[b]!.add(a);
-  };
-  for (const [block, atEnd] of liveAtEnd(procedure)) {
-    const live = atEnd.clone();
-    const weight = usual.has(block) ? 1 : COLD_WEIGHT;
-    for (const operand of operandsOfTerminator(block.terminator!))
-      if (!isConstant(operand)) uses[indexOf(operand)]! += weight;
-    for (const operation of block.operations.toReversed()) {
-      const from = moveSource(operation);
-      for (const defined of definedBy(operation)) {
-        uses[defined]! += weight;
-        live.forEach((other) => {
-          if (other !== from) interfere(defined, other);
-        });
-        if (from === undefined) continue;
-        moves[defined]!.push(from);
-        moves[from]!.push(defined);
-      }
-      for (const operand of operandsOf(operation))
-        if (!isConstant(operand)) uses[indexOf(operand)]! += weight;
-      stepBack(operation, live);
-    }
-  }
-  return {
-    nodes,
-    neighbours,
-    moves,
-    uses,
-    unspillable: (node) => procedure.kinds[node - MACHINE_REGISTERS] === 'spilled',
-  };
-}
-
-/** The register a move copies: the two may share one machine register. */
-function moveSource(operation: Operation): number | undefined {
-  return operation.op === 'move' && !isConstant(operation.from) ? indexOf(operation.from) : undefined;
 }
 
 function colour(graph: Graph): { colours: (number | undefined)[]; uncoloured: number[] } {
@@ -113,7 +50,7 @@ function colour(graph: Graph): { colours: (number | undefined)[]; uncoloured: nu
 
 /** Easily coloured nodes first; where there is none, the one whose spilling would cost least for what it frees. */
 function removalOrder(graph: Graph): number[] {
-  const degree = graph.neighbours.map((set) => count(set));
+  const degree = graph.neighbours.map((set) => set.size);
   const present = new Set<number>();
   for (let node = MACHINE_REGISTERS; node < graph.nodes; node++) {
     if (graph.uses[node]! > 0) present.add(node);
@@ -173,14 +110,6 @@ function canTake(
     if (colours[other] === candidate) can = false;
   });
   return can;
-}
-
-function count(set: BitSet): number {
-  let n = 0;
-  set.forEach(() => {
-    n++;
-  });
-  return n;
 }
 
 /** Register that `vreg` lives in. @internal */

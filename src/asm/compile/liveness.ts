@@ -32,6 +32,13 @@ export class BitSet {
     this.words = new Uint32Array((size + 31) >>> 5);
   }
 
+  get size(): number {
+    let size = 0;
+    this.forEach(() => {
+      size++;
+    });
+    return size;
+  }
   has(i: number): boolean {
     return (this.words[i >>> 5]! & (1 << (i & 31))) !== 0;
   }
