@@ -9,8 +9,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     }))
     .sort((a, b) => a.distance - b.distance);
   const [best] = ranked;
-  // A third of the letters wrong, and at least two, is a typing mistake; more is another word.
-  return best && best.distance <= Math.max(2, Math.floor(word.length / 3)) && best.distance < word.length
+  // One letter in three is a typing mistake; more is another word.
+  return best && best.distance <= Math.max(1, Math.floor(word.length / 3)) && best.distance < word.length
     ? best.candidate
     : undefined;
 }
@@ -21,16 +21,19 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   return suggestion === undefined ? '' : `: did you mean ${suggestion}?`;
 }
 
-/** How many letters to insert, delete or exchange (Levenshtein). */
+/** How many letters to insert, delete, exchange, or swap with their neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
-    const next = [i];
+    const above = rows[i - 1]!;
+    const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      const exchange = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(exchange, row[j]! + 1, next[j - 1]! + 1));
+      const exchange = above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = swapped ? rows[i - 2]![j - 2]! + 1 : Number.POSITIVE_INFINITY;
+      row.push(Math.min(exchange, swap, above[j]! + 1, row[j - 1]! + 1));
     }
-    row = next;
+    rows.push(row);
   }
-  return row[b.length]!;
+  return rows[a.length]![b.length]!;
 }

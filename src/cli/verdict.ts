@@ -1,6 +1,6 @@
 // What this kernel's verifier says of a program: accepted with its figures, or refused with the TypeScript line.
 
-import type { Program, SourceLocation } from '../asm/index.ts';
+import { formatLocation, type Program, type SourceLocation } from '../asm/index.ts';
 import { BpfMap, loadProgram, VerifierError, verdict } from '../loader/index.ts';
 import type { InstanceMaps } from '../nat/maps.ts';
 
@@ -82,4 +82,11 @@ function verdictOn(program: Program, maps: Readonly<Record<string, BpfMap>>): Ac
 function lastInstruction(log: string): number | undefined {
   const listed = [...log.matchAll(/^(\d+): \(/gm)].at(-1)?.[1];
   return listed === undefined ? undefined : Number(listed);
+}
+
+/** A refusal in one line, with the TypeScript line where it is known. */
+export function refusalLine({ name, reason, instruction, source }: Refused): string {
+  const where = instruction === undefined ? '' : ` at instruction ${instruction}`;
+  const line = source === undefined ? '' : `, emitted by ${formatLocation(source)}`;
+  return `this kernel refuses program '${name}'${where}${line}: ${reason}; --verbose shows the whole log`;
 }

@@ -1,16 +1,15 @@
 // tsnat verify: put the programs through this kernel's verifier, without attaching them.
 
-import { formatLocation } from '../../asm/index.ts';
 import { EXIT_FAILED } from '../failure.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { programsFor } from '../programs.ts';
 import { counted, grouped } from '../table.ts';
-import type { Accepted, Refused } from '../verdict.ts';
+import type { Accepted } from '../verdict.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const { programs, maps } = await programsFor(input);
-  const { verify } = await import('../verdict.ts');
+  const { refusalLine, verify } = await import('../verdict.ts');
   const verdicts = verify(
     programs.map(({ program }) => program),
     maps,
@@ -21,7 +20,7 @@ export async function run(input: Input, output: Output): Promise<void> {
   if (refused.length === 0) return;
   process.exitCode = EXIT_FAILED;
   for (const each of refused) {
-    process.stderr.write(refusedText(each));
+    process.stderr.write(`tsnat: ${refusalLine(each)}\n`);
     if (input.flag('verbose')) process.stderr.write(`${each.log.trimEnd()}\n`);
   }
 }
@@ -34,10 +33,4 @@ function acceptedText({ name, instructions, processed, peakStates, jitedSize }: 
     jitedSize === 0 ? 'no JIT' : `${grouped(jitedSize)} bytes of machine code`,
   ];
   return `${name}: accepted: ${figures.join(', ')}\n`;
-}
-
-function refusedText({ name, reason, instruction, source }: Refused): string {
-  const where = instruction === undefined ? '' : ` at instruction ${instruction}`;
-  const line = source === undefined ? '' : `, emitted by ${formatLocation(source)}`;
-  return `tsnat: this kernel refuses program '${name}'${where}${line}: ${reason}; --verbose shows the whole log\n`;
 }

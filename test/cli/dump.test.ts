@@ -1,0 +1,90 @@
+// tsnat dump: the same programs in every format, without privilege, to a pipe or a file.
+
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { tsnat, tsnatJson, tsnatOk } from '../support/cli.ts';
+import { run } from '../support/command.ts';
+import { CLI } from '../support/root.ts';
+
+interface Dump {
+  readonly programs: readonly {
+    readonly name: string;
+    readonly instructions: readonly {
+      readonly hex: string;
+      readonly text: string;
+      readonly source?: { file: string };
+    }[];
+    readonly maps: readonly { readonly name: string; readonly maxEntries: number }[];
+  }[];
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'tsnat-dump-'));
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+
+test('every format holds the same bytes', async (t) => {
+  for (const program of ['egress', 'ingress']) {
+    const { programs } = await tsnatJson<Dump>(t, ['dump', program]);
+    t.is(programs.length, 1);
+    const { instructions, name } = programs[0]!;
+    t.is(name, `tsnat_${program}`);
+    const bytes = instructions.map(({ hex }) => hex).join('');
+    const digits = (text: string): string => text.replace(/\s/g, '');
+    t.is(digits(await tsnatOk(t, ['dump', program, '--format', 'hex'])), bytes);
+    const c = await tsnatOk(t, ['dump', program, '--format', 'c']);
+    t.is([...c.matchAll(/0x([0-9a-f]{2}),/g)].map(([, byte]) => byte).join(''), bytes);
+    const asm = await tsnatOk(t, ['dump', program]);
+    for (const { text } of instructions) t.true(asm.includes(text), text);
+    t.is(await tsnatOk(t, ['dump', program, '--format', 'asm']), asm);
+  }
+});
+
+test('both programs, and the other names', async (t) => {
+  const both = await tsnatJson<Dump>(t, ['dump']);
+  t.deepEqual(
+    both.programs.map(({ name }) => name),
+    ['tsnat_egress', 'tsnat_ingress'],
+  );
+  t.is(await tsnatOk(t, ['dump', 'outbound']), await tsnatOk(t, ['dump', 'egress']));
+  t.is(await tsnatOk(t, ['dump', 'inbound']), await tsnatOk(t, ['dump', 'ingress']));
+});
+
+test('instructions are of TypeScript lines', async (t) => {
+  const { programs } = await tsnatJson<Dump>(t, ['dump', 'egress']);
+  const files = programs[0]!.instructions.flatMap(({ source }) => (source ? [source.file] : []));
+  t.true(files.length > 10);
+  t.deepEqual(
+    files.filter((file) => !/src\/nat\/datapath\/\w+\.ts$/.test(file)),
+    [],
+  );
+});
+
+test('options make another program', async (t) => {
+  const drop = await tsnatOk(t, ['dump', 'egress', '--unmapped', 'drop', '--format', 'hex']);
+  t.not(drop, await tsnatOk(t, ['dump', 'egress', '--format', 'hex']));
+  const { programs } = await tsnatJson<Dump>(t, ['dump', 'egress', '--capacity', '77']);
+  t.is(programs[0]?.maps.find(({ name }) => name === 'outbound')?.maxEntries, 77);
+});
+
+test('a file is there whole, and nothing beside it', async (t) => {
+  const place = join(folder, 'out');
+  mkdirSync(place);
+  const path = join(place, 'egress.txt');
+  writeFileSync(path, 'what was there before');
+  t.is(await tsnatOk(t, ['dump', 'egress', '-o', path]), '');
+  t.is(readFileSync(path, 'utf8'), await tsnatOk(t, ['dump', 'egress']));
+  t.deepEqual(readdirSync(place), ['egress.txt']);
+});
+
+test('a reader that has seen enough is no failure', async (t) => {
+  const script = '"$0" "$1" dump --format json | head -n 1; echo "$PIPESTATUS"';
+  const { stdout, stderr } = await run('bash', ['-c', script, process.execPath, CLI]);
+  t.is(stderr, '');
+  t.is(stdout, '{\n0\n');
+});
+
+test('no colours go into a pipe', async (t) => {
+  const { stdout } = await tsnat(['dump', 'egress']);
+  t.false(stdout.includes('\x1b'));
+});

@@ -1,0 +1,82 @@
+// tsnat verify: what the kernel's verifier says, in our words. Needs root and BPF.
+
+import test from 'ava';
+import { assemble, instruction, type Program } from '../../src/asm/index.ts';
+import { refusalLine, verify } from '../../src/cli/verdict.ts';
+import { instanceMaps } from '../../src/nat/maps.ts';
+import { tsnatJson, tsnatOk } from '../support/cli.ts';
+import { type Result, run } from '../support/command.ts';
+import { needsRootAndBpf } from '../support/requirements.ts';
+import { CLI } from '../support/root.ts';
+
+needsRootAndBpf(test);
+
+const { exit, load, mov } = instruction;
+
+interface Verdicts {
+  readonly programs: readonly {
+    readonly name: string;
+    readonly verdict: string;
+    readonly instructions: number;
+    readonly processed: number;
+    readonly peakStates: number;
+  }[];
+}
+
+test.serial('both programs are accepted, under either policy', async (t) => {
+  for (const unmapped of ['pass', 'drop']) {
+    const { programs } = await tsnatJson<Verdicts>(t, ['verify', '--unmapped', unmapped]);
+    t.deepEqual(
+      programs.map(({ name, verdict }) => [name, verdict]),
+      [
+        ['tsnat_egress', 'accepted'],
+        ['tsnat_ingress', 'accepted'],
+      ],
+    );
+    for (const { instructions, processed, peakStates } of programs) {
+      t.true(instructions > 50 && processed >= instructions / 2 && peakStates > 0);
+    }
+  }
+  const text = await tsnatOk(t, ['verify', 'egress']);
+  t.regex(text, /^tsnat_egress: accepted: \d+ instructions, [\d,]+ verified, .*\n$/);
+});
+
+/** Returns 0. */
+const sound = (): Program => assemble({ name: 'sound', type: 'sched_cls' }, [mov.imm(0, 0), exit()]);
+
+/** Its second instruction reads above the stack. */
+function faulty(): Program {
+  const program = assemble({ name: 'faulty', type: 'sched_cls' }, [mov.imm(0, 0), load(8, 0, 10, 8), exit()]);
+  return { ...program, locations: [undefined, { file: '/x/bad.ts', line: 7, column: 3 }, undefined] };
+}
+
+test.serial('a refusal names the instruction and the TypeScript line', (t) => {
+  const [refused] = verify([faulty()], instanceMaps(16));
+  if (refused?.verdict !== 'refused') return t.fail('it was accepted');
+  t.is(refused.instruction, 1);
+  t.deepEqual(refused.source, { file: '/x/bad.ts', line: 7, column: 3 });
+  t.regex(refused.reason, /invalid .*stack/);
+  t.regex(refused.log, /processed \d+ insns/);
+  t.regex(
+    refusalLine(refused),
+    /^this kernel refuses program 'faulty' at instruction 1, emitted by \/x\/bad\.ts:7:3: invalid .*--verbose/,
+  );
+});
+
+test.serial('one refusal does not keep the other program from its verdict', (t) => {
+  const verdicts = verify([faulty(), sound()], instanceMaps(16));
+  t.deepEqual(
+    verdicts.map(({ verdict }) => verdict),
+    ['refused', 'accepted'],
+  );
+});
+
+test.serial('without privilege it says so in one line; dump needs none', async (t) => {
+  const powerless = (...args: string[]): Promise<Result> =>
+    run('setpriv', ['--bounding-set=-all', '--inh-caps=-all', process.execPath, CLI, ...args]);
+  const verdict = await powerless('verify');
+  t.is(verdict.status, 1);
+  t.is(verdict.stdout, '');
+  t.regex(verdict.stderr, /^tsnat: .*(?:EPERM|CAP_BPF).*\n$/);
+  t.is((await powerless('dump', 'egress')).status, 0);
+});
