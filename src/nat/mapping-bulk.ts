@@ -44,8 +44,6 @@ export interface Bulk {
   readonly rest: string;
   /** Where in `rest` the `[]` stands. */
   readonly offset: number;
-  /** The list was written with brackets, else as a block, which cannot stand within braces. */
-  readonly flow: boolean;
 }
 
 /** The entries of `text` if every one of them is plain; undefined where YAML must decide. */
@@ -59,7 +57,7 @@ export function readBulk(text: string): Bulk | undefined {
   const head = text.slice(0, flow ? start - 1 : start).trimEnd();
   const breaks = countBreaks(text, head.length, list.end);
   const rest = `${head} []${'\n'.repeat(breaks)}${text.slice(list.end)}`;
-  return { entries: list.entries, rest, offset: head.length + 1, flow };
+  return { entries: list.entries, rest, offset: head.length + 1 };
 }
 
 interface List {
@@ -96,7 +94,8 @@ function readBlock(text: string, start: number): List | undefined {
     entries.push({ inside: found.inside, outside: found.outside, line: lines(item) });
     at = found.end;
   }
-  // The list ends where a key begins, or the file ends; any other entry is for YAML to read.
+  // The list ends where a key begins, or the file ends; any other entry is for YAML to read. Within braces, where a
+  // block cannot stand, neither can follow, so YAML refuses the rest.
   return entries.length > 0 && /^(?:\w|$)/.test(text.slice(SKIP_LINES.lastIndex, SKIP_LINES.lastIndex + 1))
     ? { entries, end: at }
     : undefined;

@@ -52,8 +52,7 @@ async function parseTree(text: string, name: string): Promise<{ tree: YamlNode; 
       const tree = await parseYaml(bulk.rest, name);
       const isPlace = ({ key, value }: MapEntry): boolean =>
         key === 'mappings' && value.offset === bulk.offset;
-      if (tree.kind === 'map' && tree.entries.some(isPlace) && (bulk.flow || !tree.flow))
-        return { tree, bulk };
+      if (tree.kind === 'map' && tree.entries.some(isPlace)) return { tree, bulk };
     } catch (error) {
       // The whole text is read again, so that the complaints are about what the file really says.
       if (!(error instanceof MappingError)) throw error;

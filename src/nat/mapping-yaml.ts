@@ -30,8 +30,6 @@ export interface MapEntry extends Place {
 
 export interface MapNode extends Place {
   readonly kind: 'map';
-  /** Written with braces, as JSON is. */
-  readonly flow: boolean;
   readonly entries: readonly MapEntry[];
 }
 
@@ -70,7 +68,7 @@ export async function parseYaml(text: string, name: string): Promise<YamlNode> {
           value: convert(value, keyNode.offset),
         };
       });
-      return { kind: 'map', ...place(start), flow: node.flow === true, entries };
+      return { kind: 'map', ...place(start), entries };
     }
     return { kind: 'scalar', ...place(start), value: yaml.isScalar(node) ? (node.value as Scalar) : null };
   };

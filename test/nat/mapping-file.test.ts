@@ -208,6 +208,11 @@ const NOT_BULK: readonly [string, string][] = [
     'version: 1\ninterface: "a\nmappings:\n  - { inside: 1.1.1.1, outside: 2.2.2.2 }\n"\n',
   ],
   ['more entries behind', `${HEAD}  - { inside: 1.1.1.1, outside: 2.2.2.2 }\n  - 5\n`],
+  ['a list not indented', 'version: 1\nmappings: [\n{ inside: 1.1.1.1, outside: 2.2.2.2 }\n]\n'],
+  [
+    'a block within braces, in the middle',
+    '{\nmappings:\n- { inside: 1.1.1.1, outside: 2.2.2.2 }\nversion: 1 }\n',
+  ],
   [
     'uneven indentation',
     `${HEAD}  - { inside: 1.1.1.1, outside: 2.2.2.2 }\n   - { inside: 1.1.1.2, outside: 2.2.2.3 }\n`,
@@ -219,7 +224,7 @@ for (const [what, text] of NOT_BULK) {
     t.notDeepEqual(result, [
       { mapping: { kind: 'address', inside: 0x01010101, outside: 0x02020202 }, origin: 'f:2' },
     ]);
-    t.deepEqual(result, await outcome(text.replace('mappings:\n', 'mappings: # all\n')));
+    t.deepEqual(result, await outcome(text.replace(/mappings:( \[)?\n/, 'mappings:$1 # all\n')));
   });
 }
 
