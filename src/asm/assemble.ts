@@ -4,8 +4,9 @@
 import { encodeInstruction, unitsOf } from './encoding.ts';
 import type { Instruction, Item, Label } from './instruction.ts';
 import { INSTRUCTION_SIZE, PSEUDO } from './isa.ts';
+import type { ProgramType } from './kernel.ts';
 import { requireObjectName } from './map.ts';
-import type { MapRelocation, Program, ProgramType, SourceLocation } from './program.ts';
+import type { MapRelocation, Program, SourceLocation } from './program.ts';
 import { BuildError } from './source.ts';
 
 const MAX_OFFSET = 0x7fff;

@@ -14,6 +14,7 @@ export { HELPERS, type Helper } from './helper.ts';
 export type { Instruction, Item, Label } from './instruction.ts';
 export * as instruction from './instruction.ts';
 export * from './isa.ts';
+export * from './kernel.ts';
 export * from './layout.ts';
 export * from './map.ts';
 export * from './program.ts';

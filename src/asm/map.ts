@@ -1,7 +1,8 @@
 // Maps as a program declares them: the kernel's sizes derived from typed key and value layouts.
 
+import type { MapType } from './kernel.ts';
 import type { FieldType } from './layout.ts';
-import type { MapSpec, MapType } from './program.ts';
+import type { MapSpec } from './program.ts';
 
 /** A map with the layouts of its key and value; a `MapSpec` for whoever only needs the sizes. */
 export interface MapDefinition<K extends FieldType = FieldType, V extends FieldType = FieldType>

@@ -1,24 +1,9 @@
 // What the assembler hands on: a finished program and the maps it refers to, as plain data.
 // Anything that can read these two shapes (a loader, an interpreter, an ELF writer) can use the assembler.
 
-/** Program types the DSL emits, by libbpf's section names. */
-export type ProgramType = 'sched_cls' | 'xdp';
+import type { MapType, ProgramType } from './kernel.ts';
 
-/** Map types, by the kernel's names in lower case (`BPF_MAP_TYPE_*`, include/uapi/linux/bpf.h). */
-export type MapType =
-  | 'hash'
-  | 'array'
-  | 'prog_array'
-  | 'percpu_hash'
-  | 'percpu_array'
-  | 'lru_hash'
-  | 'lru_percpu_hash'
-  | 'lpm_trie'
-  | 'array_of_maps'
-  | 'hash_of_maps'
-  | 'devmap'
-  | 'devmap_hash'
-  | 'ringbuf';
+export type { MapType, ProgramType } from './kernel.ts';
 
 /** What a map must be made as. Sizes in bytes. */
 export interface MapSpec {
@@ -31,6 +16,22 @@ export interface MapSpec {
   readonly maxEntries: number;
   /** `BPF_F_*` bits. */
   readonly flags: number;
+  /** What the value at key 0 is to hold before a program runs: global data. At most `valueSize` bytes. */
+  readonly initial?: Uint8Array;
+  /** Nobody writes to it any more once `initial` is there (`BPF_MAP_FREEZE`): constants, to the verifier too. */
+  readonly frozen?: boolean;
+  /** Maps of maps: what every inner map looks like. */
+  readonly inner?: MapSpec;
+  /** Types of key and value where they come from elsewhere; else they are made from the layouts, where there are any. */
+  readonly btf?: MapBtf;
+}
+
+/** Types of a map's key and value as `BPF_MAP_CREATE` takes them. A type of 0 is none. */
+export interface MapBtf {
+  /** For `BPF_BTF_LOAD`. */
+  readonly data: Uint8Array;
+  readonly keyType: number;
+  readonly valueType: number;
 }
 
 /** An instruction whose 64-bit immediate is to be replaced by the descriptor of a map. */
@@ -46,7 +47,37 @@ export interface MapRelocation {
 export interface SourceLocation {
   readonly file: string;
   readonly line: number;
+  /** 0 where it is not known. */
   readonly column: number;
+  /** The line itself, where it is known. */
+  readonly text?: string;
+}
+
+/** A function inside `code`. */
+export interface ProgramFunction {
+  readonly name: string;
+  /** Index of its first instruction, in 8-byte units. */
+  readonly index: number;
+}
+
+/** Something an object file leaves to its loader, and which has not been done: the program cannot run like this. */
+export interface Unresolved {
+  /** `core`: a CO-RE relocation; `extern`: a variable, `kfunc`: a function of the kernel. */
+  readonly kind: 'core' | 'extern' | 'kfunc';
+  /** Index of the instruction, in 8-byte units. */
+  readonly index: number;
+  /** What is missing, in words. */
+  readonly what: string;
+}
+
+/** Types and lines of a program as `BPF_PROG_LOAD` takes them. */
+export interface ProgramBtf {
+  /** For `BPF_BTF_LOAD`. */
+  readonly data: Uint8Array;
+  /** `struct bpf_func_info`, 8 bytes each: instruction, type. */
+  readonly funcInfo: Uint8Array;
+  /** `struct bpf_line_info`, 16 bytes each: instruction, file, text, line and column. */
+  readonly lineInfo: Uint8Array;
 }
 
 /** A program ready for `BPF_PROG_LOAD`, all but the map descriptors. */
@@ -61,4 +92,12 @@ export interface Program {
   readonly relocations: readonly MapRelocation[];
   /** One entry for each 8-byte unit of `code`; undefined where nothing is known. */
   readonly locations: readonly (SourceLocation | undefined)[];
+  /** In the order of `code`, the program itself first; left out where it has no subprograms, or they no names. */
+  readonly functions?: readonly ProgramFunction[];
+  /** `enum bpf_attach_type`, where the kernel wants to know it when the program is loaded. */
+  readonly attachType?: number;
+  /** Not empty: it can be looked at but not run. */
+  readonly unresolved?: readonly Unresolved[];
+  /** Types and lines where they come from elsewhere; else they are made from `functions` and `locations`. */
+  readonly btf?: ProgramBtf;
 }

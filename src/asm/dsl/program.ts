@@ -1,7 +1,7 @@
 // The way in: a program is a name, a type, and a function that says what it does.
 
 import { compile } from '../compile/compile.ts';
-import type { Program, ProgramType } from '../program.ts';
+import type { Program } from '../program.ts';
 import { Builder } from './builder.ts';
 import { Recorder } from './recorder.ts';
 
@@ -17,7 +17,7 @@ import { Recorder } from './recorder.ts';
  * });
  */
 export function program(
-  type: ProgramType,
+  type: 'sched_cls' | 'xdp',
   name: string,
   body: (p: Builder) => void,
   options: { license?: string } = {},

@@ -11,7 +11,7 @@ import type {
   Vreg,
   VregKind,
 } from '../compile/ir.ts';
-import type { ProgramType } from '../program.ts';
+import type { ProgramType } from '../kernel.ts';
 import { BuildError, captureSite, type Site } from '../source.ts';
 
 type WithoutSite<T> = T extends unknown ? Omit<T, 'site'> : never;

@@ -1,6 +1,7 @@
-// Numbers of include/uapi/linux/bpf.h, under the kernel's names.
+// Numbers of include/uapi/linux/bpf.h, under the kernel's names. Those of map and program types are the
+// assembler's (src/asm/kernel.ts).
 
-import type { MapType, ProgramType } from '../../asm/index.ts';
+export { MAP_TYPES, PROGRAM_TYPES } from '../../asm/index.ts';
 
 // enum bpf_cmd
 export const BPF_MAP_CREATE = 0;
@@ -29,26 +30,6 @@ export const BPF_LINK_UPDATE = 29;
 export const BPF_LINK_GET_FD_BY_ID = 30;
 /** Since Linux 5.9. */
 export const BPF_LINK_DETACH = 34;
-
-/** enum bpf_map_type */
-export const MAP_TYPES: { readonly [T in MapType]: number } = {
-  hash: 1,
-  array: 2,
-  prog_array: 3,
-  percpu_hash: 5,
-  percpu_array: 6,
-  lru_hash: 9,
-  lru_percpu_hash: 10,
-  lpm_trie: 11,
-  array_of_maps: 12,
-  hash_of_maps: 13,
-  devmap: 14,
-  devmap_hash: 25,
-  ringbuf: 27,
-};
-
-/** enum bpf_prog_type */
-export const PROGRAM_TYPES: { readonly [T in ProgramType]: number } = { sched_cls: 3, xdp: 6 };
 
 /** enum bpf_attach_type; since Linux 6.6. */
 export const BPF_TCX_INGRESS = 46;
