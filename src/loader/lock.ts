@@ -1,35 +1,65 @@
 // One at a time: flock(2) on a folder, held while a synchronous function runs.
 
-import { closeSync, constants, openSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
+import { Descriptor } from './descriptor.ts';
 import { ERRNO, LoaderError, systemError } from './errors.ts';
 import { libc } from './ffi.ts';
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const LOCK_UN = 8;
 const POLL_MILLISECONDS = 20;
 const PATIENCE_MILLISECONDS = 10_000;
 
-/**
- * Runs `run` while this process alone holds the lock on `folder`. The kernel lets go of the lock when the
- * process dies.
- *
- * @throws LoaderError with code `EBUSY` when somebody else holds it for longer than 10 s.
- */
-export function withLock<T>(folder: string, run: () => T, patience: number = PATIENCE_MILLISECONDS): T {
-  const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    lock(fd, folder, patience);
-    return run();
-  } finally {
-    closeSync(fd);
+/** A lock on a folder, to be held again and again without opening the folder each time. */
+export class FolderLock implements Disposable {
+  readonly folder: string;
+  readonly #descriptor: Descriptor;
+
+  /** Opens the folder; holds nothing yet. */
+  constructor(folder: string) {
+    this.folder = folder;
+    this.#descriptor = new Descriptor(
+      openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY),
+      `lock on '${folder}'`,
+    );
+  }
+
+  /**
+   * Runs `run` while nobody else holds the lock. The kernel lets go of it when the process dies.
+   *
+   * @throws LoaderError with code `EBUSY` when somebody else holds it for longer than `patience` milliseconds.
+   */
+  hold<T>(run: () => T, patience: number = PATIENCE_MILLISECONDS): T {
+    const { fd } = this.#descriptor;
+    lock(fd, this.folder, patience);
+    try {
+      return run();
+    } finally {
+      libc('flock', fd, LOCK_UN);
+    }
+  }
+
+  close(): void {
+    this.#descriptor.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 
+/** Runs `run` while this process alone holds the lock on `folder`. @throws LoaderError with code `EBUSY` */
+export function withLock<T>(folder: string, run: () => T, patience?: number): T {
+  using held = new FolderLock(folder);
+  return held.hold(run, patience);
+}
+
 function lock(fd: number, folder: string, patience: number): void {
+  let result = libc('flock', fd, LOCK_EX | LOCK_NB);
+  if (result === 0) return;
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
-  for (const end = Date.now() + patience; ; ) {
-    const result = libc('flock', fd, LOCK_EX | LOCK_NB);
-    if (result === 0) return;
+  for (const end = Date.now() + patience; result !== 0; result = libc('flock', fd, LOCK_EX | LOCK_NB)) {
     if (result !== -ERRNO.EAGAIN)
       throw systemError(result, 'flock', `cannot lock '${folder}'`, { object: folder });
     if (Date.now() >= end) {

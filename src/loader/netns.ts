@@ -5,7 +5,9 @@ import { closeSync, fstatSync, mkdirSync, openSync, rmSync, unlinkSync } from 'n
 import { ERRNO, errnoName, LoaderError, systemError } from './errors.ts';
 import { libc } from './ffi.ts';
 
-const FOLDER = '/run/netns';
+/** Where iproute2 keeps its names. */
+export const NETNS_FOLDER = '/run/netns';
+const FOLDER = NETNS_FOLDER;
 const OWN = '/proc/thread-self/ns/net';
 /** include/uapi/linux/sched.h */
 const CLONE_NEWNET = 0x4000_0000;
@@ -26,15 +28,17 @@ export function requireNetnsName(name: string): void {
 }
 
 /**
- * A descriptor of a named network namespace, or of the calling thread's own; the caller closes it.
+ * A descriptor of a network namespace, given by name or by path (anything with a '/': `/proc/42/ns/net`), or of
+ * the calling thread's own; the caller closes it.
  *
  * @throws LoaderError with code `ENOENT` for an unknown name.
  */
 export function openNetns(name?: string): number {
   if (name === undefined) return openSync(OWN, 'r');
-  requireNetnsName(name);
+  const isPath = name.includes('/');
+  if (!isPath) requireNetnsName(name);
   try {
-    return openSync(`${FOLDER}/${name}`, 'r');
+    return openSync(isPath ? name : `${FOLDER}/${name}`, 'r');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'EIO';
     const missing = code === 'ENOENT';
@@ -64,7 +68,7 @@ export function netnsInode(name?: string): number {
 }
 
 /**
- * Runs a synchronous function inside a network namespace; where `name` is left out, right here.
+ * Runs a synchronous function inside a network namespace, given by name or path; where it is left out, right here.
  * Sockets that it opens, and what it looks up by interface, belong to that namespace.
  *
  * @throws LoaderError with code `ENETNSLOST` if the thread cannot come back; every later call throws it too.
@@ -117,7 +121,7 @@ function enter(fd: number, name: string): void {
     result === -ERRNO.EPERM
       ? { hint: 'this needs root or CAP_SYS_ADMIN' }
       : result === -ERRNO.EINVAL
-        ? { hint: `'${FOLDER}/${name}' is no network namespace: ip netns delete ${name}` }
+        ? { hint: `'${name.includes('/') ? name : `${FOLDER}/${name}`}' is no network namespace` }
         : {};
   throw systemError(result, 'setns', `cannot enter network namespace '${name}'`, { object: name, ...hint });
 }

@@ -67,5 +67,18 @@ test('an unknown name is a clear error', (t) => {
     code: 'ENOENT',
     message: /^there is no network namespace 'ldrt-absent' \(ENOENT\); 'ip netns list' shows the names/,
   });
-  t.throws(() => withNetns('../../etc/passwd', () => 0), { instanceOf: RangeError });
+  t.throws(() => withNetns('..', () => 0), { instanceOf: RangeError });
+  t.throws(() => withNetns('/etc/passwd', () => 0), {
+    code: 'EINVAL',
+    message: /'\/etc\/passwd' is no network namespace/,
+  });
+});
+
+test('a namespace by path', (t) => {
+  const { name } = namespace('ldrt');
+  const inode = netnsInode(name);
+  t.is(
+    withNetns(`/run/netns/${name}`, () => own()),
+    `net:[${inode}]`,
+  );
 });
