@@ -11,9 +11,11 @@ import { UsageError } from '../usage-error.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const options = await attachOptions(input);
-  const { attach } = await import('../../nat/instance/index.ts');
+  const { attach, listInstances } = await import('../../nat/instance/index.ts');
+  // With --replace where there is nothing to replace, it is attached.
+  const there = options.replace === true && listInstances().includes(options.name ?? options.interface);
   const status = attach(options);
-  const action = options.replace ? 'replaced' : 'attached';
+  const action = there ? 'replaced' : 'attached';
   output.result({ [action]: status }, () => `${action} ${status.name}: ${placeOf(status)}\n`);
 }
 

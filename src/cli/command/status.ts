@@ -2,7 +2,7 @@
 
 import type { InstanceStatus } from '../../nat/instance/types.ts';
 import { statusText } from '../describe.ts';
-import { EXIT_FAILED } from '../failure.ts';
+import { EXIT_FAILED, tell } from '../failure.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 
@@ -12,10 +12,23 @@ export async function run(input: Input, output: Output): Promise<void> {
     using instance = openInstance(name);
     return instance.status();
   };
-  const name = input.argument('NAME');
-  const all = (name === undefined ? listInstances() : [name]).map(statusOf);
-  output.result(name === undefined ? { instances: all } : all[0], () =>
-    all.length === 0 ? 'nothing is attached\n' : all.map((status) => statusText(status, output)).join('\n'),
-  );
-  if (all.some(({ healthy }) => !healthy)) process.exitCode = EXIT_FAILED;
+  const asked = input.argument('NAME');
+  if (asked !== undefined) {
+    const status = statusOf(asked);
+    return output.result(status, () => statusText(status, output));
+  }
+  const instances: InstanceStatus[] = [];
+  for (const name of listInstances()) {
+    try {
+      instances.push(statusOf(name));
+    } catch (error) {
+      // One that cannot be read does not hide the others.
+      tell(error, { json: false, verbose: input.flag('verbose') });
+      process.exitCode = EXIT_FAILED;
+    }
+  }
+  output.result({ instances }, () => {
+    if (instances.length > 0) return instances.map((status) => statusText(status, output)).join('\n');
+    return process.exitCode === undefined ? 'nothing is attached\n' : '';
+  });
 }
