@@ -3,7 +3,7 @@
 
 import { encodeInstruction, unitsOf } from './encoding.ts';
 import type { Instruction, Item, Label } from './instruction.ts';
-import { INSTRUCTION_SIZE, PSEUDO } from './isa.ts';
+import { CLASS, INSTRUCTION_SIZE, JMP, PSEUDO } from './isa.ts';
 import type { ProgramType } from './kernel.ts';
 import { requireObjectName } from './map.ts';
 import type { MapRelocation, Program, SourceLocation } from './program.ts';
@@ -14,16 +14,29 @@ const MIN_OFFSET = -0x8000;
 /** GPL-compatible, and declared so: the checksum and redirect helpers ask for it (include/linux/license.h). */
 const DEFAULT_LICENSE = 'Dual MIT/GPL';
 
+export interface ProgramOptions {
+  readonly name: string;
+  readonly type: ProgramType;
+  readonly license?: string;
+}
+
+/** Where a function of the program starts: at the label, the first one at the beginning. */
+export interface FunctionStart {
+  readonly name: string;
+  readonly label: Label | undefined;
+}
+
+interface AssembleOptions {
+  readonly functions?: readonly FunctionStart[];
+}
+
 /**
  * Assembles `items` into a program.
  *
  * @throws RangeError for a name the kernel refuses; BuildError for an unplaced label or a jump out of reach.
  */
-export function assemble(
-  options: { name: string; type: ProgramType; license?: string },
-  items: readonly Item[],
-): Program {
-  const { name, type, license = DEFAULT_LICENSE } = options;
+export function assemble(options: ProgramOptions & AssembleOptions, items: readonly Item[]): Program {
+  const { name, type, license = DEFAULT_LICENSE, functions = [] } = options;
   requireObjectName('program', name);
   const places = new Map<Label, number>();
   const instructions: { instruction: Instruction; unit: number }[] = [];
@@ -51,6 +64,7 @@ export function assemble(
     license,
     code,
     relocations,
+    functions: functions.map(({ name, label }) => ({ name, index: label ? places.get(label)! : 0 })),
     get locations(): (SourceLocation | undefined)[] {
       return instructions.flatMap(({ instruction }) =>
         Array.from({ length: unitsOf(instruction) }, () => instruction.site?.location),
@@ -70,6 +84,7 @@ function resolve(instruction: Instruction, unit: number, places: ReadonlyMap<Lab
     );
   }
   const offset = place - (unit + 1);
+  if (isCall(instruction)) return { ...instruction, imm: offset };
   if (offset < MIN_OFFSET || offset > MAX_OFFSET) {
     throw new BuildError(
       'JUMP_TOO_FAR',
@@ -79,6 +94,9 @@ function resolve(instruction: Instruction, unit: number, places: ReadonlyMap<Lab
   }
   return { ...instruction, offset };
 }
+
+/** Calls reach further than jumps: their distance is the immediate. */
+const isCall = ({ opcode }: Instruction): boolean => opcode === (CLASS.JMP | JMP.CALL);
 
 function relocation(instruction: Instruction, unit: number): MapRelocation {
   const map = instruction.map!;

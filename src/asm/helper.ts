@@ -36,7 +36,12 @@ export const HELPERS: {
     | 'redirect'
     | 'skb_load_bytes'
     | 'csum_diff'
-    | 'skb_pull_data']: Helper;
+    | 'skb_pull_data'
+    | 'tail_call'
+    | 'redirect_map'
+    | 'ringbuf_output'
+    | 'xdp_load_bytes'
+    | 'xdp_store_bytes']: Helper;
 } = {
   map_lookup_elem: helper('map_lookup_elem', 1, 2, { mayBeNull: true }),
   map_update_elem: helper('map_update_elem', 2, 4),
@@ -49,6 +54,11 @@ export const HELPERS: {
   skb_load_bytes: helper('skb_load_bytes', 26, 4),
   csum_diff: helper('csum_diff', 28, 5),
   skb_pull_data: helper('skb_pull_data', 39, 2, { movesPacket: true }),
+  tail_call: helper('tail_call', 12, 3),
+  redirect_map: helper('redirect_map', 51, 3),
+  ringbuf_output: helper('ringbuf_output', 130, 4),
+  xdp_load_bytes: helper('xdp_load_bytes', 189, 4),
+  xdp_store_bytes: helper('xdp_store_bytes', 190, 4),
 };
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.values(HELPERS).map(({ id, name }) => [id, name]));

@@ -34,6 +34,8 @@ export interface Instruction {
 /** A program before its jumps are resolved: instructions, with labels standing before what they name. */
 export type Item = Instruction | { readonly place: Label };
 
+/** `src` of a call of a function of the same program. */
+const BPF_PSEUDO_CALL = 1;
 const MIN_S16 = -0x8000;
 const MAX_S16 = 0x7fff;
 const MIN_S32 = -0x8000_0000;
@@ -153,6 +155,11 @@ export const jset: Jump = jump(JMP.JSET);
 export const ja = (target: Label): Instruction => ({ ...build(CLASS.JMP | JMP.JA, 0, 0, 0, 0), target });
 /** `call helper#id` */
 export const call = (helper: number): Instruction => build(CLASS.JMP | JMP.CALL, 0, 0, 0, helper);
+/** `call pc+N`: a function of the same program. */
+export const callLocal = (target: Label): Instruction => ({
+  ...build(CLASS.JMP | JMP.CALL, 0, BPF_PSEUDO_CALL, 0, 0),
+  target,
+});
 /** `exit`: returns r0. */
 export const exit = (): Instruction => build(CLASS.JMP | JMP.EXIT, 0, 0, 0, 0);
 

@@ -3,7 +3,7 @@
 
 import { type Allocated, registerOf } from './allocate.ts';
 import { type Block, isConstant, type Operand, operandsOfTerminator, successorsOf } from './ir.ts';
-import { select } from './select.ts';
+import { type Functions, select } from './select.ts';
 
 /** Blocks in the order of emission, and for each block that another one stands in for, that other one. */
 export interface Arrangement {
@@ -47,7 +47,7 @@ function merge(allocated: Allocated): Map<Block, Block> {
   const numbers = new Map<Block, number>(allocated.blocks.map((block, i) => [block, i]));
   for (const block of allocated.blocks.toReversed()) {
     const { terminator } = block;
-    if (terminator?.end === 'jump' && select(block, allocated).length === 0) {
+    if (terminator?.end === 'jump' && select(block, allocated, anonymous).length === 0) {
       // All its moves turned out to be between one register and itself.
       insteadOf.set(block, insteadOf.get(terminator.to) ?? terminator.to);
       continue;
@@ -62,7 +62,7 @@ function merge(allocated: Allocated): Map<Block, Block> {
 
 function identityOf(block: Block, allocated: Allocated, number: (block: Block) => number): string {
   const operand = (o: Operand): string => (isConstant(o) ? `${o}n` : `r${registerOf(allocated, o)}`);
-  const instructions = select(block, allocated).map(
+  const instructions = select(block, allocated, anonymous).map(
     ({ opcode, dst, src, offset, imm, wide, map }) =>
       `${opcode} ${dst} ${src} ${offset} ${imm} ${wide} ${map?.name}`,
   );
@@ -71,3 +71,6 @@ function identityOf(block: Block, allocated: Allocated, number: (block: Block) =
   const operands = operandsOfTerminator(terminator).map(operand);
   return [...instructions, end, operands, successorsOf(terminator).map(number)].join('\n');
 }
+
+/** For comparing blocks, a function is its name. */
+const anonymous: Functions = ({ name }) => ({ name });

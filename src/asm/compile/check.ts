@@ -5,7 +5,6 @@
 import { BuildError, type Site } from '../source.ts';
 import {
   type Block,
-  CONTEXT,
   definitionOf,
   isConstant,
   type Operand,
@@ -33,7 +32,7 @@ export function check(procedure: Procedure): Procedure {
     order.map((block) => [block, new Uint8Array(procedure.kinds.length)]),
   );
   const start = entering.get(procedure.entry)!.fill(UNSET);
-  start[CONTEXT] = 0;
+  for (const parameter of procedure.parameters) start[parameter] = 0;
   const pending = new Set(order);
   for (const block of pending) {
     pending.delete(block);
@@ -52,7 +51,12 @@ function step(procedure: Procedure, operation: Operation, state: State): void {
   const operands = operandsOf(operation);
   for (const operand of operands) requireUsable(operand, state, operation.site);
   if ('base' in operation) requireAccessible(operation.base, state, operation.site);
-  if (operation.op === 'call' && operation.helper.movesPacket) {
+  if (operation.op === 'call') {
+    for (const argument of operation.args) {
+      if (!isConstant(argument)) requireAccessible(argument, state, operation.site);
+    }
+  }
+  if (operation.op === 'call' && operation.callee.movesPacket) {
     procedure.kinds.forEach((kind, vreg) => {
       if (kind === 'packet') state[vreg]! |= STALE;
     });

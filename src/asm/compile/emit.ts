@@ -24,7 +24,7 @@ import type { Register } from '../isa.ts';
 import { type Allocated, registerOf } from './allocate.ts';
 import type { Arrangement } from './arrange.ts';
 import { type Block, type Comparison, isConstant, type Terminator, type Vreg } from './ir.ts';
-import { low32, select } from './select.ts';
+import { type Functions, low32, select } from './select.ts';
 
 const JUMPS: { readonly [C in Comparison]: Jump } = {
   eq: jeq,
@@ -52,14 +52,14 @@ const OPPOSITE: { readonly [C in Comparison]?: Comparison } = {
   sgt: 'sle',
 };
 
-export function emit(allocated: Allocated, arrangement: Arrangement): Item[] {
+export function emit(allocated: Allocated, arrangement: Arrangement, functions: Functions): Item[] {
   const labels = new Map<Block, Label>(arrangement.order.map((block) => [block, label(block.name)]));
   const labelOf = (block: Block): Label => labels.get(arrangement.insteadOf.get(block) ?? block)!;
   const registers = (vreg: Vreg): Register => registerOf(allocated, vreg) as Register;
   const items: Item[] = [];
   arrangement.order.forEach((block, i) => {
     items.push({ place: labelOf(block) });
-    items.push(...select(block, allocated));
+    items.push(...select(block, allocated, functions));
     const following = arrangement.order[i + 1];
     const next = following && labelOf(following);
     for (const instruction of emitTerminator(block.terminator!, registers, labelOf, next)) {

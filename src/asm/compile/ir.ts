@@ -3,7 +3,7 @@
 
 import type { Helper } from '../helper.ts';
 import type { AccessSize } from '../isa.ts';
-import type { MapSpec, ProgramType } from '../program.ts';
+import type { MapSpec } from '../program.ts';
 import type { Site } from '../source.ts';
 
 /** A virtual register. Non-negative; negative numbers stand for machine registers after lowering (`machine(n)`). */
@@ -68,9 +68,22 @@ export type Operation = { readonly site: Site } & (
     }
   /** Address of a stack slot. */
   | { readonly op: 'frame'; readonly dst: Vreg; readonly slot: Slot }
-  | { readonly op: 'map'; readonly dst: Vreg; readonly map: MapSpec }
-  | { readonly op: 'call'; readonly dst: Vreg; readonly helper: Helper; readonly args: readonly Operand[] }
+  /** A map as helpers take it or, with an offset, an address inside the value of an array of one entry. */
+  | { readonly op: 'map'; readonly dst: Vreg; readonly map: MapSpec; readonly valueOffset?: number }
+  | { readonly op: 'call'; readonly dst: Vreg; readonly callee: Callee; readonly args: readonly Operand[] }
 );
+
+/** What can be called: a kernel helper, or another procedure of the same program. */
+export type Callee = Helper | Subprocedure;
+
+export interface Subprocedure {
+  readonly name: string;
+  readonly procedure: Procedure;
+  /** As of a helper: something in it may move the packet. */
+  readonly movesPacket: boolean;
+}
+
+export const isHelper = (callee: Callee): callee is Helper => 'id' in callee;
 
 /** How a block ends. */
 export type Terminator = { readonly site: Site } & (
@@ -102,17 +115,18 @@ export interface Block {
 /** What a virtual register holds, as far as the passes care; `spilled` ones carry values to and from the stack. */
 export type VregKind = 'scalar' | 'context' | 'packet' | 'stack' | 'map' | 'value_or_null' | 'spilled';
 
-/** A recorded program. The context is in virtual register 0 when it starts. */
+/** A recorded function. A program's first one has the context as its only parameter. */
 export interface Procedure {
   readonly name: string;
-  readonly type: ProgramType;
-  readonly license: string | undefined;
+  /** The virtual registers that the arguments are in when it starts. */
+  readonly parameters: readonly Vreg[];
   readonly entry: Block;
   readonly blocks: readonly Block[];
   /** Indexed by virtual register. */
   readonly kinds: readonly VregKind[];
 }
 
+/** Where a program's first procedure has its context. */
 export const CONTEXT: Vreg = 0;
 
 /** Machine register `n` in the numbering of virtual registers. */

@@ -4,7 +4,6 @@
 import { FRAME_POINTER, STACK_SIZE } from '../isa.ts';
 import { BuildError, type Site } from '../source.ts';
 import {
-  CONTEXT,
   isConstant,
   machine,
   type Operand,
@@ -42,7 +41,9 @@ export function lower(procedure: Procedure): Lowered {
     const { terminator } = block;
     if (block === procedure.entry) {
       const site = block.operations[0]?.site ?? terminator!.site;
-      operations.push({ op: 'move', dst: CONTEXT, from: machine(FIRST_ARGUMENT), site });
+      procedure.parameters.forEach((parameter, i) => {
+        operations.push({ op: 'move', dst: parameter, from: machine(FIRST_ARGUMENT + i), site });
+      });
     }
     for (const operation of block.operations) lowerOperation(operation, operations, fresh, slots);
     return { operations, terminator: lowerTerminator(terminator!, operations, fresh) };
@@ -150,11 +151,11 @@ function lowerBinary(operation: Operation & { op: 'binary' }, out: Operation[], 
 }
 
 function lowerCall(operation: Operation & { op: 'call' }, out: Operation[]): void {
-  const { helper, args, dst, site } = operation;
+  const { callee, args, dst, site } = operation;
   args.forEach((arg, i) => {
     out.push({ op: 'move', dst: machine(FIRST_ARGUMENT + i), from: arg, site });
   });
-  out.push({ op: 'call', dst: RESULT, helper, args: args.map((_, i) => machine(FIRST_ARGUMENT + i)), site });
+  out.push({ op: 'call', dst: RESULT, callee, args: args.map((_, i) => machine(FIRST_ARGUMENT + i)), site });
   out.push({ op: 'move', dst, from: RESULT, site });
 }
 

@@ -8,11 +8,14 @@ import {
   type Binary,
   be,
   call,
+  callLocal,
   div,
   type Instruction,
+  type Label,
   load,
   loadImm64,
   loadMap,
+  loadMapValue,
   lsh,
   mod,
   mov,
@@ -25,14 +28,18 @@ import {
   xor,
 } from '../instruction.ts';
 import { FRAME_POINTER, type Register } from '../isa.ts';
+import type { MapSpec } from '../program.ts';
 import { type Allocated, registerOf } from './allocate.ts';
 import {
   type BinaryOperator,
   type Block,
+  type Callee,
   isConstant,
+  isHelper,
   type Operand,
   type Operation,
   type Slot,
+  type Subprocedure,
   type Vreg,
 } from './ir.ts';
 
@@ -50,11 +57,14 @@ const BINARY: { readonly [O in BinaryOperator]: Binary } = {
   arsh,
 };
 
+/** Where a function of the program starts. */
+export type Functions = (callee: Subprocedure) => Label;
+
 /** The instructions of a block without its terminator. */
-export function select(block: Block, allocated: Allocated): Instruction[] {
+export function select(block: Block, allocated: Allocated, functions: Functions): Instruction[] {
   const registers = (vreg: Vreg): Register => registerOf(allocated, vreg) as Register;
   return block.operations.flatMap((operation) =>
-    emitOperation(operation, registers, allocated.slots).map((instruction) => ({
+    emitOperation(operation, registers, allocated.slots, functions).map((instruction) => ({
       ...instruction,
       site: operation.site,
     })),
@@ -67,6 +77,7 @@ function emitOperation(
   operation: Operation,
   registers: Registers,
   slots: ReadonlyMap<Slot, number>,
+  functions: Functions,
 ): Instruction[] {
   switch (operation.op) {
     case 'move':
@@ -101,9 +112,9 @@ function emitOperation(
       return [mov.reg(dst, FRAME_POINTER), add.imm(dst, slots.get(operation.slot)!)];
     }
     case 'map':
-      return [loadMap(registers(operation.dst), operation.map)];
+      return [emitMap(registers(operation.dst), operation.map, operation.valueOffset)];
     case 'call':
-      return [call(operation.helper.id)];
+      return [emitCall(operation.callee, functions)];
   }
 }
 
@@ -118,6 +129,13 @@ function emitMove(dst: Register, from: Operand, registers: Registers): Instructi
   if (BigInt.asUintN(64, from) <= 0xffff_ffffn) return [mov.imm32(dst, low32(from))];
   return [loadImm64(dst, from)];
 }
+
+function emitMap(dst: Register, map: MapSpec, valueOffset: number | undefined): Instruction {
+  return valueOffset === undefined ? loadMap(dst, map) : loadMapValue(dst, map, valueOffset);
+}
+
+const emitCall = (callee: Callee, functions: Functions): Instruction =>
+  isHelper(callee) ? call(callee.id) : callLocal(functions(callee));
 
 /** The low half of a constant as a signed immediate. */
 export const low32 = (value: bigint): number => Number(BigInt.asIntN(32, value));

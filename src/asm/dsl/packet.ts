@@ -1,15 +1,12 @@
-// The packet of a TC program: header views that are bounds-checked before they can be used, and copies to and from
-// the stack for what may lie beyond the linear part of the skb.
+// The packet: header views that are bounds-checked before they can be used, and copies to and from the stack for what
+// may lie beyond the linear part of an skb or in the fragments of an XDP frame.
 
 import { type Block, CONTEXT, type Vreg } from '../compile/ir.ts';
-import { HELPERS } from '../helper.ts';
+import type { Helper } from '../helper.ts';
 import { type ScalarKind, type StructType, struct } from '../layout.ts';
-import type { Builder } from './builder.ts';
-
-import type { Expression, Input, Value } from './expression.ts';
+import type { PacketBuilder } from './context.ts';
+import { Expression, type Input, type Value } from './expression.ts';
 import { type Storable, sizeOf } from './kinds.ts';
-import type { Recorder } from './recorder.ts';
-import { skBuff } from './skb.ts';
 import { type ViewOf, viewOf } from './view.ts';
 
 /** Views of consecutive headers, in the order of the layouts asked for. */
@@ -18,104 +15,143 @@ export type HeaderViews<T extends readonly StructType[]> = { readonly [I in keyo
 /** A position in the packet, in bytes from its start. */
 export type Offset = number | Expression<'u8' | 'u16' | 'u32'>;
 
+/** Where headers are to be read. An offset that is not constant needs a bound that the verifier can rely on. */
+export type ReadOptions = { readonly orElse: () => void } & (
+  | { readonly at?: number }
+  | { readonly at: Expression<'u8' | 'u16' | 'u32'>; readonly atMost: number }
+);
+
+/** How a program type gets at its packet. @internal */
+export interface PacketAccess {
+  /** Offsets of the two pointers in the context. */
+  readonly data: number;
+  readonly end: number;
+  /** Makes more of the packet linear, where that can be. */
+  readonly pull: Helper | undefined;
+  readonly load: Helper;
+  readonly store: Helper;
+  readonly storeFlags: readonly number[];
+}
+
 export class Packet {
-  readonly #recorder: Recorder;
-  readonly #builder: Builder;
+  readonly #builder: PacketBuilder;
+  readonly #access: PacketAccess;
 
   /** @internal */
-  constructor(recorder: Recorder, builder: Builder) {
-    this.#recorder = recorder;
+  constructor(builder: PacketBuilder, access: PacketAccess) {
     this.#builder = builder;
+    this.#access = access;
   }
 
   /**
    * Views of the headers `layouts`, one behind the other from `at` on, in place: what is set is set in the packet.
-   * When they do not lie in the linear part of the skb they are pulled there first; `orElse` runs where the packet is
-   * too short, and must end the path.
+   * When they do not lie in the linear part of an skb they are pulled there first; `orElse` runs where the packet is
+   * too short (or `at` above `atMost`), and must end the path.
    */
-  read<const T extends readonly StructType[]>(
-    layouts: T,
-    options: { at?: number; orElse: () => void },
-  ): HeaderViews<T> {
-    const { at = 0, orElse } = options;
-    const size = layouts.reduce((sum, { size }) => sum + size, 0);
-    const data = this.#require(at + size, orElse);
-    let offset = at;
+  read<const T extends readonly StructType[]>(layouts: T, options: ReadOptions): HeaderViews<T> {
+    const size = layouts.reduce((sum, layout) => sum + layout.size, 0);
+    const fixed = options.at instanceof Expression ? 0 : (options.at ?? 0);
+    const base =
+      options.at instanceof Expression && 'atMost' in options
+        ? this.#requireAt(options.at, options.atMost, size, options.orElse)
+        : this.#require(fixed + size, options.orElse);
+    let offset = fixed;
     return layouts.map((layout) => {
-      const view = viewOf(this.#recorder, layout, data, offset);
+      const view = viewOf(this.#builder.recorder, layout, base, offset);
       offset += layout.size;
       return view;
     }) as unknown as HeaderViews<T>;
   }
 
   /**
-   * A copy on the stack of the `layout` at `at`, wherever the skb keeps it. Leaves the views of the packet valid.
+   * A copy on the stack of the `layout` at `at`, wherever the packet keeps it. Leaves the views of the packet valid.
    * `orElse` runs where the packet is too short, and must end the path.
    */
   copy<T extends StructType>(layout: T, at: Offset, options: { orElse: () => void }): ViewOf<T> {
     const p = this.#builder;
     const { address, view } = p.stack(layout);
-    const result = p.call(HELPERS.skb_load_bytes, [p.context, at, address, layout.size]);
+    const result = p.call(this.#access.load, [p.context, at, address, layout.size]);
     p.rarely(result.isNegative(), () => p.mustEnd('orElse of a packet copy', options.orElse));
     return view;
   }
 
   /**
-   * Writes an integer at `at`, wherever the skb keeps it. All views of the packet are stale afterwards. The result is
-   * negative when the packet is too short there.
+   * Writes an integer at `at`, wherever the packet keeps it. On an skb all views of the packet are stale afterwards.
+   * The result is negative when the packet is too short there.
    */
   store<K extends ScalarKind>(kind: K, at: Offset, value: Input<Storable<K>>): Value<'u64'> {
     const p = this.#builder;
-    const { address, view } = p.stack(struct(kind, { value: { kind, size: sizeOf(kind) } }));
-    view.value.set(value as Input<never>);
-    return p.call(HELPERS.skb_store_bytes, [p.context, at, address, sizeOf(kind), 0]);
+    const size = sizeOf(kind);
+    const address = p.memory(struct(kind, { value: { kind, size } }), { value } as never);
+    return p.call(this.#access.store, [p.context, at, address, size, ...this.#access.storeFlags]);
   }
 
   /** The start of the packet, `size` bytes from there being readable and writable. */
   #require(size: number, orElse: () => void): Vreg {
-    const recorder = this.#recorder;
+    const { recorder } = this.#builder;
     const known = recorder.bounds;
     if (known && known.extent >= size) return known.data;
     const { data, end } = known ?? this.#bounds();
     // Views taken before stay valid behind the slow path as well: it re-reads into the same registers.
     const extent = Math.max(size, known?.extent ?? 0);
-    const slow = recorder.block('pull', { cold: true });
-    const short = recorder.block('short', { cold: true });
     const enough = recorder.block('enough');
-    this.#branchIfShort(data, end, extent, slow, enough);
-    recorder.enter(slow);
-    this.#builder.call(HELPERS.skb_pull_data, [this.#builder.context, extent]);
-    this.#bounds({ data, end });
+    const short = recorder.block('short', { cold: true });
+    if (this.#access.pull) {
+      const slow = recorder.block('pull', { cold: true });
+      this.#branchIfShort(data, end, extent, slow, enough);
+      recorder.enter(slow);
+      this.#builder.call(this.#access.pull, [this.#builder.context, extent]);
+      this.#bounds({ data, end });
+    }
     this.#branchIfShort(data, end, extent, short, enough);
-    recorder.enter(short);
-    recorder.bounds = undefined;
-    this.#builder.mustEnd('orElse of a packet read', orElse);
+    this.#tooShort(short, orElse);
     recorder.enter(enough);
     recorder.bounds = { data, end, extent };
     return data;
   }
 
+  /** The address `at` bytes into the packet, `size` bytes from there being readable and writable. */
+  #requireAt(at: Expression<'u8' | 'u16' | 'u32'>, atMost: number, size: number, orElse: () => void): Vreg {
+    const { recorder } = this.#builder;
+    const p = this.#builder;
+    const position = at.get();
+    p.rarely(position.gt(atMost), () => p.mustEnd('orElse of a packet read', orElse));
+    if (this.#access.pull) {
+      // Asking the kernel is cheap where the bytes are linear already, and what was known before is gone if not.
+      p.call(this.#access.pull, [p.context, position.add(size)]);
+    }
+    const { data, end } = this.#bounds();
+    const base = recorder.vreg('packet');
+    recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: base, a: data, b: position.operand() });
+    const enough = recorder.block('enough');
+    const short = recorder.block('short', { cold: true });
+    this.#branchIfShort(base, end, size, short, enough);
+    this.#tooShort(short, orElse);
+    recorder.enter(enough);
+    return base;
+  }
+
+  #tooShort(block: Block, orElse: () => void): void {
+    const { recorder } = this.#builder;
+    recorder.enter(block);
+    recorder.bounds = undefined;
+    this.#builder.mustEnd('orElse of a packet read', orElse);
+  }
+
   #bounds(into?: { data: Vreg; end: Vreg }): { data: Vreg; end: Vreg } {
-    const recorder = this.#recorder;
+    const { recorder } = this.#builder;
     const { data, end } = into ?? { data: recorder.vreg('packet'), end: recorder.vreg('packet') };
-    recorder.emit({ op: 'load', dst: data, base: CONTEXT, offset: skBuff.offsets.data, size: 4 });
-    recorder.emit({ op: 'load', dst: end, base: CONTEXT, offset: skBuff.offsets.dataEnd, size: 4 });
+    recorder.emit({ op: 'load', dst: data, base: CONTEXT, offset: this.#access.data, size: 4 });
+    recorder.emit({ op: 'load', dst: end, base: CONTEXT, offset: this.#access.end, size: 4 });
     return { data, end };
   }
 
   /** The comparison the verifier knows: start + size against the end of the packet. */
-  #branchIfShort(data: Vreg, end: Vreg, size: number, short: Block, enough: Block): void {
-    const recorder = this.#recorder;
+  #branchIfShort(start: Vreg, end: Vreg, size: number, short: Block, enough: Block): void {
+    const { recorder } = this.#builder;
     const limit = recorder.vreg('packet');
-    recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: limit, a: data, b: BigInt(size) });
-    recorder.end({
-      end: 'branch',
-      comparison: 'gt',
-      width: 64,
-      a: limit,
-      b: end,
-      whenTrue: short,
-      whenFalse: enough,
-    });
+    recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: limit, a: start, b: BigInt(size) });
+    const compared = { comparison: 'gt', width: 64, a: limit, b: end } as const;
+    recorder.end({ end: 'branch', ...compared, whenTrue: short, whenFalse: enough });
   }
 }

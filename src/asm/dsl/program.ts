@@ -2,8 +2,9 @@
 
 import { compile } from '../compile/compile.ts';
 import type { Program } from '../program.ts';
-import { Builder } from './builder.ts';
 import { Recorder } from './recorder.ts';
+import { TcBuilder } from './tc.ts';
+import { XdpBuilder } from './xdp.ts';
 
 /**
  * Builds a program: records what `body` says, checks it, allocates registers and assembles.
@@ -16,16 +17,32 @@ import { Recorder } from './recorder.ts';
  *   p.next();
  * });
  */
-export function program(
-  type: 'sched_cls' | 'xdp',
+export function program<T extends keyof Builders>(
+  type: T,
   name: string,
-  body: (p: Builder) => void,
-  options: { license?: string } = {},
+  body: (p: Builders[T]) => void,
+  options: ProgramOptions = {},
 ): Program {
   const recorder = new Recorder();
-  const builder = new Builder(recorder);
+  const builder = BUILDERS[type](recorder);
   body(builder);
-  recorder.requireEnded(name);
+  recorder.requireEnded(`program ${name}`);
   builder.finish();
-  return compile(recorder.finish(name, type, options.license));
+  return compile({ name, type, ...options }, recorder.finish(name));
+}
+
+/** What the body of a program of each type is written with. */
+export interface Builders {
+  readonly sched_cls: TcBuilder;
+  readonly xdp: XdpBuilder;
+}
+
+const BUILDERS: { readonly [T in keyof Builders]: (recorder: Recorder) => Builders[T] } = {
+  sched_cls: (recorder) => new TcBuilder(recorder),
+  xdp: (recorder) => new XdpBuilder(recorder),
+};
+
+export interface ProgramOptions {
+  /** Declared to the kernel; GPL-compatible by default, since most helpers ask for it. */
+  readonly license?: string;
 }

@@ -1,17 +1,7 @@
 // Takes down what a program says, in order, into basic blocks. Knows nothing of types, packets or maps:
 // those are the vocabulary on top (expression, view, packet, builder).
 
-import type {
-  Block,
-  Operand,
-  Operation,
-  Procedure,
-  Slot,
-  Terminator,
-  Vreg,
-  VregKind,
-} from '../compile/ir.ts';
-import type { ProgramType } from '../kernel.ts';
+import type { Block, Operand, Operation, Procedure, Terminator, Vreg, VregKind } from '../compile/ir.ts';
 import { BuildError, captureSite, type Site } from '../source.ts';
 
 type WithoutSite<T> = T extends unknown ? Omit<T, 'site'> : never;
@@ -29,12 +19,16 @@ export class Recorder {
   bounds: PacketBounds | undefined;
 
   readonly #blocks: Block[] = [];
-  readonly #kinds: VregKind[] = ['context'];
+  readonly #kinds: VregKind[];
+  readonly #parameters: readonly Vreg[];
   readonly #entry: Block;
   #current: Block | undefined;
   #endedAt: Site | undefined;
 
-  constructor() {
+  /** Starts a function with parameters in the first virtual registers: by default a program's, the context. */
+  constructor(kind: VregKind = 'context', parameters = 1) {
+    this.#parameters = Array.from({ length: parameters }, (_, i) => i);
+    this.#kinds = Array.from({ length: parameters }, () => kind);
     this.#entry = this.block('entry');
     this.#current = this.#entry;
   }
@@ -46,10 +40,6 @@ export class Recorder {
 
   vreg(kind: VregKind = 'scalar'): Vreg {
     return this.#kinds.push(kind) - 1;
-  }
-
-  slot(name: string, size: number): Slot {
-    return { name, size };
   }
 
   block(name: string, is: { cold?: boolean; condition?: boolean } = {}): Block {
@@ -89,8 +79,9 @@ export class Recorder {
     throw new BuildError('MISSING_RETURN', `${what}: a path ends without a return value`, captureSite());
   }
 
-  finish(name: string, type: ProgramType, license: string | undefined): Procedure {
-    return { name, type, license, entry: this.#entry, blocks: this.#blocks, kinds: this.#kinds };
+  finish(name: string): Procedure {
+    const parameters = this.#parameters;
+    return { name, parameters, entry: this.#entry, blocks: this.#blocks, kinds: this.#kinds };
   }
 
   #requireOpen(site: Site): Block {

@@ -1,10 +1,12 @@
 // Memory seen through a layout: `ip.saddr` is a place that is read or written where it is used.
 
-import type { Vreg } from '../compile/ir.ts';
+import type { Operand, Vreg } from '../compile/ir.ts';
 import type { AccessSize } from '../isa.ts';
 import type { ArrayType, BytesType, FieldType, ScalarKind, ScalarType, StructType } from '../layout.ts';
-import { fieldsOf } from '../layout.ts';
-import { Place } from './expression.ts';
+import { fieldsOf, LITTLE_ENDIAN } from '../layout.ts';
+import { BuildError, captureSite } from '../source.ts';
+import { type Input, Place } from './expression.ts';
+import type { Storable } from './kinds.ts';
 import type { Recorder } from './recorder.ts';
 
 /** A field as it appears in a program. */
@@ -14,10 +16,50 @@ export type ViewOf<T> =
     : T extends BytesType
       ? BytesPlace
       : T extends ArrayType<infer E>
-        ? readonly ViewOf<E>[]
+        ? ArrayView<ViewOf<E>>
         : T extends StructType<infer F>
           ? { readonly [N in keyof F]: ViewOf<F[N]> }
           : never;
+
+/** What a field can be given. */
+export type InputOf<T> =
+  T extends ScalarType<infer K>
+    ? Input<Storable<K>>
+    : T extends BytesType
+      ? BytesPlace | Uint8Array
+      : T extends ArrayType<infer E>
+        ? readonly InputOf<E>[]
+        : T extends StructType<infer F>
+          ? { readonly [N in keyof F]: InputOf<F[N]> }
+          : never;
+
+/** An array in memory, seen element by element. */
+export class ArrayView<E> implements Iterable<E> {
+  readonly length: number;
+  readonly #at: (index: number) => E;
+
+  /** @internal */
+  constructor(length: number, at: (index: number) => E) {
+    this.length = length;
+    this.#at = at;
+  }
+
+  /** The element at a constant index. */
+  at(index: number): E {
+    if (!Number.isInteger(index) || index < 0 || index >= this.length) {
+      throw new RangeError(`index ${index} of an array of ${this.length}`);
+    }
+    return this.#at(index);
+  }
+
+  map<T>(seen: (element: E, index: number) => T): T[] {
+    return Array.from(this, seen);
+  }
+
+  *[Symbol.iterator](): Iterator<E> {
+    for (let i = 0; i < this.length; i++) yield this.#at(i);
+  }
+}
 
 /** Widest first: how a run of bytes is cut into accesses. */
 const ACCESS_SIZES: readonly AccessSize[] = [8, 4, 2, 1];
@@ -38,16 +80,25 @@ export class BytesPlace {
 
   /** Takes over the bytes of `other`, which must be of the same size. */
   copyFrom(other: BytesPlace): void {
-    if (other.size !== this.size) {
-      throw new RangeError(`copy of ${other.size} bytes into ${this.size}`);
-    }
-    let done = 0;
-    while (done < this.size) {
-      const size = ACCESS_SIZES.find((s) => s <= this.size - done) ?? 1;
+    this.#fill(other.size, (done, size) => {
       const word = this.#recorder.vreg();
       this.#recorder.emit({ op: 'load', dst: word, base: other.#base, offset: other.#offset + done, size });
-      this.#recorder.emit({ op: 'store', base: this.#base, offset: this.#offset + done, size, value: word });
-      done += size;
+      return word;
+    });
+  }
+
+  /** Sets the bytes to constants. */
+  set(bytes: Uint8Array): void {
+    this.#fill(bytes.length, (done, size) => wordAt(bytes, done, size));
+  }
+
+  #fill(size: number, word: (done: number, size: AccessSize) => Operand): void {
+    if (size !== this.size) throw new RangeError(`${size} bytes given for ${this.size}`);
+    for (let done = 0; done < this.size; ) {
+      const width = ACCESS_SIZES.find((s) => s <= this.size - done) ?? 1;
+      const value = word(done, width);
+      this.#recorder.emit({ op: 'store', base: this.#base, offset: this.#offset + done, size: width, value });
+      done += width;
     }
   }
 }
@@ -67,7 +118,7 @@ function build(recorder: Recorder, type: FieldType, base: Vreg, offset: number):
     case 'bytes':
       return new BytesPlace(recorder, type.size, base, offset);
     case 'array':
-      return Array.from({ length: type.length }, (_, i) =>
+      return new ArrayView(type.length, (i) =>
         build(recorder, type.element, base, offset + i * type.element.size),
       );
     case 'struct':
@@ -76,5 +127,37 @@ function build(recorder: Recorder, type: FieldType, base: Vreg, offset: number):
       );
     default:
       return new Place<ScalarKind>(recorder, type.kind, base, offset);
+  }
+}
+
+/** `size` bytes from `at` on as the machine would load them. */
+function wordAt(bytes: Uint8Array, at: number, size: AccessSize): bigint {
+  const word = Array.from(bytes.subarray(at, at + size), (byte) => byte.toString(16).padStart(2, '0'));
+  return BigInt(`0x${(LITTLE_ENDIAN ? word.reverse() : word).join('')}`);
+}
+
+/** Writes `input` to memory laid out as `type`. A field that is left out is an error: the stack holds garbage. @internal */
+export function writeInput(view: unknown, type: FieldType, input: unknown, path: string = type.kind): void {
+  if (input === undefined) throw new BuildError('INCOMPLETE', `${path} is given no value`, captureSite());
+  switch (type.kind) {
+    case 'bytes':
+      if (input instanceof BytesPlace) (view as BytesPlace).copyFrom(input);
+      else (view as BytesPlace).set(input as Uint8Array);
+      return;
+    case 'array':
+      for (let i = 0; i < type.length; i++) {
+        const element = (view as ArrayView<unknown>).at(i);
+        writeInput(element, type.element, (input as unknown[])[i], `${path}[${i}]`);
+      }
+      return;
+    case 'struct':
+      for (const field of fieldsOf(type)) {
+        const { name } = field;
+        const inner = (view as Record<string, unknown>)[name];
+        writeInput(inner, field.type, (input as Record<string, unknown>)[name], `${type.name}.${name}`);
+      }
+      return;
+    default:
+      (view as Place).set(input as Input<never>);
   }
 }

@@ -1,13 +1,13 @@
 // ARP for mapped outside addresses that lie in a subnet of the interface (RFC 826): the LAN asks who has them, and
 // nobody else would answer. The request is turned round in place and sent back where it came from.
 
-import type { Builder, ViewOf } from '../../asm/index.ts';
+import type { TcBuilder, ViewOf } from '../../asm/index.ts';
 import type { InstanceMaps } from '../maps.ts';
 import { ARPHRD_ETHER, ARPOP_REPLY, ARPOP_REQUEST, arphdr, ETH_P_IP, ethhdr } from './headers.ts';
 import type { Leave } from './verdict.ts';
 
 /** Answers the ARP request in hand, or leaves it to others. Ends the path. */
-export function answerArp(p: Builder, maps: InstanceMaps, leave: Leave): void {
+export function answerArp(p: TcBuilder, maps: InstanceMaps, leave: Leave): void {
   const notOurs = (): void => leave('arp');
   const [eth, arp] = p.packet.read([ethhdr, arphdr], { orElse: notOurs });
   const isRequest = arp.op

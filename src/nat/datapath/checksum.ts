@@ -1,7 +1,7 @@
 // Checksums after an address has changed: updated from the old and the new address alone (RFC 1624, equation 3),
 // HC' = ~(~HC + ~m + m'). One's complement sums do not depend on the byte order (RFC 1071, section 2B).
 
-import { type Builder, HELPERS, type Input, type Value } from '../../asm/index.ts';
+import { HELPERS, type Input, type TcBuilder, type Value } from '../../asm/index.ts';
 
 /** `bpf_l4_csum_replace` flags (include/uapi/linux/bpf.h). */
 const BPF_F_PSEUDO_HDR = 1 << 4;
@@ -38,7 +38,7 @@ const foldOnce = (sum: Value<'u64'>): Value<'u64'> => sum.and(0xffff).add(sum.sh
  * checksum offload, only begun. The result is negative when it could not.
  */
 export function replaceChecksum(
-  p: Builder,
+  p: TcBuilder,
   at: Input<'u32'>,
   before: Value,
   after: Value,

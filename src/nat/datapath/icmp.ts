@@ -2,7 +2,7 @@
 // was translated, and has to be translated back for whoever sent it; with it the quoted checksums, and the ICMP checksum
 // where they changed. The error's own address is translated by its own mapping: a router's source is left alone.
 
-import { type Builder, type Expression, HELPERS, type Value } from '../../asm/index.ts';
+import { type Expression, HELPERS, type TcBuilder, type Value } from '../../asm/index.ts';
 import { OUTER_CHECKSUM, QUOTED_TCP_CHECKSUM, QUOTED_UDP_CHECKSUM, replaceChecksum } from './checksum.ts';
 import {
   checksum,
@@ -26,7 +26,7 @@ import type { Leave } from './verdict.ts';
  * Other ICMP messages quote nothing and have no pseudo-header: for these it does nothing and goes on.
  */
 export function translateError(
-  p: Builder,
+  p: TcBuilder,
   icmpAt: Value<'u32'>,
   end: Value<'u32'>,
   side: Side,
@@ -69,7 +69,7 @@ export function translateError(
 
 /** Address and header checksum change by opposite amounts: the ICMP checksum around them stays right. */
 function rewriteQuotedHeader(
-  p: Builder,
+  p: TcBuilder,
   quoteAt: Value<'u32'>,
   side: Side,
   before: Value<'be32'>,
@@ -92,7 +92,7 @@ function rewriteQuotedHeader(
 
 /** The quoted TCP or UDP checksum, where the quote reaches that far, and by as much the ICMP checksum. */
 function rewriteQuotedTransport(
-  p: Builder,
+  p: TcBuilder,
   at: { icmpAt: Value<'u32'>; transportAt: Value<'u32'>; end: Value<'u32'> },
   quote: IpHeader,
   before: Value<'be32'>,
@@ -112,11 +112,10 @@ function rewriteQuotedTransport(
     });
   };
   p.when(isFirstFragment(quote.fragOff), () => {
-    p.when(
-      quote.protocol.eq(IPPROTO_TCP),
-      () => change(TCP_CHECK, QUOTED_TCP_CHECKSUM),
-      () => p.when(quote.protocol.eq(IPPROTO_UDP), () => change(UDP_CHECK, QUOTED_UDP_CHECKSUM)),
-    );
+    p.match(quote.protocol, [
+      [IPPROTO_TCP, () => change(TCP_CHECK, QUOTED_TCP_CHECKSUM)],
+      [IPPROTO_UDP, () => change(UDP_CHECK, QUOTED_UDP_CHECKSUM)],
+    ]);
   });
 }
 

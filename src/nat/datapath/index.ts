@@ -1,6 +1,6 @@
 // The two programs of an instance. Each is a function from options to a program: what is not used is not in it.
 
-import { type Builder, type Program, program } from '../../asm/index.ts';
+import { type Program, program, type TcBuilder } from '../../asm/index.ts';
 import type { Policy } from '../instance/types.ts';
 import { DEFAULT_CAPACITY, type InstanceMaps, instanceMaps } from '../maps.ts';
 import type { Direction } from '../reason.ts';
@@ -33,7 +33,7 @@ export function datapath(options: DatapathOptions): Datapath {
   };
 }
 
-function translate(p: Builder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
+function translate(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
   const leave = verdicts(p, maps, direction, options.unmapped);
   const [eth, ip] = p.packet.read([ethhdr, iphdr], { orElse: () => tooShort(p, leave) });
   p.rarely(eth.proto.ne(ETH_P_IP), () => {
@@ -45,7 +45,7 @@ function translate(p: Builder, direction: Direction, maps: InstanceMaps, options
 }
 
 /** Too short for IPv4: no fault in a frame that is none. */
-function tooShort(p: Builder, leave: Leave): void {
+function tooShort(p: TcBuilder, leave: Leave): void {
   const [eth] = p.packet.read([ethhdr], { orElse: () => leave('malformed') });
   p.when(eth.proto.ne(ETH_P_IP), () => leave('not_ipv4'));
   leave('malformed');

@@ -1,7 +1,7 @@
 // IPv4 through address mappings. The two directions mirror each other: outbound the source is translated by the
 // outbound table, inbound the destination by the inbound one; in a quoted packet it is the other address.
 
-import type { Builder, Expression, Value, Variable, ViewOf } from '../../asm/index.ts';
+import type { Expression, TcBuilder, Value, Variable, ViewOf } from '../../asm/index.ts';
 import type { InstanceMaps } from '../maps.ts';
 import type { Direction } from '../reason.ts';
 import { replaceChecksum, TCP_CHECKSUM, UDP_CHECKSUM, updatedHeaderChecksum } from './checksum.ts';
@@ -41,7 +41,7 @@ export function sideOf(direction: Direction, maps: InstanceMaps): Side {
 }
 
 /** Translates the packet, whose IPv4 header is `ip`, and lets it go on. Ends the path. */
-export function translateIpv4(p: Builder, ip: IpHeader, side: Side, leave: Leave): void {
+export function translateIpv4(p: TcBuilder, ip: IpHeader, side: Side, leave: Leave): void {
   const { payload, end } = soundHeader(p, ip, leave);
 
   const check = transportChecksum(p, ip, payload, end, leave, () =>
@@ -58,7 +58,7 @@ export function translateIpv4(p: Builder, ip: IpHeader, side: Side, leave: Leave
 }
 
 /** Where the payload starts and the packet ends, in bytes. Leaves for a header that contradicts itself. */
-function soundHeader(p: Builder, ip: IpHeader, leave: Leave): { payload: Value<'u32'>; end: Value<'u32'> } {
+function soundHeader(p: TcBuilder, ip: IpHeader, leave: Leave): { payload: Value<'u32'>; end: Value<'u32'> } {
   const payload = p.variable('u32', ethhdr.size + iphdr.size);
   const versionIhl = ip.versionIhl.get();
   p.rarely(versionIhl.ne(PLAIN_HEADER), () => {
@@ -85,7 +85,7 @@ const NO_CHECKSUM = 0;
 
 /** Where the transport checksum stands, or NO_CHECKSUM, and how it is updated. `onIcmp` deals with ICMP errors. */
 function transportChecksum(
-  p: Builder,
+  p: TcBuilder,
   ip: IpHeader,
   payload: Value<'u32'>,
   end: Value<'u32'>,
@@ -100,20 +100,15 @@ function transportChecksum(
   };
   // Only the first fragment has a transport header.
   p.when(ip.fragOff.and(IP_OFFSET).eq(0), () => {
-    const protocol = ip.protocol.get();
-    p.when(
-      protocol.eq(IPPROTO_TCP),
-      () => take(TCP_HEADER, TCP_CHECK),
-      () =>
-        p.when(
-          protocol.eq(IPPROTO_UDP),
-          () => {
-            take(UDP_HEADER, UDP_CHECK);
-            flags.set(UDP_CHECKSUM);
-          },
-          () => p.rarely(protocol.eq(IPPROTO_ICMP), onIcmp),
-        ),
-    );
+    const udp = (): void => {
+      take(UDP_HEADER, UDP_CHECK);
+      flags.set(UDP_CHECKSUM);
+    };
+    p.match(ip.protocol, [
+      [IPPROTO_TCP, () => take(TCP_HEADER, TCP_CHECK)],
+      [IPPROTO_UDP, udp],
+      [IPPROTO_ICMP, onIcmp],
+    ]);
   });
   return { at, flags };
 }
@@ -132,7 +127,7 @@ export function rewriteAddress(
 }
 
 /** Counted from the IP header on, as other NATs count. */
-export function countPacket(p: Builder, mapping: Record): void {
+export function countPacket(p: TcBuilder, mapping: Record): void {
   mapping.packets.increase(1);
   mapping.bytes.increase(p.skb.len.sub(ethhdr.size));
 }

@@ -1,6 +1,6 @@
 // How a packet leaves the program: each reason is counted, then passes, drops, or follows the policy.
 
-import type { Builder } from '../../asm/index.ts';
+import type { Expression, TcBuilder } from '../../asm/index.ts';
 import type { Policy } from '../instance/types.ts';
 import type { InstanceMaps } from '../maps.ts';
 import { type Direction, REASONS, type Reason, reasonIndex } from '../reason.ts';
@@ -8,8 +8,8 @@ import { type Direction, REASONS, type Reason, reasonIndex } from '../reason.ts'
 /** Ends the path for a reason. */
 export type Leave = (reason: Reason) => void;
 
-export function verdicts(p: Builder, maps: InstanceMaps, direction: Direction, unmapped: Policy): Leave {
-  const count = (index: Parameters<typeof p.lookup<'u32', typeof maps.reasons.value>>[1]): void => {
+export function verdicts(p: TcBuilder, maps: InstanceMaps, direction: Direction, unmapped: Policy): Leave {
+  const count = (index: Expression<'u32'>): void => {
     const counter = p.lookup(maps.reasons, index);
     // Per CPU, so nobody else is counting here; an array has all its entries, but the verifier wants to be told.
     p.when(counter.exists(), () => counter.value.set(counter.value.add(1)));

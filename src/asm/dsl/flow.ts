@@ -1,0 +1,193 @@
+// Structured control flow, variables, memory on the stack, calls: what every kind of program body is written with.
+// Everything here only records; compile/ turns the record into instructions.
+
+import type { Block, Callee, Operand, Slot, Vreg } from '../compile/ir.ts';
+import type { Helper } from '../helper.ts';
+import type { FieldType, ScalarKind } from '../layout.ts';
+import { BuildError, captureSite } from '../source.ts';
+import type { Condition } from './condition.ts';
+import { Expression, exactOperand, type Input, type Literal, Value, Variable } from './expression.ts';
+import type { Comparable, HostKind, Storable } from './kinds.ts';
+import { type Argument, argumentOperand, Pointer } from './pointer.ts';
+import type { Recorder } from './recorder.ts';
+import { type InputOf, type ViewOf, viewOf, writeInput } from './view.ts';
+
+export class Flow {
+  /** @internal */
+  readonly recorder: Recorder;
+  readonly #endings: (() => void)[] = [];
+
+  /** @internal */
+  constructor(recorder: Recorder) {
+    this.recorder = recorder;
+  }
+
+  /** Runs `then` where the condition holds, else `otherwise`. Either may end the path. */
+  when(condition: Condition, then: () => void, otherwise?: () => void): void {
+    this.#branch(condition, this.recorder.block('then'), then, otherwise);
+  }
+
+  /** As `when`, for what seldom happens: it is put out of the way of the rest. */
+  rarely(condition: Condition, then: () => void): void {
+    this.#branch(condition, this.recorder.block('rarely', { cold: true }), then, undefined);
+  }
+
+  /** Runs the body of the first case that `value` equals, likeliest first; else `otherwise`. */
+  match<K extends ScalarKind>(
+    value: Expression<K>,
+    cases: readonly (readonly [Input<Comparable<K>>, () => void])[],
+    otherwise: () => void = () => {},
+  ): void {
+    const subject = value.get();
+    const [first, ...rest] = cases;
+    if (!first) otherwise();
+    else this.when(subject.eq(first[0]), first[1], () => this.match(subject, rest, otherwise));
+  }
+
+  /**
+   * Runs `body` for i = 0 to times - 1; `stop` leaves the loop early and ends the path. `times` is a constant, so that
+   * the verifier sees the end (since Linux 5.3).
+   */
+  loop(times: number, body: (i: Expression<'u32'>, stop: () => void) => void): void {
+    if (!Number.isInteger(times) || times < 1) throw new RangeError(`loop of ${times} rounds: at least 1`);
+    const { recorder } = this;
+    const [head, inside, done] = [recorder.block('loop'), recorder.block('round'), recorder.block('done')];
+    const i = this.variable('u32', 0);
+    // What is known of the packet before the loop need not be true in its second round.
+    recorder.bounds = undefined;
+    recorder.end({ end: 'jump', to: head });
+    recorder.enter(head);
+    i.lt(times).branch(recorder, inside, done);
+    recorder.enter(inside);
+    body(i, () => recorder.end({ end: 'jump', to: done }));
+    if (recorder.open) {
+      i.set(i.add(1));
+      recorder.end({ end: 'jump', to: head });
+    }
+    recorder.bounds = undefined;
+    recorder.enter(done);
+  }
+
+  /** A variable of `kind`, set to `initial` where that is given. */
+  variable<K extends HostKind>(kind: K, initial?: Input<Storable<K>>): Variable<K> {
+    const variable = new Variable(this.recorder, kind);
+    if (initial !== undefined) variable.set(initial);
+    return variable;
+  }
+
+  /** A literal as a typed value. */
+  constant<K extends ScalarKind>(kind: K, value: Literal): Value<K> {
+    return new Value(this.recorder, kind, exactOperand(value, kind));
+  }
+
+  /** Uninitialised memory on the stack. */
+  stack<T extends FieldType>(layout: T): { address: Pointer; view: ViewOf<T> } {
+    const slot: Slot = { name: layout.kind === 'struct' ? layout.name : layout.kind, size: layout.size };
+    const view = viewOf(this.recorder, layout, this.#frame(slot), 0);
+    return { address: new Pointer(() => this.#frame(slot)), view };
+  }
+
+  /** Memory on the stack that holds `input`. */
+  memory<T extends FieldType>(layout: T, input: InputOf<T>): Pointer {
+    const { address, view } = this.stack(layout);
+    writeInput(view, layout, input);
+    return address;
+  }
+
+  /** Calls a kernel helper; the result is what it returns, errors being negative. */
+  call(helper: Helper, args: readonly Argument[]): Value<'u64'> {
+    if (args.length !== helper.arguments) {
+      const message = `${helper.name} takes ${helper.arguments} arguments, ${args.length} given`;
+      throw new BuildError('ARGUMENTS', message, captureSite());
+    }
+    const dst = this.emitCall(helper, args.map(argumentOperand), this.recorder.vreg());
+    return new Value(this.recorder, 'u64', dst);
+  }
+
+  /**
+   * A common way to end: `body` is emitted once, and every call of the returned function jumps there with its value.
+   * The body must end the path.
+   */
+  ending<K extends HostKind>(
+    name: string,
+    kind: K,
+    body: (value: Expression<K>) => void,
+  ): (value: Input<Storable<K>>) => void {
+    const { recorder } = this;
+    const value = this.variable(kind);
+    let block: Block | undefined;
+    return (input) => {
+      value.set(input);
+      if (!block) {
+        const first = recorder.block(name, { cold: true });
+        block = first;
+        this.#endings.push(() => {
+          recorder.enter(first);
+          recorder.bounds = undefined;
+          this.mustEnd(`ending ${name}`, () => body(value));
+        });
+      }
+      recorder.end({ end: 'jump', to: block });
+    };
+  }
+
+  /** Ends the program with a return code, or a subprogram with its result. */
+  exit(code: Expression<HostKind> | number): void {
+    const value = code instanceof Expression ? code.operand() : BigInt(code);
+    this.recorder.end({ end: 'exit', value });
+  }
+
+  /** @internal */
+  emitCall(callee: Callee, args: readonly Operand[], dst: Vreg): Vreg {
+    this.recorder.emit({ op: 'call', dst, callee, args });
+    if (callee.movesPacket) this.recorder.bounds = undefined;
+    return dst;
+  }
+
+  /** Runs a body that has to end its path. @internal */
+  mustEnd(what: string, body: () => void): void {
+    const site = captureSite();
+    body();
+    if (this.recorder.open) throw new BuildError('MISSING_RETURN', `${what} does not end the path`, site);
+  }
+
+  /** Emits the bodies of the endings that were used. @internal */
+  finish(): void {
+    for (let ending = this.#endings.shift(); ending; ending = this.#endings.shift()) ending();
+  }
+
+  #branch(condition: Condition, taken: Block, then: () => void, otherwise: (() => void) | undefined): void {
+    const { recorder } = this;
+    const other = otherwise && recorder.block('otherwise');
+    const join = recorder.block('join');
+    condition.branch(recorder, taken, other ?? join);
+    const before = recorder.bounds;
+    const thenGoesOn = this.#body(taken, then, join);
+    const boundsThen = recorder.bounds;
+    recorder.bounds = before;
+    const otherGoesOn = other && otherwise ? this.#body(other, otherwise, join) : true;
+    // What is known of the packet behind the join is what was known before, unless a path that gets here lost it.
+    const keptThen = !thenGoesOn || boundsThen?.data === before?.data;
+    const keptOther = !otherGoesOn || recorder.bounds?.data === before?.data;
+    recorder.bounds = keptThen && keptOther ? before : undefined;
+    if (!thenGoesOn && !otherGoesOn) return;
+    // A path that leaves where others go on makes room for these.
+    if (!thenGoesOn) taken.cold = true;
+    else if (other && !otherGoesOn) other.cold = true;
+    recorder.enter(join);
+  }
+
+  #body(block: Block, body: () => void, join: Block): boolean {
+    this.recorder.enter(block);
+    body();
+    if (!this.recorder.open) return false;
+    this.recorder.end({ end: 'jump', to: join });
+    return true;
+  }
+
+  #frame(slot: Slot): Vreg {
+    const dst = this.recorder.vreg('stack');
+    this.recorder.emit({ op: 'frame', dst, slot });
+    return dst;
+  }
+}

@@ -1,0 +1,47 @@
+// Programs of type sched_cls (TC and TCX): the context is struct __sk_buff.
+
+import { CONTEXT } from '../compile/ir.ts';
+import { HELPERS } from '../helper.ts';
+import { PacketBuilder } from './context.ts';
+import type { Expression } from './expression.ts';
+import type { HostKind } from './kinds.ts';
+import type { Recorder } from './recorder.ts';
+import { skBuff } from './skb.ts';
+import { type ViewOf, viewOf } from './view.ts';
+
+/** include/uapi/linux/pkt_cls.h */
+const TC_ACT_UNSPEC = -1;
+const TC_ACT_SHOT = 2;
+
+export class TcBuilder extends PacketBuilder {
+  /** `struct __sk_buff`. */
+  readonly skb: ViewOf<typeof skBuff>;
+
+  /** @internal */
+  constructor(recorder: Recorder) {
+    super(recorder, {
+      data: skBuff.offsets.data,
+      end: skBuff.offsets.dataEnd,
+      pull: HELPERS.skb_pull_data,
+      load: HELPERS.skb_load_bytes,
+      store: HELPERS.skb_store_bytes,
+      storeFlags: [0],
+    });
+    this.skb = viewOf(recorder, skBuff, CONTEXT, 0);
+  }
+
+  /** TCX_NEXT, TC_ACT_UNSPEC: the packet goes on to the next program or filter, and then its way. */
+  next(): void {
+    this.exit(TC_ACT_UNSPEC);
+  }
+
+  /** TC_ACT_SHOT: the packet is dropped. */
+  drop(): void {
+    this.exit(TC_ACT_SHOT);
+  }
+
+  /** Ends the program by sending the packet out of the interface `ifindex` (bpf_redirect). */
+  redirect(ifindex: Expression<HostKind>): void {
+    this.exit(this.call(HELPERS.redirect, [ifindex, 0]));
+  }
+}
