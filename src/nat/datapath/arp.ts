@@ -1,14 +1,19 @@
 // ARP for mapped outside addresses that lie in a subnet of the interface (RFC 826): the LAN asks who has them, and
 // nobody else would answer. The request is turned round in place and sent back where it came from.
 
-import type { TcBuilder, ViewOf } from '../../asm/index.ts';
+import type { TcBuilder } from '../../asm/index.ts';
 import type { InstanceMaps } from '../maps.ts';
 import { ARPHRD_ETHER, ARPOP_REPLY, ARPOP_REQUEST, arphdr, ETH_P_IP, ethhdr } from './headers.ts';
 import type { Leave } from './verdict.ts';
 
+/** `skb->pkt_type` of a frame for another station (include/uapi/linux/if_packet.h). */
+const PACKET_OTHERHOST = 3;
+
 /** Answers the ARP request in hand, or leaves it to others. Ends the path. */
 export function answerArp(p: TcBuilder, maps: InstanceMaps, leave: Leave): void {
   const notOurs = (): void => leave('arp');
+  // Seen only because the interface is promiscuous: the kernel would not answer it either (arp_rcv).
+  p.when(p.skb.pktType.eq(PACKET_OTHERHOST), notOurs);
   const [eth, arp] = p.packet.read([ethhdr, arphdr], { orElse: notOurs });
   const isRequest = arp.op
     .eq(ARPOP_REQUEST)
@@ -37,5 +42,3 @@ export function answerArp(p: TcBuilder, maps: InstanceMaps, leave: Leave): void 
   arp.senderIp.set(target);
   leave('arp_answered');
 }
-
-export type ArpHeader = ViewOf<typeof arphdr>;

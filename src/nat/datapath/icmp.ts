@@ -33,6 +33,7 @@ export function translateError(
   leave: Leave,
 ): void {
   const malformed = (): void => leave('malformed');
+  p.when(icmpAt.add(icmphdr.size).gt(end), malformed);
   const icmp = p.packet.copy(icmphdr, icmpAt, { orElse: malformed });
   const type = icmp.type.get();
   const isError = ICMP_ERRORS.map((error) => type.eq(error)).reduce((any, one) => any.or(one));

@@ -44,9 +44,15 @@ function translate(p: TcBuilder, direction: Direction, maps: InstanceMaps, optio
   translateIpv4(p, ip, sideOf(direction, maps), leave);
 }
 
-/** Too short for IPv4: no fault in a frame that is none. */
+/** Too short for an IPv4 header: no fault in a frame that is none. */
 function tooShort(p: TcBuilder, leave: Leave): void {
   const [eth] = p.packet.read([ethhdr], { orElse: () => leave('malformed') });
-  p.when(eth.proto.ne(ETH_P_IP), () => leave('not_ipv4'));
-  leave('malformed');
+  p.match(
+    eth.proto,
+    [
+      [ETH_P_IP, () => leave('malformed')],
+      [ETH_P_ARP, () => leave('arp')],
+    ],
+    () => leave('not_ipv4'),
+  );
 }

@@ -71,7 +71,7 @@ function soundHeader(p: TcBuilder, ip: IpHeader, leave: Leave): { payload: Value
   p.rarely(end.gt(length), () => leave('malformed'));
   p.rarely(end.lt(payload), () => {
     // A super-packet of more than 64 KiB (BIG TCP) says zero.
-    p.when(ip.totLen.ne(0).or(p.skb.gsoSize.eq(0)), () => leave('malformed'));
+    p.when(ip.totLen.ne(0).or(p.skb.gsoSize.eq(0)).or(length.lt(payload)), () => leave('malformed'));
     end.set(length);
   });
   return { payload: payload.get(), end: end.get() };
