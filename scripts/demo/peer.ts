@@ -10,7 +10,8 @@ import { connect, createServer } from 'node:net';
 import process from 'node:process';
 
 const MEGABYTE = 1 << 20;
-const UDP_TIMEOUT = 2000;
+const UDP_TIMEOUT = 5000;
+const UDP_WINDOW = 16;
 
 const say = (line: object): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -56,16 +57,23 @@ async function sendTcp(address: string, port: number, megabytes: number): Promis
   say({ protocol: 'tcp', megabytes, same: answer === own.digest('hex'), seconds });
 }
 
+/** Keeps a window of datagrams on the way: a burst of all of them would only overrun the receiver's buffer. */
 async function sendUdp(address: string, port: number, count: number): Promise<void> {
   const socket = createSocket('udp4');
+  let sent = 0;
   let answered = 0;
+  const send = (): void => {
+    if (sent < count) socket.send(`datagram ${sent++}`, port, address);
+  };
   const done = new Promise<void>((resolve) => {
     socket.on('message', (_, from) => {
-      if (from.address === address && ++answered === count) resolve();
+      if (from.address !== address) return;
+      if (++answered === count) resolve();
+      send();
     });
     setTimeout(resolve, UDP_TIMEOUT).unref();
   });
-  for (let i = 0; i < count; i++) socket.send(`datagram ${i}`, port, address);
+  for (let i = 0; i < UDP_WINDOW; i++) send();
   await done;
   socket.close();
   say({ protocol: 'udp', count, answered });

@@ -1,0 +1,6 @@
+// tsnat as a library: attach to an interface, change the mappings of what is attached, ask how it is.
+// The assembler, the loader and the NAT model have entry points of their own.
+
+export * from './nat/instance/index.ts';
+export { type AddressMapping, formatMapping, type Mapping, parseMapping } from './nat/mapping.ts';
+export { MappingError } from './nat/mapping-error.ts';
