@@ -41,8 +41,11 @@ export class Rig {
     readonly [N in keyof Datapath['maps']]: BpfMap<Datapath['maps'][N]['key'], Datapath['maps'][N]['value']>;
   };
   readonly unmapped: 'pass' | 'drop';
-  readonly tables: { readonly [D in Direction]: ReadonlyMap<Address, Address> };
-  readonly station: Station | undefined;
+  readonly #tables: { readonly [D in Direction]: Map<Address, Address> } = {
+    outbound: new Map(),
+    inbound: new Map(),
+  };
+  #station: Station | undefined;
 
   constructor({ unmapped = 'pass', map, station }: RigOptions) {
     const { outbound, inbound, maps } = datapath({ unmapped, capacity: Math.max(map.length, 1) });
@@ -55,16 +58,29 @@ export class Rig {
     const byName: { [name: string]: MapDescriptor } = { ...this.maps };
     this.programs = { outbound: loadProgram(outbound, byName), inbound: loadProgram(inbound, byName) };
     this.unmapped = unmapped;
-    const pairs = map.map(([inside, outside]) => [ip4(inside), ip4(outside)] as const);
-    this.tables = { outbound: new Map(pairs), inbound: new Map(pairs.map(([a, b]) => [b, a])) };
+    this.remap(map.map(([inside, outside]) => [ip4(inside), ip4(outside)]));
+    if (station) this.place(station);
+  }
+
+  /** These mappings and no other, from now on. */
+  remap(pairs: readonly (readonly [inside: Address, outside: Address])[]): void {
     for (const direction of DIRECTIONS) {
-      for (const [key, address] of this.tables[direction]) this.maps[direction].set(key, record(address));
+      const table = this.#tables[direction];
+      for (const key of table.keys()) this.maps[direction].delete(key);
+      table.clear();
+      for (const pair of pairs) {
+        const [key, address] = direction === 'outbound' ? pair : pair.toReversed();
+        table.set(key!, address!);
+        this.maps[direction].set(key!, record(address!));
+      }
     }
-    this.station = station;
-    if (station) {
-      const subnets = Array.from({ length: SUBNETS }, (_, i) => station.subnets[i] ?? UNUSED);
-      this.maps.interface.set(0, { mac: station.mac, reserved: new Uint8Array(2), subnets });
-    }
+  }
+
+  /** Says what ingress is to know of its interface from now on. */
+  place(station: Station): void {
+    this.#station = station;
+    const subnets = Array.from({ length: SUBNETS }, (_, i) => station.subnets[i] ?? UNUSED);
+    this.maps.interface.set(0, { mac: station.mac, reserved: new Uint8Array(2), subnets });
   }
 
   /** Runs the program and says what came of it. The counters start from zero each time. */
@@ -91,8 +107,9 @@ export class Rig {
 
   /** What the reference makes of the same frame. */
   expected(direction: Direction, frame: Bytes): Seen {
-    const { unmapped, station } = this;
-    const world = { direction, unmapped, table: this.tables[direction], ...(station ? { station } : {}) };
+    const { unmapped } = this;
+    const station = this.#station;
+    const world = { direction, unmapped, table: this.#tables[direction], ...(station ? { station } : {}) };
     return seen(direction, frame, reference(frame, world));
   }
 

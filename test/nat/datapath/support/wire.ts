@@ -37,7 +37,7 @@ export const bytes = (length: number, at: (index: number) => number = (i) => i):
   Uint8Array.from({ length }, (_, index) => at(index) & 0xff);
 
 export function join(...parts: readonly Bytes[]): Bytes {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
+  return Uint8Array.from(Buffer.concat(parts));
 }
 
 /** `part` written over `whole` at `at`; a copy. */
