@@ -28,10 +28,11 @@ export function answerArp(p: TcBuilder, maps: InstanceMaps, leave: Leave): void 
   p.when(target.eq(asker), notOurs);
   p.lookup(maps.inbound, target, { orElse: notOurs });
   const self = p.lookup(maps.interface, 0, { orElse: notOurs });
-  const onLink = self.subnets
-    .map(({ network, mask }) => mask.ne(0).and(target.and(mask).eq(network)))
-    .reduce((any, one) => any.or(one));
-  p.when(onLink.not(), notOurs);
+  const onLink = p.variable('u32', 0);
+  for (const { network, mask } of self.subnets) {
+    p.when(mask.ne(0).and(target.and(mask).eq(network)), () => onLink.set(1));
+  }
+  p.when(onLink.eq(0), notOurs);
 
   eth.dest.copyFrom(arp.senderMac);
   eth.source.copyFrom(self.mac);
