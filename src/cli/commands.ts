@@ -130,6 +130,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'show what is attached where, and the counters',
     arguments: [{ ...NAME, optional: true }],
     options: [],
+    notes: ['Exit status 1 when an instance is not whole; what is wrong with it is named.'],
     examples: [['status', 'every instance']],
     load: () => import('./command/status.ts'),
   },

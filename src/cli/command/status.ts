@@ -15,6 +15,7 @@ export async function run(input: Input, output: Output): Promise<void> {
   const asked = input.argument('NAME');
   if (asked !== undefined) {
     const status = statusOf(asked);
+    if (!status.healthy) process.exitCode = EXIT_FAILED;
     return output.result(status, () => statusText(status, output));
   }
   const instances: InstanceStatus[] = [];
@@ -27,6 +28,7 @@ export async function run(input: Input, output: Output): Promise<void> {
       process.exitCode = EXIT_FAILED;
     }
   }
+  if (instances.some(({ healthy }) => !healthy)) process.exitCode = EXIT_FAILED;
   output.result({ instances }, () => {
     if (instances.length > 0) return instances.map((status) => statusText(status, output)).join('\n');
     return process.exitCode === undefined ? 'nothing is attached\n' : '';
