@@ -6,6 +6,22 @@ import { createNetns, deleteNetns } from '../../../src/loader/index.ts';
 
 let count = 0;
 
+const cleanUps: (() => void)[] = [];
+process.once('exit', () => {
+  for (const cleanUp of cleanUps.reverse()) {
+    try {
+      cleanUp();
+    } catch {
+      // The test did it itself.
+    }
+  }
+});
+
+/** Runs when the process ends, the last one registered first. */
+export function atExit(cleanUp: () => void): void {
+  cleanUps.push(cleanUp);
+}
+
 /** An underscore stands for a blank inside a word. */
 const words = (command: string): string[] => command.split(' ').map((word) => word.replaceAll('_', ' '));
 
@@ -17,13 +33,7 @@ export function namespace(prefix: string): {
 } {
   const name = `${prefix}-${process.pid}-${count++}`;
   createNetns(name);
-  process.once('exit', () => {
-    try {
-      deleteNetns(name);
-    } catch {
-      // The test deleted it itself.
-    }
-  });
+  atExit(() => deleteNetns(name));
   const tool = (program: string) => (command: string) =>
     execFileSync(program, ['-n', name, ...words(command)], {
       encoding: 'utf8',

@@ -1,0 +1,219 @@
+// Attach and replace, each all or nothing.
+
+import { renameSync } from 'node:fs';
+import {
+  attach as attachProgram,
+  BpfMap,
+  type BpfProgram,
+  escapePinName,
+  findClsact,
+  hasTcx,
+  type Interface,
+  loadProgram,
+  NetlinkSocket,
+  netnsInode,
+  requireInterfaceName,
+  requireNetnsName,
+  withNetns,
+} from '../../loader/index.ts';
+import { type Datapath, type DatapathOptions, datapath } from '../datapath/index.ts';
+import type { AddressMapping } from '../mapping.ts';
+import { checkMappings } from '../mapping-check.ts';
+import { DEFAULT_CAPACITY, type InstanceMaps } from '../maps.ts';
+import { DIRECTIONS } from '../reason.ts';
+import { dismantle, recover } from './dismantle.ts';
+import { InstanceError } from './error.ts';
+import { instancesFolder, Pins, withFolder } from './pins.ts';
+import { HOOK_DIRECTIONS } from './placement.ts';
+import { encodeRecord, type InstanceRecord, recordMap } from './record.ts';
+import { replace } from './replace.ts';
+import { statusOf } from './status.ts';
+import { Table } from './table.ts';
+import type { AttachOptions, Hook, InstanceStatus } from './types.ts';
+import { allOrNothing } from './undo.ts';
+import { requireUplink, uplinkState } from './uplink.ts';
+
+/** What tests put in place of the real thing. */
+export interface Context {
+  /** Folder of all instances, in a bpffs. */
+  readonly root?: string;
+  readonly datapath?: (options: DatapathOptions) => Datapath;
+}
+
+/** What is asked for, found sound as far as that can be told without looking at the machine. */
+export interface Request extends AttachOptions {
+  readonly name: string;
+}
+
+/**
+ * Translates on an interface from now on, or with `replace` swaps a running instance, losing no packet.
+ *
+ * @throws MappingError, InstanceError, LoaderError or RangeError, with everything as it was before.
+ */
+export function attach(options: AttachOptions, context: Context = {}): InstanceStatus {
+  const request = checked(options);
+  return withNetns(request.netns, () => {
+    using socket = new NetlinkSocket();
+    const uplink = requireUplink(socket, request.interface, request.netns);
+    const hook = chooseHook(request.hook ?? 'auto', uplink);
+    const instances = instancesFolder(context.root);
+    return withFolder(instances, () => {
+      recover(instances, request.name);
+      const pins = new Pins(instances, request.name);
+      if (!pins.exist)
+        build(pins, instances, request, { socket, uplink, hook }, context.datapath ?? datapath);
+      else if (request.replace)
+        replace(pins, instances, request, { socket, uplink }, context.datapath ?? datapath);
+      else throw alreadyAttached(pins);
+      return statusOf(pins);
+    });
+  });
+}
+
+function checked(options: AttachOptions): Request {
+  const { interface: uplink, name = uplink, netns, capacity, mappings = [] } = options;
+  requireInterfaceName(uplink);
+  escapePinName(name);
+  if (netns !== undefined) requireNetnsName(netns);
+  if (capacity !== undefined && (!Number.isInteger(capacity) || capacity < 1 || capacity > 0xffff_ffff)) {
+    throw new RangeError(`capacity ${capacity} is not an integer from 1 to 2^32-1`);
+  }
+  checkMappings(mappings.map((mapping, i) => ({ mapping, origin: `mapping #${i + 1}` })));
+  return { ...options, name };
+}
+
+function chooseHook(wanted: Hook | 'auto', uplink: Interface): Hook {
+  if (wanted === 'clsact') return wanted;
+  if (hasTcx(uplink.index)) return 'tcx';
+  if (wanted === 'auto') return 'clsact';
+  throw new InstanceError(
+    'ENOTSUP',
+    "this kernel has no TCX, which came with Linux 6.6: use '--hook clsact'",
+  );
+}
+
+function alreadyAttached(pins: Pins): InstanceError {
+  const { interface: uplink, ifindex, netns } = pins.requireWhole();
+  const where = netns === undefined ? '' : ` in network namespace '${netns}'`;
+  return new InstanceError(
+    'EEXIST',
+    `instance '${pins.name}' is already attached to interface '${uplink}' (index ${ifindex})${where}; --replace swaps it, 'tsnat detach ${pins.name}' removes it, --name makes another`,
+  );
+}
+
+interface Target {
+  readonly socket: NetlinkSocket;
+  readonly uplink: Interface;
+  readonly hook: Hook;
+}
+
+/** Builds the whole in the shadow folder; one rename makes it the instance. */
+function build(
+  pins: Pins,
+  instances: string,
+  request: Request,
+  target: Target,
+  makeDatapath: (options: DatapathOptions) => Datapath,
+): void {
+  const { unmapped = 'pass', mappings = [], capacity = DEFAULT_CAPACITY } = request;
+  requireFit(pins.name, mappings, capacity);
+  const { outbound, inbound, maps: definitions } = makeDatapath({ unmapped, capacity });
+  const state = uplinkState(target.socket, target.uplink);
+  const record: InstanceRecord = {
+    hook: target.hook,
+    unmapped,
+    interface: target.uplink.name,
+    ifindex: target.uplink.index,
+    netns: request.netns,
+    netnsInode: netnsInode(),
+    capacity,
+    madeQdisc: target.hook === 'clsact' && findClsact(target.socket, target.uplink.index) === undefined,
+    subnetsLeftOut: state.leftOut,
+    programs: { outbound: UNPLACED, inbound: UNPLACED },
+  };
+  const shadow = new Pins(instances, pins.name, true);
+  allOrNothing((onFailure) => {
+    using maps = createMaps(definitions);
+    maps.owned.interface.set(0, state.record);
+    new Table(pins.name, maps.owned).fill(mappings);
+    using outboundProgram = loadProgram(outbound, maps.owned);
+    using inboundProgram = loadProgram(inbound, maps.owned);
+    const programs = { outbound: outboundProgram, inbound: inboundProgram };
+    onFailure(() => shadow.exist && dismantle(shadow));
+    shadow.make();
+    for (const [name, map] of Object.entries(maps.owned)) map.pin(shadow.path(`maps/${name}`));
+    pinRecord(shadow, withPrograms(record, programs, {}));
+    for (const direction of DIRECTIONS) programs[direction].pin(shadow.path(`progs/${direction}`));
+    const places = place(shadow, target, programs);
+    shadow.writeRecord(withPrograms(record, programs, places));
+    renameSync(shadow.folder, pins.folder);
+  });
+}
+
+const UNPLACED = { id: 0, priority: 0, handle: 0 };
+
+type Places = { [D in 'outbound' | 'inbound']?: { readonly priority: number; readonly handle: number } };
+type Programs = { readonly outbound: BpfProgram; readonly inbound: BpfProgram };
+
+/** Attaches inbound before outbound: what goes out translated can come back. */
+function place(shadow: Pins, { socket, uplink, hook }: Target, programs: Programs): Places {
+  const places: Places = {};
+  for (const direction of DIRECTIONS.toReversed()) {
+    const attachment = attachProgram(socket, {
+      hook,
+      direction: HOOK_DIRECTIONS[direction],
+      ifindex: uplink.index,
+      program: programs[direction],
+    });
+    if (attachment.hook === 'clsact') {
+      places[direction] = attachment.place;
+      continue;
+    }
+    using link = attachment.link;
+    link.pin(shadow.path(`links/${direction}`));
+  }
+  return places;
+}
+
+function withPrograms(record: InstanceRecord, programs: Programs, places: Places): InstanceRecord {
+  const recordOf = (direction: 'outbound' | 'inbound') => ({
+    ...UNPLACED,
+    id: programs[direction].info.id,
+    ...(places[direction] !== undefined && {
+      priority: places[direction].priority,
+      handle: places[direction].handle,
+    }),
+  });
+  return { ...record, programs: { outbound: recordOf('outbound'), inbound: recordOf('inbound') } };
+}
+
+function pinRecord(shadow: Pins, record: InstanceRecord): void {
+  using map = BpfMap.create(recordMap);
+  map.set(0, encodeRecord(record));
+  map.pin(shadow.path('maps/instance'));
+}
+
+/** @throws InstanceError with code `EFULL` before anything is touched. */
+function requireFit(name: string, mappings: readonly AddressMapping[], capacity: number): void {
+  if (mappings.length <= capacity) return;
+  throw new InstanceError(
+    'EFULL',
+    `instance '${name}': ${mappings.length} mappings do not fit into a capacity of ${capacity}: give --capacity ${mappings.length} or more`,
+  );
+}
+
+type Owned = { readonly [N in keyof InstanceMaps]: BpfMap<InstanceMaps[N]['key'], InstanceMaps[N]['value']> };
+
+function createMaps(definitions: InstanceMaps): Disposable & { readonly owned: Owned } {
+  const owned: { [name: string]: BpfMap } = {};
+  const close = (): void => {
+    for (const map of Object.values(owned)) map.close();
+  };
+  try {
+    for (const [name, definition] of Object.entries(definitions)) owned[name] = BpfMap.create(definition);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { owned: owned as unknown as Owned, [Symbol.dispose]: close };
+}

@@ -1,0 +1,14 @@
+import type { Context } from './attach.ts';
+import { instancesFolder, listNames, Pins } from './pins.ts';
+
+export { attach, type Context } from './attach.ts';
+export { detach, detachAll } from './detach.ts';
+export { InstanceError, type InstanceErrorCode } from './error.ts';
+export { type Instance, openInstance } from './open.ts';
+export type * from './types.ts';
+
+/** Names of the instances there are, half-present ones too. */
+export function listInstances(context: Context = {}): string[] {
+  const instances = instancesFolder(context.root);
+  return listNames(instances).filter((name) => new Pins(instances, name).exist);
+}

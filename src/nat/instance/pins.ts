@@ -1,0 +1,217 @@
+// The pin folder of an instance: <bpffs>/tsnat/NAME/{maps,progs,links}/..., and its shadow NAME%new, in which the
+// whole is built before one rename makes it true. '%' is escaped in names, so the shadow's cannot be a name.
+
+import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import type { FieldType, MapDefinition } from '../../asm/index.ts';
+import {
+  BpfLink,
+  BpfMap,
+  BpfProgram,
+  escapePinName,
+  findBpffs,
+  LoaderError,
+  permissionHint,
+  unescapePinName,
+  withLock,
+} from '../../loader/index.ts';
+import { DIRECTIONS, type Direction } from '../reason.ts';
+import { detachHint, InstanceError } from './error.ts';
+import { decodeRecord, encodeRecord, type InstanceRecord, recordMap } from './record.ts';
+
+const FOLDER = 'tsnat';
+const SHADOW = '%new';
+const PRIVATE = 0o700;
+
+export const MAPS = ['outbound', 'inbound', 'reasons', 'interface', 'instance'] as const;
+export type MapName = (typeof MAPS)[number];
+
+/** Every pin that an instance has, relative to its folder; links with TCX only. */
+const KNOWN: readonly string[] = [
+  ...MAPS.map((name) => `maps/${name}`),
+  ...DIRECTIONS.flatMap((direction) => [`progs/${direction}`, `links/${direction}`]),
+];
+const SUBFOLDERS = ['maps', 'progs', 'links'] as const;
+
+/** The folder of all instances; `root` stands in for it in tests. */
+export function instancesFolder(root?: string): string {
+  return root ?? `${findBpffs()}/${FOLDER}`;
+}
+
+/** Makes the folder of all instances where it is missing, and holds its lock while `run` runs. */
+export function withFolder<T>(folder: string, run: () => T): T {
+  return explained(`cannot use '${folder}'`, () => {
+    mkdirSync(folder, { recursive: true, mode: PRIVATE });
+    return withLock(folder, run);
+  });
+}
+
+/** Names of the instances that have a folder, and of those that only left a shadow. */
+export function listNames(folder: string): string[] {
+  const names = entries(folder).map((file) =>
+    unescapePinName(file.endsWith(SHADOW) ? file.slice(0, -SHADOW.length) : file),
+  );
+  return [...new Set(names.filter((name) => name !== undefined))].sort();
+}
+
+/** The pins of one instance, or of its shadow. Opens nothing by itself. */
+export class Pins {
+  readonly name: string;
+  readonly folder: string;
+
+  constructor(instances: string, name: string, shadow = false) {
+    this.name = name;
+    this.folder = `${instances}/${escapePinName(name)}${shadow ? SHADOW : ''}`;
+  }
+
+  get exist(): boolean {
+    return existsSync(this.folder);
+  }
+
+  /** Makes the folders. */
+  make(): void {
+    explained(`cannot make '${this.folder}'`, () => {
+      for (const part of ['', ...SUBFOLDERS]) mkdirSync(`${this.folder}/${part}`, { mode: PRIVATE });
+    });
+  }
+
+  path(part: string): string {
+    return `${this.folder}/${part}`;
+  }
+
+  /** The caller closes what it gets. @throws InstanceError with code `EHALF` when it is missing or no such map. */
+  map<K extends FieldType, V extends FieldType>(
+    name: MapName,
+    definition: MapDefinition<K, V>,
+  ): BpfMap<K, V> {
+    return this.#whole(`maps/${name}`, (path) => BpfMap.openPin(path, definition));
+  }
+
+  /** @throws InstanceError with code `EHALF` */
+  program(direction: Direction): BpfProgram {
+    return this.#whole(`progs/${direction}`, (path) => BpfProgram.openPin(path));
+  }
+
+  /** @throws InstanceError with code `EHALF` */
+  link(direction: Direction): BpfLink {
+    return this.#whole(`links/${direction}`, (path) => BpfLink.openPin(path));
+  }
+
+  /** @throws InstanceError with code `EHALF` when it is missing or of another version. */
+  record(): InstanceRecord {
+    using map = this.map('instance', recordMap);
+    const data = map.get(0);
+    const record = data === undefined ? undefined : decodeRecord(data);
+    if (record === undefined) {
+      throw new InstanceError(
+        'EHALF',
+        `instance '${this.name}' was made by another version of tsnat; ${detachHint(this.name)}`,
+      );
+    }
+    return record;
+  }
+
+  writeRecord(record: InstanceRecord): void {
+    using map = this.map('instance', recordMap);
+    map.set(0, encodeRecord(record));
+  }
+
+  /** What should be pinned and is not. */
+  missing(hook: InstanceRecord['hook']): string[] {
+    const there = this.present();
+    return KNOWN.filter((part) => hook === 'tcx' || !part.startsWith('links/')).filter(
+      (part) => !there.includes(part),
+    );
+  }
+
+  /** Every pin in the folder, ours and others'. */
+  present(): string[] {
+    return entries(this.folder).flatMap((part) => {
+      const inner = entries(this.path(part));
+      const isFolder = (SUBFOLDERS as readonly string[]).includes(part);
+      return isFolder ? inner.map((file) => `${part}/${file}`) : [part];
+    });
+  }
+
+  /** What is in the folder and not ours. */
+  foreign(): string[] {
+    return this.present().filter((part) => !KNOWN.includes(part));
+  }
+
+  /** @throws InstanceError with code `EHALF` when pins are missing or foreign. */
+  requireWhole(): InstanceRecord {
+    const record = this.record();
+    const missing = this.missing(record.hook);
+    const foreign = this.foreign();
+    if (missing.length === 0 && foreign.length === 0) return record;
+    const what = [
+      ...(missing.length === 0 ? [] : [`lacks ${missing.join(', ')}`]),
+      ...(foreign.length === 0 ? [] : [`has foreign pins: ${foreign.join(', ')}`]),
+    ];
+    throw new InstanceError(
+      'EHALF',
+      `instance '${this.name}' ${what.join(' and ')}; ${detachHint(this.name)}`,
+    );
+  }
+
+  /** Tells everybody who has the instance open that it is no more. */
+  revoke(): void {
+    using map = this.map('instance', recordMap);
+    map.set(0, new Uint8Array(recordMap.valueSize));
+  }
+
+  /** Unpins what is ours and removes the folders. @throws InstanceError when foreign pins stay. */
+  remove(): void {
+    for (const part of this.present().filter((each) => KNOWN.includes(each))) unlinkSync(this.path(part));
+    const foreign = this.foreign();
+    if (foreign.length > 0) {
+      const paths = foreign.map((part) => this.path(part)).join(', ');
+      throw new InstanceError(
+        'EHALF',
+        `instance '${this.name}' is detached, but its folder has foreign pins: remove ${paths}`,
+      );
+    }
+    for (const part of [...SUBFOLDERS, '']) {
+      if (existsSync(this.path(part))) rmdirSync(this.path(part));
+    }
+  }
+
+  #whole<T>(part: string, open: (path: string) => T | undefined): T {
+    let found: T | undefined;
+    try {
+      found = open(this.path(part));
+    } catch (error) {
+      if (!(error instanceof LoaderError && (error.code === 'EKIND' || error.code === 'EMAPSHAPE')))
+        throw error;
+      const message = `instance '${this.name}': pin ${part} is not ours (${error.message}); ${detachHint(this.name)}`;
+      throw new InstanceError('EHALF', message, error);
+    }
+    if (found !== undefined) return found;
+    throw new InstanceError('EHALF', `instance '${this.name}' lacks ${part}; ${detachHint(this.name)}`);
+  }
+}
+
+function entries(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw permission(error, `cannot read '${folder}'`) ?? error;
+  }
+}
+
+function explained<T>(what: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw permission(error, what) ?? error;
+  }
+}
+
+/** A refusal by the file system, in words. */
+function permission(error: unknown, what: string): InstanceError | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (error instanceof LoaderError || error instanceof InstanceError) return undefined;
+  if (code !== 'EACCES' && code !== 'EPERM') return undefined;
+  return new InstanceError('EPERM', `${what}: ${code}; ${permissionHint()}`, error);
+}

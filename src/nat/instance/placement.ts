@@ -1,0 +1,110 @@
+// The programs of an instance on their hook: which side is which, whether they are there, and how they come off.
+
+import {
+  type BpfLink,
+  deleteClsactIfEmpty,
+  deleteFilter,
+  type FilterPlace,
+  findInterface,
+  type HookDirection,
+  listFilters,
+  listInterfaces,
+  NetlinkSocket,
+  withNetns,
+} from '../../loader/index.ts';
+import { DIRECTIONS, type Direction } from '../reason.ts';
+import { findNamespace, knownNamespaces } from './namespace.ts';
+import type { Pins } from './pins.ts';
+import type { InstanceRecord } from './record.ts';
+
+/** What leaves by the outside interface passes its egress. */
+export const HOOK_DIRECTIONS: { readonly [D in Direction]: HookDirection } = {
+  outbound: 'egress',
+  inbound: 'ingress',
+};
+
+export function placeOf(record: InstanceRecord, direction: Direction): FilterPlace {
+  const { priority, handle } = record.programs[direction];
+  return { direction: HOOK_DIRECTIONS[direction], priority, handle };
+}
+
+/** What `run` gives, undefined where it fails for another reason than a lack of privilege. */
+export function attempt<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code === 'EPERM' || code === 'EACCES') throw error;
+    return undefined;
+  }
+}
+
+/** The identifiers of every program in these folders and records, by which our filters are known. */
+export function programIds(folders: readonly Pins[]): Set<number> {
+  const ids = new Set<number>();
+  for (const pins of folders) {
+    for (const direction of DIRECTIONS) {
+      using program = attempt(() => pins.program(direction));
+      if (program !== undefined) ids.add(program.info.id);
+      const recorded = attempt(() => pins.record())?.programs[direction].id ?? 0;
+      if (recorded !== 0) ids.add(recorded);
+    }
+  }
+  return ids;
+}
+
+/** Takes TCX links off whose pins are in `pins`. The pins stay. */
+export function detachLinks(pins: Pins): void {
+  for (const direction of DIRECTIONS) {
+    using link = attempt(() => pins.link(direction));
+    if (link !== undefined && link.info.ifindex !== 0) takeOff(link);
+  }
+}
+
+function takeOff(link: BpfLink): void {
+  // Kernels before 5.9 cannot detach; there the link goes with its last pin.
+  attempt(() => link.detach());
+}
+
+/**
+ * Deletes every filter that runs one of our programs, and the qdisc where it was made for them and nobody else
+ * uses it. Without a record every interface that can be reached is searched.
+ */
+export function detachFilters(record: InstanceRecord | undefined, ours: ReadonlySet<number>): void {
+  if (record === undefined) {
+    for (const { enter } of knownNamespaces()) {
+      attempt(() =>
+        withNetns(enter, () => {
+          using socket = new NetlinkSocket();
+          for (const { index } of listInterfaces(socket)) deleteOurs(socket, index, ours);
+        }),
+      );
+    }
+    return;
+  }
+  if (record.hook !== 'clsact') return;
+  const where = findNamespace(record);
+  // Gone, and the filters with it.
+  if (where === undefined) return;
+  withNetns(where.enter, () => {
+    using socket = new NetlinkSocket();
+    const uplink = findInterface(socket, record.ifindex);
+    if (uplink === undefined) return;
+    const deleted = deleteOurs(socket, record.ifindex, ours);
+    // Another interface may have got the index meanwhile; its empty qdisc is not ours to delete.
+    if (record.madeQdisc && (deleted > 0 || uplink.name === record.interface)) {
+      deleteClsactIfEmpty(socket, record.ifindex);
+    }
+  });
+}
+
+function deleteOurs(socket: NetlinkSocket, ifindex: number, ours: ReadonlySet<number>): number {
+  let deleted = 0;
+  for (const direction of ['egress', 'ingress'] as const) {
+    for (const filter of listFilters(socket, ifindex, direction)) {
+      const isOurs = filter.kind === 'bpf' && filter.programId !== undefined && ours.has(filter.programId);
+      if (isOurs && deleteFilter(socket, ifindex, filter)) deleted++;
+    }
+  }
+  return deleted;
+}

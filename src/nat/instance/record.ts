@@ -1,0 +1,135 @@
+// What an instance knows of itself, in a pinned map of its own: one record, so that no file and no process has to.
+// Version 1. A program that finds another version must not guess.
+
+import {
+  type BytesType,
+  bytes,
+  decode,
+  defineMap,
+  encode,
+  type MapDefinition,
+  type ScalarType,
+  struct,
+  u32,
+  u64,
+} from '../../asm/index.ts';
+import { DIRECTIONS, type Direction } from '../reason.ts';
+import type { Hook, Policy } from './types.ts';
+
+const VERSION = 1;
+const HOOKS: readonly Hook[] = ['tcx', 'clsact'];
+const POLICIES: readonly Policy[] = ['pass', 'drop'];
+const MADE_QDISC = 1;
+/** IFNAMSIZ, and NAME_MAX with its terminating zero. */
+const INTERFACE_SIZE = 16;
+const NETNS_SIZE = 256;
+
+const program = struct('program_record', { id: u32, priority: u32, handle: u32, reserved: u32 });
+
+const layout = struct('instance_record', {
+  version: u32,
+  hook: u32,
+  unmapped: u32,
+  flags: u32,
+  ifindex: u32,
+  capacity: u32,
+  subnets_left_out: u32,
+  reserved: u32,
+  netns_inode: u64,
+  outbound: program,
+  inbound: program,
+  interface: bytes(INTERFACE_SIZE),
+  netns: bytes(NETNS_SIZE),
+});
+
+/** A program of the instance and, of a clsact filter, its place; zeros until it is attached. */
+export interface ProgramRecord {
+  readonly id: number;
+  readonly priority: number;
+  readonly handle: number;
+}
+
+export interface InstanceRecord {
+  readonly hook: Hook;
+  readonly unmapped: Policy;
+  readonly interface: string;
+  readonly ifindex: number;
+  /** Name the namespace had when it was given by name. */
+  readonly netns: string | undefined;
+  /** What tells the namespace from every other that lives at the same time. */
+  readonly netnsInode: number;
+  readonly capacity: number;
+  /** Whether the clsact qdisc was made for this instance. */
+  readonly madeQdisc: boolean;
+  /** Subnets of the interface beyond MAX_SUBNETS, in which ARP is not answered. */
+  readonly subnetsLeftOut: number;
+  readonly programs: { readonly [D in Direction]: ProgramRecord };
+}
+
+/** One entry, key 0; bytes, since a record of another version is not to be decoded as this one. */
+export const recordMap: MapDefinition<ScalarType<'u32'>, BytesType> = defineMap({
+  name: 'instance',
+  type: 'array',
+  key: u32,
+  value: bytes(layout.size),
+  maxEntries: 1,
+});
+
+/** Whether the bytes of a record are those of an instance that is no more. */
+export const isRevoked = (data: Uint8Array): boolean => data.every((byte) => byte === 0);
+
+const encoder = new TextEncoder();
+
+export function encodeRecord(record: InstanceRecord): Uint8Array {
+  const [outbound, inbound] = DIRECTIONS.map((direction) => ({ ...record.programs[direction], reserved: 0 }));
+  return encode(layout, {
+    version: VERSION,
+    hook: HOOKS.indexOf(record.hook),
+    unmapped: POLICIES.indexOf(record.unmapped),
+    flags: record.madeQdisc ? MADE_QDISC : 0,
+    ifindex: record.ifindex,
+    capacity: record.capacity,
+    subnets_left_out: record.subnetsLeftOut,
+    reserved: 0,
+    netns_inode: BigInt(record.netnsInode),
+    outbound: outbound!,
+    inbound: inbound!,
+    interface: padded(record.interface, INTERFACE_SIZE),
+    netns: padded(record.netns ?? '', NETNS_SIZE),
+  });
+}
+
+/** Undefined for what is no record of this version. */
+export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
+  const raw = decode(layout, data);
+  const hook = HOOKS[raw.hook];
+  const unmapped = POLICIES[raw.unmapped];
+  if (raw.version !== VERSION || hook === undefined || unmapped === undefined) return undefined;
+  const netns = text(raw.netns);
+  const programOf = ({ id, priority, handle }: ProgramRecord): ProgramRecord => ({ id, priority, handle });
+  return {
+    hook,
+    unmapped,
+    interface: text(raw.interface),
+    ifindex: raw.ifindex,
+    netns: netns === '' ? undefined : netns,
+    netnsInode: Number(raw.netns_inode),
+    capacity: raw.capacity,
+    madeQdisc: (raw.flags & MADE_QDISC) !== 0,
+    subnetsLeftOut: raw.subnets_left_out,
+    programs: { outbound: programOf(raw.outbound), inbound: programOf(raw.inbound) },
+  };
+}
+
+function padded(value: string, size: number): Uint8Array {
+  const out = new Uint8Array(size);
+  const data = encoder.encode(value);
+  if (data.length >= size) throw new RangeError(`'${value}' is longer than ${size - 1} bytes`);
+  out.set(data);
+  return out;
+}
+
+function text(field: Uint8Array): string {
+  const end = field.indexOf(0);
+  return new TextDecoder().decode(field.subarray(0, end < 0 ? field.length : end));
+}

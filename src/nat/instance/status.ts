@@ -1,0 +1,184 @@
+// What an instance is doing, and everything about it that is not as it should be.
+
+import { findInterface, type Interface, listFilters, NetlinkSocket, withNetns } from '../../loader/index.ts';
+import { type InstanceMaps, instanceMaps, MAX_SUBNETS } from '../maps.ts';
+import { DIRECTIONS, type Direction, REASONS, type Reason, reasonIndex } from '../reason.ts';
+import { findNamespace, type Where } from './namespace.ts';
+import type { Pins } from './pins.ts';
+import { attempt, placeOf } from './placement.ts';
+import type { InstanceRecord } from './record.ts';
+import { statesOf, Table } from './table.ts';
+import type { Counters, InstanceStatus, ProgramState } from './types.ts';
+import { uplinkState } from './uplink.ts';
+
+/** @throws InstanceError with code `EHALF` only when there is no telling what the instance is. */
+export function statusOf(pins: Pins): InstanceStatus {
+  const record = pins.record();
+  const definitions = instanceMaps(record.capacity);
+  const problems: string[] = [];
+  const missing = pins.missing(record.hook);
+  if (missing.length > 0) problems.push(`pins are missing: ${missing.join(', ')}`);
+  const foreign = pins.foreign();
+  if (foreign.length > 0) problems.push(`foreign pins in its folder: ${foreign.join(', ')}`);
+  const programs = programsOf(pins);
+  const where = findNamespace(record);
+  const uplink = where === undefined ? undefined : liveUplink(where, record);
+  problems.push(...problemsAt(pins, record, programs, where, uplink));
+  if (where !== undefined && uplink !== undefined) {
+    problems.push(...arpProblems(pins, record, definitions, where, uplink));
+  }
+  const table = tableOf(pins, definitions);
+  if (table.torn > 0) problems.push(`${table.torn} mappings are there in one direction only`);
+  return {
+    name: pins.name,
+    interface: uplink?.name ?? record.interface,
+    ifindex: record.ifindex,
+    ...netnsOf(record, where),
+    hook: record.hook,
+    unmapped: record.unmapped,
+    healthy: problems.length === 0,
+    problems,
+    programs,
+    mappings: table.count,
+    capacity: record.capacity,
+    translated: table.translated,
+    reasons: reasonsOf(pins, definitions),
+  };
+}
+
+function programsOf(pins: Pins): { [D in Direction]?: ProgramState } {
+  const found: { [D in Direction]?: ProgramState } = {};
+  for (const direction of DIRECTIONS) {
+    using program = attempt(() => pins.program(direction));
+    if (program === undefined) continue;
+    const { id, tag } = program.info;
+    found[direction] = { id, tag };
+  }
+  return found;
+}
+
+function netnsOf(record: InstanceRecord, where: Where | undefined): { netns?: string } {
+  const named = where?.enter?.includes('/') === false ? where.enter : undefined;
+  const netns = record.netns ?? named;
+  return netns === undefined ? {} : { netns };
+}
+
+function liveUplink({ enter }: Where, { ifindex }: InstanceRecord): Interface | undefined {
+  return withNetns(enter, () => {
+    using socket = new NetlinkSocket();
+    return findInterface(socket, ifindex);
+  });
+}
+
+/** Whether the programs really are where they should be. */
+export function placeProblems(pins: Pins, record: InstanceRecord): string[] {
+  const where = findNamespace(record);
+  const uplink = where === undefined ? undefined : liveUplink(where, record);
+  return problemsAt(pins, record, programsOf(pins), where, uplink);
+}
+
+function problemsAt(
+  pins: Pins,
+  record: InstanceRecord,
+  programs: InstanceStatus['programs'],
+  where: Where | undefined,
+  uplink: Interface | undefined,
+): string[] {
+  if (where === undefined) {
+    const name = record.netns === undefined ? '' : ` '${record.netns}'`;
+    return [`its network namespace${name} is gone or cannot be reached`];
+  }
+  if (uplink === undefined) return [`interface '${record.interface}' (index ${record.ifindex}) is gone`];
+  return DIRECTIONS.flatMap((direction) => {
+    const expected = programs[direction]?.id;
+    const running =
+      record.hook === 'tcx' ? linkedProgram(pins, direction) : filterProgram(where, record, direction);
+    if (running === undefined) return [`the ${direction} program is not attached`];
+    if (running === 'unknown' || expected === undefined || running === expected) return [];
+    return [`the ${direction} hook runs program ${running} instead of ${expected}`];
+  });
+}
+
+/** A missing pin is a problem of its own. */
+function linkedProgram(pins: Pins, direction: Direction): number | undefined | 'unknown' {
+  using link = attempt(() => pins.link(direction));
+  if (link === undefined) return 'unknown';
+  const { ifindex, programId } = link.info;
+  return ifindex === 0 ? undefined : programId;
+}
+
+function filterProgram({ enter }: Where, record: InstanceRecord, direction: Direction): number | undefined {
+  const place = placeOf(record, direction);
+  return withNetns(enter, () => {
+    using socket = new NetlinkSocket();
+    return listFilters(socket, record.ifindex, place.direction).find(
+      ({ priority, handle, kind }) =>
+        kind === 'bpf' && priority === place.priority && handle === place.handle,
+    )?.programId;
+  });
+}
+
+/** Whether the ARP responder still knows the interface. */
+function arpProblems(
+  pins: Pins,
+  record: InstanceRecord,
+  definitions: InstanceMaps,
+  { enter }: Where,
+  uplink: Interface,
+): string[] {
+  const problems: string[] = [];
+  if (record.subnetsLeftOut > 0) {
+    problems.push(
+      `the interface has ${record.subnetsLeftOut} subnets more than the ${MAX_SUBNETS} in which ARP is answered`,
+    );
+  }
+  using map = attempt(() => pins.map('interface', definitions.interface));
+  const known = map?.get(0);
+  if (known === undefined) return problems;
+  const { record: live } = withNetns(enter, () => {
+    using socket = new NetlinkSocket();
+    return uplinkState(socket, uplink);
+  });
+  if (JSON.stringify([...live.mac, live.subnets]) !== JSON.stringify([...known.mac, known.subnets])) {
+    const again = `tsnat attach ${uplink.name} --name ${pins.name} --replace`;
+    problems.push(
+      `the interface's addresses have changed since it was attached: '${again}' takes the new ones`,
+    );
+  }
+  return problems;
+}
+
+function tableOf(
+  pins: Pins,
+  definitions: InstanceMaps,
+): { count: number; torn: number; translated: { [D in Direction]: Counters } } {
+  using outbound = attempt(() => pins.map('outbound', definitions.outbound));
+  using inbound = attempt(() => pins.map('inbound', definitions.inbound));
+  if (outbound === undefined || inbound === undefined) {
+    const none = { packets: 0n, bytes: 0n };
+    return { count: 0, torn: 0, translated: { outbound: none, inbound: none } };
+  }
+  const { states, torn } = statesOf(new Table(pins.name, { outbound, inbound }).read());
+  const sum = (direction: Direction): Counters => {
+    let [packets, bytes] = [0n, 0n];
+    for (const state of states) {
+      packets += state[direction].packets;
+      bytes += state[direction].bytes;
+    }
+    return { packets, bytes };
+  };
+  return { count: states.length, torn, translated: { outbound: sum('outbound'), inbound: sum('inbound') } };
+}
+
+function reasonsOf(pins: Pins, definitions: InstanceMaps): InstanceStatus['reasons'] {
+  using map = attempt(() => pins.map('reasons', definitions.reasons));
+  const counts = new Map(map?.entriesPerCpu() ?? []);
+  const countsOf = (direction: Direction): { [R in Reason]: bigint } => {
+    const entries = REASONS.map(({ name }): [Reason, bigint] => {
+      const perCpu = counts.get(reasonIndex(direction, name)) ?? [];
+      return [name, perCpu.reduce((sum, count) => sum + count, 0n)];
+    });
+    return Object.fromEntries(entries) as { [R in Reason]: bigint };
+  };
+  return { outbound: countsOf('outbound'), inbound: countsOf('inbound') };
+}
