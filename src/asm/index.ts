@@ -1,4 +1,6 @@
 export { assemble } from './assemble.ts';
+export * as btf from './btf/index.ts';
+export { type BinaryFormat, type MalformedCode, MalformedError } from './btf/reader.ts';
 export { disassemble } from './disassemble.ts';
 export { Builder, type Entry, type InnerMap } from './dsl/builder.ts';
 export type { ArgumentsOf, Parameters, Subprogram } from './dsl/call.ts';
@@ -24,4 +26,4 @@ export * from './kernel.ts';
 export * from './layout.ts';
 export * from './map.ts';
 export * from './program.ts';
-export { BuildError, formatLocation } from './source.ts';
+export { BuildError, formatLocation, type SourceResolver, withSources } from './source.ts';

@@ -1,7 +1,7 @@
 // Where in the TypeScript source something was said. Capturing is cheap and done for every instruction;
 // turning it into file, line and column happens only when somebody asks.
 
-import type { SourceLocation } from './program.ts';
+import type { Program, SourceLocation } from './program.ts';
 
 /** A captured call stack, resolved on demand. */
 export interface Site {
@@ -45,9 +45,25 @@ function firstForeignFrame(stack: string): SourceLocation | undefined {
     const [, file, row, column] = frame ?? [];
     // A resolved stack may name the .ts file of a frame of our own: both folders end alike.
     if (!file || file.startsWith(OWN_FOLDER) || /\/src\/asm\//.test(file)) continue;
-    return { file: file.replace(/^file:\/\//, ''), line: Number(row), column: Number(column) };
+    const path = file.startsWith('file://') ? decodeURIComponent(file.slice('file://'.length)) : file;
+    return { file: path, line: Number(row), column: Number(column) };
   }
   return undefined;
+}
+
+/** Finds out more about a location: the source that a compiled file was made from, the text of the line. */
+export type SourceResolver = (location: SourceLocation) => SourceLocation;
+
+/** `program` with its locations resolved, once somebody asks for them. */
+export function withSources(program: Program, resolve: SourceResolver): Program {
+  let resolved: readonly (SourceLocation | undefined)[] | undefined;
+  const get = (): readonly (SourceLocation | undefined)[] => {
+    resolved ??= program.locations.map((location) => location && resolve(location));
+    return resolved;
+  };
+  // Not a copy of the property: that would ask for the locations here and now.
+  const properties = Object.getOwnPropertyDescriptors(program);
+  return Object.defineProperties({}, { ...properties, locations: { get, enumerable: true } }) as Program;
 }
 
 export function formatLocation(location: SourceLocation | undefined): string {

@@ -1,11 +1,12 @@
 // Programs in the kernel: a `Program` of the assembler with its maps' descriptors put in, and its owner.
 
-import { LITTLE_ENDIAN, type Program } from '../asm/index.ts';
+import { btf, LITTLE_ENDIAN, type Program, withSources } from '../asm/index.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from './bpf/abi.ts';
 import { openById, openPin, type ProgramInfo, pinObject, programInfoOf } from './bpf/object.ts';
 import { loadCode, type TestRunOptions, type TestRunResult, testRun } from './bpf/program-commands.ts';
 import { Descriptor } from './descriptor.ts';
 import { LoaderError } from './errors.ts';
+import { resolveSource } from './source-map.ts';
 
 /** Owns the descriptor of a program, which lives as long as a descriptor, a pin or a hook holds it. */
 export class BpfProgram implements Disposable {
@@ -73,26 +74,49 @@ export interface MapDescriptor {
   readonly fd: number;
 }
 
+export interface LoadProgramOptions {
+  /** 1 says what went wrong, 2 lists every instruction; the log of a success is kept. */
+  readonly logLevel?: number;
+  /** False leaves out types and source lines, which saves reading the sources. */
+  readonly btf?: boolean;
+}
+
 /**
- * Puts a program into the kernel.
+ * Puts a program into the kernel, with the lines of its source where the kernel takes them.
  *
  * @param maps the maps that `program.relocations` name, by name
  * @throws VerifierError with the whole log when the verifier refuses it; LoaderError with code `ENOMAP`
- * when a map is missing, or as the kernel says.
+ * when a map is missing, `EUNRESOLVED` when an object file left something to be resolved, or as the kernel says.
  */
 export function loadProgram(
   program: Program,
   maps: { readonly [name: string]: MapDescriptor },
-  options: { readonly logLevel?: number } = {},
+  options: LoadProgramOptions = {},
 ): BpfProgram {
+  requireResolved(program);
+  const { name, type, license, attachType } = program;
+  const { logLevel, btf: wanted = true } = options;
   const { fd, log } = loadCode({
-    name: program.name,
-    type: program.type,
-    license: program.license,
+    name,
+    type,
+    license,
     code: relocate(program, maps),
-    ...options,
+    ...(attachType !== undefined && { attachType }),
+    ...(logLevel !== undefined && { logLevel }),
+    ...(wanted && { btf: btf.programBtf(withSources(program, resolveSource)) }),
   });
   return new BpfProgram(fd, program.name, log);
+}
+
+function requireResolved({ name, unresolved = [] }: Program): void {
+  const [first] = unresolved;
+  if (first === undefined) return;
+  const more = unresolved.length > 1 ? `, and ${unresolved.length - 1} more` : '';
+  throw new LoaderError(`program '${name}': instruction ${first.index} needs ${first.what}${more}`, {
+    code: 'EUNRESOLVED',
+    object: `program '${name}'`,
+    hint: 'only libbpf can resolve that; here it can be looked at, not loaded',
+  });
 }
 
 const INSN_SIZE = 8;

@@ -6,6 +6,7 @@ import { deleteBatch, type Elements, lookupBatch, updateBatch } from './bpf/batc
 import {
   createMap,
   deleteElement,
+  freezeMap,
   lookupElement,
   type MapHandle,
   nextKey,
@@ -45,9 +46,29 @@ export class RawMap implements Disposable, MapHandle {
     this.transferSize = this.perCpu ? this.stride * possibleCpus() : spec.valueSize;
   }
 
-  /** Makes a map in the kernel. @throws LoaderError */
+  /** Makes a map in the kernel, with its initial value where it has one. @throws LoaderError */
   static create(spec: MapSpec, options: { innerMapFd?: number } = {}): RawMap {
-    return new RawMap(createMap(spec, options), spec);
+    const map = new RawMap(createMap(spec, options), spec);
+    try {
+      map.#initialise();
+      return map;
+    } catch (error) {
+      map.close();
+      throw error;
+    }
+  }
+
+  #initialise(): void {
+    const { initial, frozen, name, valueSize } = this.spec;
+    if (initial !== undefined) {
+      if (initial.length > valueSize || this.perCpu) {
+        throw new RangeError(`map '${name}': ${initial.length} initial bytes do not go into its value`);
+      }
+      const value = new Uint8Array(valueSize);
+      value.set(initial);
+      this.set(new Uint8Array(this.keySize), value);
+    }
+    if (frozen) freezeMap(this.fd, this.spec);
   }
 
   /** Opens a pinned map; undefined where nothing is pinned. @throws LoaderError when it is no map. */

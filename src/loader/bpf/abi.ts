@@ -17,6 +17,10 @@ export const BPF_PROG_GET_FD_BY_ID = 13;
 export const BPF_MAP_GET_FD_BY_ID = 14;
 export const BPF_OBJ_GET_INFO_BY_FD = 15;
 export const BPF_PROG_QUERY = 16;
+/** Since Linux 4.18. */
+export const BPF_BTF_LOAD = 18;
+/** Since Linux 5.2. */
+export const BPF_MAP_FREEZE = 22;
 /** Since Linux 5.6. */
 export const BPF_MAP_LOOKUP_BATCH = 24;
 /** Since Linux 5.6. */

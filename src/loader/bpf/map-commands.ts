@@ -2,13 +2,14 @@
 // false for a key that is not there, an error for everything unexpected.
 // Left out: lookup-and-delete, freeze, map-in-map by name.
 
-import { bytes, type MapSpec, struct, u32, u64 } from '../../asm/index.ts';
+import { btf, bytes, type MapSpec, struct, u32, u64 } from '../../asm/index.ts';
 import { ERRNO, type LoaderError, systemError } from '../errors.ts';
 import {
   BPF_ANY,
   BPF_EXIST,
   BPF_MAP_CREATE,
   BPF_MAP_DELETE_ELEM,
+  BPF_MAP_FREEZE,
   BPF_MAP_GET_NEXT_KEY,
   BPF_MAP_LOOKUP_ELEM,
   BPF_MAP_UPDATE_ELEM,
@@ -16,6 +17,7 @@ import {
   BPF_OBJ_NAME_LEN,
   MAP_TYPES,
 } from './abi.ts';
+import { withBtf } from './btf-commands.ts';
 import { Frame, spaceFor } from './frame.ts';
 import { permissionHint, raiseMemlock } from './privilege.ts';
 
@@ -68,9 +70,10 @@ const ENOMEM_RETRIES = 16;
 
 const encoder = new TextEncoder();
 
-/** @returns the descriptor, close-on-exec. */
+/** @returns the descriptor, close-on-exec. The map has the types of its key and value where the kernel takes them. */
 export function createMap(spec: MapSpec, options: { innerMapFd?: number } = {}): number {
-  const attempt = (): number => {
+  const types = btf.mapBtf(spec);
+  const attempt = (btfFd?: number): number => {
     const frame = new Frame(createAttr.size);
     const { offsets } = createAttr;
     frame.u32(offsets.map_type, MAP_TYPES[spec.type]);
@@ -80,12 +83,27 @@ export function createMap(spec: MapSpec, options: { innerMapFd?: number } = {}):
     frame.u32(offsets.map_flags, spec.flags);
     frame.u32(offsets.inner_map_fd, options.innerMapFd ?? 0);
     frame.bytes.set(encoder.encode(spec.name), offsets.map_name);
+    if (btfFd !== undefined && types !== undefined) {
+      frame.u32(offsets.btf_fd, btfFd);
+      frame.u32(offsets.btf_key_type_id, types.keyType);
+      frame.u32(offsets.btf_value_type_id, types.valueType);
+    }
     return frame.call(BPF_MAP_CREATE);
   };
-  let result = attempt();
+  let result = withBtf(types?.data, attempt);
+  // Types are an extra: without them it is the same map.
+  if (result < 0 && types !== undefined) result = attempt();
   if ((result === -ERRNO.EPERM || result === -ERRNO.ENOMEM) && raiseMemlock()) result = attempt();
   if (result >= 0) return result;
   throw mapError(result, 'BPF_MAP_CREATE', `cannot create map '${spec.name}'`, spec);
+}
+
+/** Nobody but programs writes to it any more, and where the map is read-only to these, nobody at all. */
+export function freezeMap(fd: number, map: MapSpec): void {
+  const frame = new Frame(elemSize);
+  frame.u32(elem.map_fd, fd);
+  const result = frame.call(BPF_MAP_FREEZE);
+  if (result < 0) throw mapError(result, 'BPF_MAP_FREEZE', `cannot freeze map '${map.name}'`, map);
 }
 
 export function lookupElement(map: MapHandle, key: Uint8Array): Uint8Array | undefined {
