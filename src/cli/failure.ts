@@ -5,7 +5,7 @@ import { formatJson } from './output.ts';
 import { UsageError } from './usage-error.ts';
 
 export const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /** More complaints than anybody reads; JSON has them all. */
 const MOST_LINES = 20;

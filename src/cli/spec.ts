@@ -32,7 +32,7 @@ export interface ArgumentSpec {
   readonly offer?: Offer;
 }
 
-export interface CommandModule {
+interface CommandModule {
   run(input: Input, output: Output): void | Promise<void>;
 }
 

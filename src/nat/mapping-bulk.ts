@@ -32,7 +32,7 @@ const FLOW_ENTRY = new RegExp(
   'y',
 );
 
-export interface BulkEntry {
+interface BulkEntry {
   readonly inside: string;
   readonly outside: string;
   readonly line: number;

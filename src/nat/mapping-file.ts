@@ -15,7 +15,7 @@ const ENTRY_KEYS = ['inside', 'outside', 'slot'] as const;
 const ENTRY_FORM = 'an entry is { inside: ADDRESS, outside: ADDRESS }';
 
 /** A value and where it stands: `nat.yaml:3`. */
-export interface Setting<T> {
+interface Setting<T> {
   readonly value: T;
   readonly origin: string;
 }

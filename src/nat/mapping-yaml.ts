@@ -11,14 +11,14 @@ interface Place {
   readonly offset: number;
 }
 
-export type Scalar = string | number | bigint | boolean | null;
+type Scalar = string | number | bigint | boolean | null;
 
-export interface ScalarNode extends Place {
+interface ScalarNode extends Place {
   readonly kind: 'scalar';
   readonly value: Scalar;
 }
 
-export interface ListNode extends Place {
+interface ListNode extends Place {
   readonly kind: 'list';
   readonly items: readonly YamlNode[];
 }

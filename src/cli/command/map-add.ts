@@ -9,7 +9,7 @@ import { readMappings } from '../read-mappings.ts';
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const { mappings } = await readMappings(input.rest('IN=OUT'), 'argument');
-  const { openInstance } = await import('../../nat/instance/index.ts');
+  const { openInstance } = await import('../../nat/instance/open.ts');
   using instance = openInstance(name);
   instance.addMappings(mappings);
   output.result({ name, added: mappings.map(mappingJson) }, () =>

@@ -8,7 +8,7 @@ import { UsageError } from '../usage-error.ts';
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const insides = readInsides(input.rest('IN'));
-  const { openInstance } = await import('../../nat/instance/index.ts');
+  const { openInstance } = await import('../../nat/instance/open.ts');
   using instance = openInstance(name);
   instance.deleteMappings(insides);
   const deleted = insides.map(formatIpv4);

@@ -6,7 +6,7 @@ import type { Output } from '../output.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const { openInstance } = await import('../../nat/instance/index.ts');
+  const { openInstance } = await import('../../nat/instance/open.ts');
   using instance = openInstance(name);
   const states = instance.listMappings().toSorted((a, b) => a.mapping.inside - b.mapping.inside);
   const mappings = states.map(({ mapping, outbound, inbound }) => ({
