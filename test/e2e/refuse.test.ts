@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import process from 'node:process';
 import test, { type ExecutionContext } from 'ava';
 import { refuses, tsnatOk } from '../support/cli.ts';
-import { run } from '../support/command.ts';
 import { INSIDE, type Lab, makeLab, ON_LINK } from '../support/lab.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { CLI } from '../support/root.ts';
@@ -188,7 +187,8 @@ test.serial('without privilege', async (t) => {
   const lab = await makeLab(t);
   const name = instanceName(t);
   const drop = ['--reuid', NOBODY, '--regid', NOBODY, '--clear-groups', '--inh-caps=-all', '--'];
-  const asNobody = (args: readonly string[]) => run('setpriv', [...drop, process.execPath, CLI, ...args]);
+  const asNobody = (args: readonly string[]) =>
+    lab.gateway.run(['setpriv', ...drop, process.execPath, CLI, ...args]);
   const attach = ['attach', lab.device, '--name', name, '--map', MAP];
   for (const args of [attach, ['status'], ['detach', name], ['map', 'list', name], ['verify']]) {
     const { status, stdout, stderr } = await asNobody(args);
