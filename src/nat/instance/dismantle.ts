@@ -5,7 +5,7 @@ import { renameSync } from 'node:fs';
 import { type BpfProgram, isFilterOf, NetlinkSocket, replaceFilter, withNetns } from '../../loader/index.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import { findNamespace } from './namespace.ts';
-import { Pins } from './pins.ts';
+import { listNames, Pins } from './pins.ts';
 import { attempt, detachFilters, detachLinks, placeOf, programIds } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
 
@@ -14,10 +14,26 @@ export function dismantle(...folders: readonly Pins[]): void {
   const ours = programIds(folders);
   const record = folders.map((pins) => attempt(() => pins.record())).find((found) => found !== undefined);
   for (const pins of folders) detachLinks(pins);
-  if (ours.size > 0) detachFilters(record, ours);
+  const qdiscStays = ours.size > 0 && detachFilters(record, ours);
+  if (qdiscStays && record !== undefined && folders[0] !== undefined) bequeath(folders[0], record);
   for (const pins of folders.toReversed()) {
     attempt(() => pins.revoke());
     pins.remove();
+  }
+}
+
+/** Another instance on the same qdisc becomes the one that deletes it in the end. */
+function bequeath({ instances, name: own }: Pins, record: InstanceRecord): void {
+  for (const name of listNames(instances)) {
+    const heir = new Pins(instances, name);
+    const theirs = name === own ? undefined : attempt(() => heir.record());
+    const shares =
+      theirs?.hook === 'clsact' &&
+      theirs.ifindex === record.ifindex &&
+      theirs.netnsInode === record.netnsInode;
+    if (!shares) continue;
+    heir.writeRecord({ ...theirs, madeQdisc: true });
+    return;
   }
 }
 

@@ -56,10 +56,13 @@ export function listNames(folder: string): string[] {
 /** The pins of one instance, or of its shadow. Opens nothing by itself. */
 export class Pins {
   readonly name: string;
+  /** The folder of all instances. */
+  readonly instances: string;
   readonly folder: string;
 
   constructor(instances: string, name: string, shadow = false) {
     this.name = name;
+    this.instances = instances;
     this.folder = `${instances}/${escapePinName(name)}${shadow ? SHADOW : ''}`;
   }
 

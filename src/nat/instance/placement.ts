@@ -69,8 +69,10 @@ function takeOff(link: BpfLink): void {
 /**
  * Deletes every filter that runs one of our programs, and the qdisc where it was made for them and nobody else
  * uses it. Without a record every interface that can be reached is searched.
+ *
+ * @returns whether a qdisc that was made for them is still there.
  */
-export function detachFilters(record: InstanceRecord | undefined, ours: ReadonlySet<number>): void {
+export function detachFilters(record: InstanceRecord | undefined, ours: ReadonlySet<number>): boolean {
   if (record === undefined) {
     for (const { enter } of knownNamespaces()) {
       attempt(() =>
@@ -80,21 +82,20 @@ export function detachFilters(record: InstanceRecord | undefined, ours: Readonly
         }),
       );
     }
-    return;
+    return false;
   }
-  if (record.hook !== 'clsact') return;
+  if (record.hook !== 'clsact') return false;
   const where = findNamespace(record);
   // Gone, and the filters with it.
-  if (where === undefined) return;
-  withNetns(where.enter, () => {
+  if (where === undefined) return false;
+  return withNetns(where.enter, () => {
     using socket = new NetlinkSocket();
     const uplink = findInterface(socket, record.ifindex);
-    if (uplink === undefined) return;
+    if (uplink === undefined) return false;
     const deleted = deleteOurs(socket, record.ifindex, ours);
     // Another interface may have got the index meanwhile; its empty qdisc is not ours to delete.
-    if (record.madeQdisc && (deleted > 0 || uplink.name === record.interface)) {
-      deleteClsactIfEmpty(socket, record.ifindex);
-    }
+    const made = record.madeQdisc && (deleted > 0 || uplink.name === record.interface);
+    return made && !deleteClsactIfEmpty(socket, record.ifindex);
   });
 }
 

@@ -95,7 +95,7 @@ function problemsAt(
       record.hook === 'tcx' ? linkedProgram(pins, direction) : filterProgram(where, record, direction);
     if (running === undefined) return [`the ${direction} program is not attached`];
     if (running === 'unknown' || expected === undefined || running === expected) return [];
-    return [`the ${direction} hook runs program ${running} instead of ${expected}`];
+    return [`the ${direction} hook runs another program (${running}) instead of ours (${expected})`];
   });
 }
 
