@@ -9,6 +9,11 @@ import { constants } from 'node:os';
 const MAX_RETRIES = 64;
 const { EAGAIN, EINTR } = constants.errno;
 
+/** sigset_t of glibc and musl, and sigprocmask(2) (include/uapi/asm-generic/signal-defs.h). */
+const SIGSET_SIZE = 128;
+const SIG_BLOCK = 0;
+const SIG_SETMASK = 2;
+
 /** `__NR_bpf` by Node's name of the architecture (the kernel's unistd tables). */
 const NR_BPF: Readonly<Record<string, number>> = {
   arm: 386,
@@ -36,6 +41,7 @@ const PROTOTYPES = {
   flock: 'int flock(int fd, int operation)',
   getsockname: 'int getsockname(int fd, void *address, void *length)',
   mount: 'int mount(str source, str target, str type, ulong flags, str data)',
+  pthread_sigmask: 'int pthread_sigmask(int how, void *set, void *old)',
   prlimit: 'int prlimit(int pid, int resource, void *limit, void *old)',
   recv: 'long recv(int fd, void *buffer, size_t length, int flags)',
   send: 'long send(int fd, void *buffer, size_t length, int flags)',
@@ -81,19 +87,37 @@ export function libc(name: keyof typeof PROTOTYPES, ...args: Parameters<Native>)
 }
 
 /**
- * bpf(2). Retried, with a bound, on EINTR and on EAGAIN (a program load that a signal interrupted).
+ * bpf(2). Retried, with a bound, on EINTR and on EAGAIN: any signal interrupts the verifier, and one that comes
+ * every millisecond, as a profiler's does, would interrupt every attempt. So a retry is made with signals held back.
  *
  * @param attr address of the attribute; see `Memory`
  * @returns what the system call returns, or -errno.
- * @throws Error on an architecture whose number for bpf(2) is not known.
  */
 export function bpf(command: number, attr: number, size: number): number {
   const { bpf: call, errno } = loaded ?? library();
-  for (let attempt = 0; ; attempt++) {
-    const result = call(nrBpf, command, attr, size);
-    if (result !== -1) return result;
-    const error = errno();
-    if ((error !== EINTR && error !== EAGAIN) || attempt >= MAX_RETRIES) return -error;
+  const result = call(nrBpf, command, attr, size);
+  if (result !== -1) return result;
+  const error = errno();
+  if (error !== EINTR && error !== EAGAIN) return -error;
+  return withoutSignals(() => {
+    for (let attempt = 0; ; attempt++) {
+      const again = call(nrBpf, command, attr, size);
+      if (again !== -1) return again;
+      const reason = errno();
+      if ((reason !== EINTR && reason !== EAGAIN) || attempt >= MAX_RETRIES) return -reason;
+    }
+  });
+}
+
+/** Runs `run` with the signals of this thread held back until it is done. */
+function withoutSignals<T>(run: () => T): T {
+  const { pthread_sigmask: mask } = library().functions;
+  const former = new Uint8Array(SIGSET_SIZE);
+  const blocked = mask(SIG_BLOCK, new Uint8Array(SIGSET_SIZE).fill(0xff), former) === 0;
+  try {
+    return run();
+  } finally {
+    if (blocked) mask(SIG_SETMASK, former, null);
   }
 }
 

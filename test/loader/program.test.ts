@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { defineMap, u32, u64 } from '../../src/asm/index.ts';
 import { BpfMap, BpfProgram, loadProgram, VerifierError, verdict } from '../../src/loader/index.ts';
-import { json } from './support/commands.ts';
+import { json, run } from './support/commands.ts';
 import { EXIT, holding, insn, LD_IMM64, LDX_DW, MOV_IMM, program, returning } from './support/programs.ts';
 
 const spec = (name: string) => defineMap({ name, type: 'array', key: u32, value: u64, maxEntries: 1 });
@@ -63,6 +66,26 @@ test('a log longer than the buffer arrives whole', (t) => {
   const broken = program('ldrtest_broken', [...long, ...insn(LDX_DW, 0, 5, 0, 0), ...insn(EXIT, 0, 0, 0, 0)]);
   const error = t.throws(() => loadProgram(broken, {}, { logLevel: 2 }), { instanceOf: VerifierError });
   t.regex(error?.log ?? '', /^func#0 @0[\s\S]*R5 !read_ok/);
+});
+
+test('a program loads although a signal comes every millisecond, as under a profiler', (t) => {
+  const { href } = new URL('../../src/loader/index.js', import.meta.url);
+  const support = new URL('support/programs.js', import.meta.url).href;
+  // Verifying so many instructions takes several milliseconds.
+  const script = `
+    import { loadProgram } from '${href}';
+    import { EXIT, insn, MOV_IMM, program } from '${support}';
+    const moves = Array.from({ length: 40_000 }, (_, i) => insn(MOV_IMM, 0, 0, 0, i)).flat();
+    const code = [...moves, ...insn(EXIT, 0, 0, 0, 0)];
+    const start = performance.now();
+    for (let i = 0; i < 10; i++) loadProgram(program('ldrtest_slow', code), {}).close();
+    console.log('loaded', performance.now() - start > 40);
+  `;
+  const folder = mkdtempSync(join(tmpdir(), 'ldrt-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const profiler = ['--cpu-prof', '--cpu-prof-interval', '500', `--cpu-prof-dir=${folder}`];
+  const node = [...profiler, '--input-type=module', '-e', script];
+  t.is(run(process.execPath, ...node), 'loaded true\n');
 });
 
 test('missing maps and misplaced relocations are named', (t) => {
