@@ -46,6 +46,7 @@ export class Rig {
     inbound: new Map(),
   };
   #station: Station | undefined;
+  #counted: { readonly [name: string]: number } = {};
 
   constructor({ unmapped = 'pass', map, station }: RigOptions) {
     const { outbound, inbound, maps } = datapath({ unmapped, capacity: Math.max(map.length, 1) });
@@ -83,21 +84,26 @@ export class Rig {
     this.maps.interface.set(0, { mac: station.mac, reserved: new Uint8Array(2), subnets });
   }
 
-  /** Runs the program and says what came of it. The counters start from zero each time. */
+  /** Runs the program and says what came of it. */
   run(direction: Direction, frame: Bytes, options: { gsoSize?: number } = {}): Seen {
-    const before = this.#reasons();
-    for (const table of DIRECTIONS) this.#takeCounters(table);
+    this.take();
     const result = this.programs[direction].testRun({ data: frame, ...context(options.gsoSize) });
-    const after = this.#reasons();
-    const moved = Object.entries(after)
-      .map(([name, count]) => [name, count - (before[name] ?? 0)] as const)
-      .filter(([, count]) => count !== 0);
     return {
       verdict: VERDICTS.get(result.returnValue) ?? `unknown verdict ${result.returnValue}`,
       frame: hex(result.data),
-      reasons: Object.fromEntries(moved),
-      mappings: DIRECTIONS.flatMap((table) => this.#takeCounters(table)),
+      ...this.take(),
     };
+  }
+
+  /** Which counters have moved since the last time, and by how much. */
+  take(): Pick<Seen, 'reasons' | 'mappings'> {
+    const before = this.#counted;
+    this.#counted = this.#reasons();
+    const moved = Object.entries(this.#counted)
+      .map(([name, count]) => [name, count - (before[name] ?? 0)] as const)
+      .filter(([, count]) => count !== 0);
+    const mappings = DIRECTIONS.flatMap((table) => this.#takeCounters(table));
+    return { reasons: Object.fromEntries(moved), mappings };
   }
 
   /** The bytes that come out; for chains of programs. The counters move on. */
