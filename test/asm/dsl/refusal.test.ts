@@ -48,7 +48,10 @@ for (const [what, body] of Object.entries(ENDLESS)) {
 
 test('a line is found below a condition of many parts, in a helper of a helper', (t) => {
   const deep = (p: TcBuilder, depth: number): void => {
-    if (depth > 0) return deep(p, depth - 1);
+    if (depth > 0) {
+      deep(p, depth - 1);
+      return;
+    }
     const many = Array.from({ length: 40 }, (_, i) => p.skb.mark.eq(i)).reduce((any, one) => any.or(one));
     p.drop();
     p.when(many, () => {}); // UNREACHABLE

@@ -1,5 +1,5 @@
-// What TypeScript itself refuses. Where a type is too wide the marked line compiles, and the build fails with "unused
-// @ts-expect-error": this file passes by being compiled. None of it is run.
+// What TypeScript itself refuses. Where a type is too wide a marked line compiles, and the build fails because its mark
+// is unused: this file passes by being compiled. None of it is run.
 
 import {
   array,
