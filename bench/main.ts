@@ -1,0 +1,35 @@
+// npm run bench: everything side by side, as ratios. `--quick` takes fewer turns; a name (programs, tables, startup)
+// runs that part alone.
+
+import { join } from 'node:path';
+import { ROOT } from '../test/support/root.ts';
+import { programs } from './programs.ts';
+import { machine, markdown, type Section, save } from './report.ts';
+import { startup } from './startup.ts';
+import { tables } from './tables.ts';
+
+const args = process.argv.slice(2);
+const quick = args.includes('--quick');
+const wanted = args.filter((arg) => !arg.startsWith('--'));
+
+const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
+  programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
+  tables: () => tables(quick ? 3 : 9),
+  startup: () => startup(quick ? 10 : 30),
+};
+
+const unknown = wanted.filter((name) => !(name in PARTS));
+if (unknown.length > 0) {
+  console.error(`bench: no part '${unknown.join("', '")}'; there is ${Object.keys(PARTS).join(', ')}`);
+  process.exit(2);
+}
+const sections: Section[] = [];
+for (const [name, part] of Object.entries(PARTS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  process.stderr.write(`measuring ${name}\n`);
+  sections.push(await part());
+}
+const on = machine();
+const { json, table } = save(join(ROOT, 'bench/results'), on, sections);
+console.log(markdown(on, sections));
+console.log(`written to ${json} and ${table}`);
