@@ -11,7 +11,7 @@ export interface Summary {
   readonly rounds: number;
 }
 
-export function quantile(sorted: readonly number[], q: number): number {
+function quantile(sorted: readonly number[], q: number): number {
   const at = (sorted.length - 1) * q;
   const below = sorted[Math.floor(at)] ?? Number.NaN;
   const above = sorted[Math.ceil(at)] ?? below;
@@ -49,11 +49,5 @@ export async function interleave<T extends string>(
 export function timed(run: () => void): number {
   const begun = process.hrtime.bigint();
   run();
-  return Number(process.hrtime.bigint() - begun) / 1_000;
-}
-
-export async function timedAsync(run: () => Promise<unknown>): Promise<number> {
-  const begun = process.hrtime.bigint();
-  await run();
   return Number(process.hrtime.bigint() - begun) / 1_000;
 }

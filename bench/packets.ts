@@ -4,7 +4,7 @@ import { addressBytes } from '../test/support/twin.ts';
 
 export const INSIDE = '10.0.0.5';
 export const OUTSIDE = '203.0.113.5';
-export const REMOTE = '192.0.2.2';
+const REMOTE = '192.0.2.2';
 const STRANGER = '10.9.9.9';
 
 const ICMP = 1;
