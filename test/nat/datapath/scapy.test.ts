@@ -1,7 +1,7 @@
 // A second opinion: packets that scapy builds and sums, before and after. TSNAT_DATAPATH_PACKETS says how many
 // (500 where left out), TSNAT_SEED which.
 
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
 import { PYTHON, ROOT } from '../../support/root.ts';
@@ -23,8 +23,9 @@ interface Built {
 
 test(`random packets of scapy, seed ${seed}`, (t) => {
   const rig = new Rig({ map: [], unmapped: 'drop' });
-  const text = execFileSync(PYTHON, [BUILDER, count, seed], { encoding: 'utf8', maxBuffer: 2 ** 30 });
-  const packets = text
+  const built = spawnSync(PYTHON, [BUILDER, count, seed], { encoding: 'utf8', maxBuffer: 2 ** 30 });
+  t.is(built.status, 0, built.stderr);
+  const packets = built.stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Built);

@@ -7,10 +7,12 @@ import json
 import random
 import sys
 
-from scapy.all import GRE, ICMP, IP, SCTP, TCP, UDP, Ether, IPOption, Padding, Raw, SCTPChunkInit, fragment
+from scapy.all import GRE, ICMP, IP, SCTP, TCP, UDP, Ether, IPOption, Padding, Raw, SCTPChunkInit
 from scapy.utils import checksum
 
 random.seed(int(sys.argv[2]))
+# Bytes of a fragment: a multiple of 8 that holds any fixed header.
+PIECE = 64
 ERRORS = [(3, 0), (3, 1), (3, 3), (3, 4), (3, 13), (4, 0), (5, 0), (5, 1), (11, 0), (11, 1), (12, 0)]
 
 
@@ -63,11 +65,15 @@ def plain():
         about['flags'], pick = 0, random.random()
 
     def build(source, destination):
-        packet = header(kind, source, destination, about) / body
+        whole = bytes(header(kind, source, destination, about) / body)
         if pick is None:
-            return bytes(packet)
-        parts = fragment(IP(bytes(packet)), fragsize=64)
-        return bytes(parts[int(pick * len(parts))])
+            return whole
+        # The transport was summed over the whole; scapy sums the header of the fragment.
+        payload = whole[(whole[0] & 15) * 4:]
+        at = int(pick * len(payload) / PIECE) * PIECE
+        last = at + PIECE >= len(payload)
+        part = dict(about, flags=0 if last else 'MF', frag=at // 8)
+        return bytes(IP(src=source, dst=destination, proto=whole[9], **part) / Raw(payload[at:at + PIECE]))
 
     return kind + ('' if pick is None else ', fragment'), build
 
