@@ -51,6 +51,6 @@ export function functionsOf(program: Program): ProgramFunction[] {
     .sort((a, b) => a - b)
     .map((index, i) => ({
       index,
-      name: index === 0 ? program.name : (names.get(index) ?? `${program.name}_${i}`),
+      name: names.get(index) ?? (index === 0 ? program.name : `${program.name}_${i}`),
     }));
 }

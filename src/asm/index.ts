@@ -16,6 +16,7 @@ export { subprogram } from './dsl/subprogram.ts';
 export { TcBuilder } from './dsl/tc.ts';
 export { ArrayView, BytesPlace, type InputOf, type ViewOf } from './dsl/view.ts';
 export { XdpBuilder, xdpMd } from './dsl/xdp.ts';
+export { type ElfOptions, formatElf } from './elf/index.ts';
 export { decodeInstructions } from './encoding.ts';
 export { formatAsm, formatC, formatHex, formatJson, type ProgramJson, programJson } from './format.ts';
 export { HELPERS, type Helper } from './helper.ts';

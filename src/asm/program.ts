@@ -96,6 +96,8 @@ export interface Program {
   readonly functions?: readonly ProgramFunction[];
   /** `enum bpf_attach_type`, where the kernel wants to know it when the program is loaded. */
   readonly attachType?: number;
+  /** `BPF_F_*` bits of `BPF_PROG_LOAD`. */
+  readonly flags?: number;
   /** Not empty: it can be looked at but not run. */
   readonly unresolved?: readonly Unresolved[];
   /** Types and lines where they come from elsewhere; else they are made from `functions` and `locations`. */

@@ -43,6 +43,7 @@ export class Reader {
   /** Where the piece lies in the whole, for messages. */
   readonly base: number;
   readonly #view: DataView;
+  #textBudget: number;
 
   constructor(format: BinaryFormat, data: Uint8Array, littleEndian: boolean, base = 0) {
     this.format = format;
@@ -50,6 +51,7 @@ export class Reader {
     this.littleEndian = littleEndian;
     this.base = base;
     this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.#textBudget = TEXT_FACTOR * data.length;
   }
 
   get length(): number {
@@ -107,8 +109,12 @@ export class Reader {
     this.require(at, 1, what);
     const end = this.data.indexOf(0, at);
     if (end < 0) this.fail('TRUNCATED', at, `${what}: the text has no end`);
+    this.#textBudget -= end - at;
+    if (this.#textBudget < 0) this.fail('VALUE', at, `${what}: one text within the other, over and over`);
     return decoder.decode(this.data.subarray(at, end));
   }
 }
 
 const decoder = new TextDecoder();
+/** Names may share their ends; names that are all of a long text are no names, only work. */
+const TEXT_FACTOR = 64;

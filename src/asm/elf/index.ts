@@ -1,0 +1,1 @@
+export { type ElfOptions, formatElf } from './format.ts';
