@@ -12,7 +12,7 @@ export interface Site {
 /** Folder of this file, which is the assembler's own, as the stack prints it. */
 const OWN_FOLDER: string = import.meta.url.slice(0, import.meta.url.lastIndexOf('/') + 1);
 /** Frames of the assembler itself between a captured call and the line that made it: fewer than this. */
-const STACK_DEPTH = 8;
+const STACK_DEPTH = 6;
 const FRAME = /\(?(?:async )?((?:file:\/\/|\/)[^()]*):(\d+):(\d+)\)?$/;
 
 class CapturedSite implements Site {

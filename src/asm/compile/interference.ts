@@ -82,6 +82,7 @@ function moveSource(operation: Operation): number | undefined {
  * the wish for a machine register is left to the choice of colours.
  */
 export function coalesce(graph: Graph, colours: number): void {
+  const degree = Uint32Array.from(graph.neighbours, (set) => set.size);
   const alias = new Map<number, number>();
   const actual = (node: number): number => {
     let current = node;
@@ -92,8 +93,9 @@ export function coalesce(graph: Graph, colours: number): void {
     for (const partner of graph.moves[node]!) {
       const [a, b] = [actual(node), actual(partner)];
       if (a === b || a < MACHINE_REGISTERS || b < MACHINE_REGISTERS || graph.neighbours[a]!.has(b)) continue;
-      if (graph.unspillable(a) || graph.unspillable(b) || !staysColourable(graph, a, b, colours)) continue;
-      merge(graph, a, b);
+      if (graph.unspillable(a) || graph.unspillable(b) || !staysColourable(graph, degree, a, b, colours))
+        continue;
+      merge(graph, degree, a, b);
       alias.set(b, a);
     }
   }
@@ -102,21 +104,26 @@ export function coalesce(graph: Graph, colours: number): void {
   });
 }
 
-function staysColourable(graph: Graph, a: number, b: number, colours: number): boolean {
+function staysColourable(graph: Graph, degree: Uint32Array, a: number, b: number, colours: number): boolean {
   const both = graph.neighbours[a]!.clone();
   both.addAll(graph.neighbours[b]!);
   let hard = 0;
   both.forEach((node) => {
-    if (node < MACHINE_REGISTERS || graph.neighbours[node]!.size >= colours) hard++;
+    if (node < MACHINE_REGISTERS || degree[node]! >= colours) hard++;
   });
   return hard < colours;
 }
 
-function merge(graph: Graph, into: number, from: number): void {
+function merge(graph: Graph, degree: Uint32Array, into: number, from: number): void {
   graph.neighbours[from]!.forEach((node) => {
-    graph.neighbours[node]!.delete(from);
-    graph.neighbours[node]!.add(into);
-    graph.neighbours[into]!.add(node);
+    const set = graph.neighbours[node]!;
+    set.delete(from);
+    if (set.has(into)) degree[node]!--;
+    else {
+      set.add(into);
+      graph.neighbours[into]!.add(node);
+      degree[into]!++;
+    }
   });
   graph.moves[into]!.push(...graph.moves[from]!);
   graph.uses[into]! += graph.uses[from]!;

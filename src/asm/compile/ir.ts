@@ -173,29 +173,41 @@ export function successorsOf(terminator: Terminator): readonly Block[] {
   return terminator.end === 'branch' ? [terminator.whenTrue, terminator.whenFalse] : [];
 }
 
-/** The same operation on other operands: `read` maps what is read. The destination stays. */
+/** The same operation on other operands: `read` maps what is read, the destination stays. Itself where nothing changes. */
 export function withOperands(operation: Operation, read: (operand: Operand) => Operand): Operation {
-  const reg = (vreg: Vreg): Vreg => {
+  const register = (vreg: Vreg): Vreg => {
     const mapped = read(vreg);
     return isConstant(mapped) ? vreg : mapped;
   };
   switch (operation.op) {
-    case 'move':
-      return { ...operation, from: read(operation.from) };
-    case 'binary':
-      return { ...operation, a: read(operation.a), b: read(operation.b) };
-    case 'swap':
-      return { ...operation, a: reg(operation.a) };
-    case 'load':
-      return { ...operation, base: reg(operation.base) };
+    case 'move': {
+      const from = read(operation.from);
+      return from === operation.from ? operation : { ...operation, from };
+    }
+    case 'binary': {
+      const [a, b] = [read(operation.a), read(operation.b)];
+      return a === operation.a && b === operation.b ? operation : { ...operation, a, b };
+    }
+    case 'swap': {
+      const a = register(operation.a);
+      return a === operation.a ? operation : { ...operation, a };
+    }
+    case 'load': {
+      const base = register(operation.base);
+      return base === operation.base ? operation : { ...operation, base };
+    }
     case 'store':
-    case 'atomic_add':
-      return { ...operation, base: reg(operation.base), value: read(operation.value) };
+    case 'atomic_add': {
+      const [base, value] = [register(operation.base), read(operation.value)];
+      return base === operation.base && value === operation.value ? operation : { ...operation, base, value };
+    }
     case 'frame':
     case 'map':
       return operation;
-    case 'call':
-      return { ...operation, args: operation.args.map(read) };
+    case 'call': {
+      const args = operation.args.map(read);
+      return args.every((arg, i) => arg === operation.args[i]) ? operation : { ...operation, args };
+    }
   }
 }
 
@@ -203,7 +215,7 @@ export function withOperands(operation: Operation, read: (operand: Operand) => O
 export const withDefinition = (operation: Operation, dst: Vreg): Operation =>
   ({ ...operation, dst }) as Operation;
 
-/** The same terminator reading other operands. */
+/** The same terminator reading other operands. Itself where nothing changes. */
 export function withTerminatorOperands(
   terminator: Terminator,
   read: (operand: Operand) => Operand,
@@ -211,10 +223,14 @@ export function withTerminatorOperands(
   switch (terminator.end) {
     case 'jump':
       return terminator;
-    case 'exit':
-      return { ...terminator, value: read(terminator.value) };
-    case 'branch':
-      return { ...terminator, a: read(terminator.a), b: read(terminator.b) };
+    case 'exit': {
+      const value = read(terminator.value);
+      return value === terminator.value ? terminator : { ...terminator, value };
+    }
+    case 'branch': {
+      const [a, b] = [read(terminator.a), read(terminator.b)];
+      return a === terminator.a && b === terminator.b ? terminator : { ...terminator, a, b };
+    }
   }
 }
 

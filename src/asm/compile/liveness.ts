@@ -34,9 +34,9 @@ export class BitSet {
 
   get size(): number {
     let size = 0;
-    this.forEach(() => {
-      size++;
-    });
+    for (let word of this.words) {
+      for (; word !== 0; word &= word - 1) size++;
+    }
     return size;
   }
   has(i: number): boolean {
@@ -58,15 +58,26 @@ export class BitSet {
     }
     return changed;
   }
+  /** Takes over those members of `other` that are in `mask` as well; true when there were new ones. */
+  addMasked(other: BitSet, mask: BitSet): boolean {
+    let changed = false;
+    for (let w = 0; w < this.words.length; w++) {
+      const joined = (this.words[w]! | (other.words[w]! & mask.words[w]!)) >>> 0;
+      changed ||= joined !== this.words[w];
+      this.words[w] = joined;
+    }
+    return changed;
+  }
   clone(): BitSet {
     const copy = new BitSet(this.words.length * 32);
     copy.words.set(this.words);
     return copy;
   }
   forEach(visit: (i: number) => void): void {
-    this.words.forEach((word, w) => {
-      for (let rest = word; rest !== 0; rest &= rest - 1) visit(w * 32 + (31 - Math.clz32(rest & -rest)));
-    });
+    for (let w = 0; w < this.words.length; w++) {
+      for (let rest = this.words[w]!; rest !== 0; rest &= rest - 1)
+        visit(w * 32 + (31 - Math.clz32(rest & -rest)));
+    }
   }
 }
 
@@ -92,24 +103,35 @@ export function stepBack(operation: Operation, live: BitSet): void {
 /** The registers live before the first operation of a block. */
 export function liveAtStart(block: Block, atEnd: BitSet): BitSet {
   const live = atEnd.clone();
-  for (const operation of block.operations.toReversed()) stepBack(operation, live);
+  for (let i = block.operations.length - 1; i >= 0; i--) stepBack(block.operations[i]!, live);
   return live;
 }
 
 /** The registers live at the end of each block, before its terminator has read its operands. */
 export function liveAtEnd(procedure: Procedure): Map<Block, BitSet> {
   const size = MACHINE_REGISTERS + procedure.kinds.length;
-  const atStart = new Map<Block, BitSet>(procedure.blocks.map((block) => [block, new BitSet(size)]));
-  const atEnd = new Map<Block, BitSet>(procedure.blocks.map((block) => [block, new BitSet(size)]));
+  const blocks = procedure.blocks.map((block) => ({
+    block,
+    ...summary(block, size),
+    atEnd: new BitSet(size),
+  }));
+  const byBlock = new Map(blocks.map((entry) => [entry.block, entry]));
+  for (const entry of blocks) use(operandsOfTerminator(entry.block.terminator!), entry.atEnd);
+  blocks.reverse();
   for (let changed = true; changed; ) {
     changed = false;
-    for (const block of procedure.blocks.toReversed()) {
-      const live = atEnd.get(block)!;
-      for (const successor of successorsOf(block.terminator!)) live.addAll(atStart.get(successor)!);
-      use(operandsOfTerminator(block.terminator!), live);
-      const start = liveAtStart(block, live);
-      if (atStart.get(block)!.addAll(start)) changed = true;
+    for (const { block, atStart, kept, atEnd } of blocks) {
+      for (const successor of successorsOf(block.terminator!)) atEnd.addAll(byBlock.get(successor)!.atStart);
+      if (atStart.addMasked(atEnd, kept)) changed = true;
     }
   }
-  return atEnd;
+  return new Map(blocks.map(({ block, atEnd }) => [block, atEnd]));
+}
+
+/** What a block reads before it sets it, and what it does not set at all. */
+function summary(block: Block, size: number): { atStart: BitSet; kept: BitSet } {
+  const kept = new BitSet(size);
+  kept.words.fill(0xffff_ffff);
+  for (const operation of block.operations) for (const i of definedBy(operation)) kept.delete(i);
+  return { atStart: liveAtStart(block, new BitSet(size)), kept };
 }

@@ -28,13 +28,18 @@ export function rebuild(procedure: Procedure, rewrite: (block: Block) => Content
   return { ...procedure, entry, blocks: reachable(entry) };
 }
 
-/** The same terminator going elsewhere. */
+/** The same terminator going elsewhere. Itself where nothing changes. */
 export function retarget(terminator: Terminator, to: (block: Block) => Block): Terminator {
   switch (terminator.end) {
-    case 'jump':
-      return { ...terminator, to: to(terminator.to) };
-    case 'branch':
-      return { ...terminator, whenTrue: to(terminator.whenTrue), whenFalse: to(terminator.whenFalse) };
+    case 'jump': {
+      const target = to(terminator.to);
+      return target === terminator.to ? terminator : { ...terminator, to: target };
+    }
+    case 'branch': {
+      const [whenTrue, whenFalse] = [to(terminator.whenTrue), to(terminator.whenFalse)];
+      const same = whenTrue === terminator.whenTrue && whenFalse === terminator.whenFalse;
+      return same ? terminator : { ...terminator, whenTrue, whenFalse };
+    }
     case 'exit':
       return terminator;
   }

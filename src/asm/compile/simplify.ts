@@ -12,43 +12,32 @@ import {
   operandsOf,
   operandsOfTerminator,
   type Procedure,
-  reachable,
   successorsOf,
   type Terminator,
   type Vreg,
   withOperands,
+  withTerminatorOperands,
 } from './ir.ts';
-import { rebuild } from './rebuild.ts';
+import { rebuild, retarget } from './rebuild.ts';
 
 export function simplify(procedure: Procedure): Procedure {
-  let before = '';
   let current = procedure;
-  for (let shape = shapeOf(current); shape !== before; shape = shapeOf(current)) {
-    before = shape;
-    current = pass(current);
+  for (;;) {
+    const facts = collect(current);
+    let changed = false;
+    const next = rebuild(current, (block) => {
+      const operations = simplifyBlock(block, facts);
+      const terminator = simplifyTerminator(block, facts);
+      changed ||= terminator !== block.terminator || !sameElements(operations, block.operations);
+      return { operations, terminator };
+    });
+    if (!changed) return current;
+    current = next;
   }
-  return current;
 }
 
-/** Changes exactly when a pass did something: passes only ever remove, or replace by less. */
-function shapeOf(procedure: Procedure): string {
-  const blocks = reachable(procedure.entry);
-  let operands = 0;
-  for (const block of blocks) {
-    for (const operation of block.operations) {
-      for (const operand of operandsOf(operation)) operands += isConstant(operand) ? 1 : 1000 + operand;
-    }
-  }
-  return `${blocks.length} ${blocks.map((block) => block.operations.length)} ${operands}`;
-}
-
-function pass(procedure: Procedure): Procedure {
-  const facts = collect(procedure);
-  return rebuild(procedure, (block) => ({
-    operations: simplifyBlock(block, facts),
-    terminator: simplifyTerminator(block, facts),
-  }));
-}
+const sameElements = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((element, i) => element === b[i]);
 
 interface Facts {
   /** The only operation that sets a virtual register, for those set once. */
@@ -63,7 +52,7 @@ function collect(procedure: Procedure): Facts {
   const use = (operand: Operand): void => {
     if (!isConstant(operand)) used.add(operand);
   };
-  for (const block of reachable(procedure.entry)) {
+  for (const block of procedure.blocks) {
     for (const operation of block.operations) {
       operandsOf(operation).forEach(use);
       const defined = definitionOf(operation);
@@ -144,25 +133,19 @@ function fold(operation: Operation): Operation {
 }
 
 function simplifyTerminator(block: Block, facts: Facts): Terminator {
-  const terminator = block.terminator!;
-  const copies = new Map<Vreg, Vreg>();
-  const read = (operand: Operand): Operand => resolve(operand, facts, copies);
-  switch (terminator.end) {
-    case 'jump':
-      return { ...terminator, to: thread(terminator.to) };
-    case 'exit':
-      return { ...terminator, value: read(terminator.value) };
-    case 'branch': {
-      const [a, b] = [read(terminator.a), read(terminator.b)];
-      const [whenTrue, whenFalse] = [thread(terminator.whenTrue), thread(terminator.whenFalse)];
-      const { comparison, width, site } = terminator;
-      if (whenTrue === whenFalse) return { end: 'jump', to: whenTrue, site };
-      if (!isConstant(a) || !isConstant(b))
-        return bitTest({ ...terminator, a, b, whenTrue, whenFalse }, facts);
-      return { end: 'jump', to: foldComparison(comparison, width, a, b) ? whenTrue : whenFalse, site };
-    }
-  }
+  const original = block.terminator!;
+  const terminator = retarget(
+    withTerminatorOperands(original, (operand) => resolve(operand, facts, NO_COPIES)),
+    thread,
+  );
+  if (terminator.end !== 'branch') return terminator;
+  const { a, b, comparison, width, whenTrue, whenFalse, site } = terminator;
+  if (whenTrue === whenFalse) return { end: 'jump', to: whenTrue, site };
+  if (!isConstant(a) || !isConstant(b)) return bitTest(terminator, facts);
+  return { end: 'jump', to: foldComparison(comparison, width, a, b) ? whenTrue : whenFalse, site };
 }
+
+const NO_COPIES: ReadonlyMap<Vreg, Vreg> = new Map();
 
 /** A masked value compared with zero is a bit test, which one instruction does. */
 function bitTest(branch: Terminator & { end: 'branch' }, facts: Facts): Terminator {

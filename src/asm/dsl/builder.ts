@@ -114,9 +114,11 @@ export class Builder extends Flow {
   }
 
   #find(map: AnyMap<FieldType, FieldType>, key: unknown): Vreg {
-    const address = this.memory(map.key, key as InputOf<FieldType>);
-    const args = [this.#mapPointer(map).operand(), address.operand()];
-    return this.emitCall(HELPERS.map_lookup_elem, args, this.recorder.vreg('value_or_null'));
+    return this.recorder.statement(() => {
+      const address = this.memory(map.key, key as InputOf<FieldType>);
+      const args = [this.#mapPointer(map).operand(), address.operand()];
+      return this.emitCall(HELPERS.map_lookup_elem, args, this.recorder.vreg('value_or_null'));
+    });
   }
 
   #mapPointer(map: AnyMap<FieldType, FieldType>): Pointer {

@@ -146,15 +146,19 @@ export abstract class Expression<K extends ScalarKind = ScalarKind> {
 
   #compare(comparison: Comparison, other: Input<ScalarKind>): Condition {
     const width = wider(this.kind, other);
-    return Condition.compare(comparison, width, this.operand(), toOperand(other, this.kind));
+    return this.recorder.statement(() =>
+      Condition.compare(comparison, width, this.operand(), toOperand(other, this.kind)),
+    );
   }
 
   #calculate(operator: BinaryOperator, other: Input<ScalarKind>): Value<ScalarKind> {
     const width = wider(this.kind, other);
     const kind = isNetwork(this.kind) ? this.kind : width === 64 ? 'u64' : 'u32';
-    const [a, b] = [this.operand(), toOperand(other, kind)];
     const dst = this.recorder.vreg();
-    this.recorder.emit({ op: 'binary', operator, width, dst, a, b });
+    this.recorder.statement(() => {
+      const [a, b] = [this.operand(), toOperand(other, kind)];
+      this.recorder.emit({ op: 'binary', operator, width, dst, a, b });
+    });
     return new Value<ScalarKind>(this.recorder, kind, dst);
   }
 }

@@ -4,7 +4,7 @@
 import type { Block, Callee, Operand, Slot, Vreg } from '../compile/ir.ts';
 import type { Helper } from '../helper.ts';
 import type { FieldType, ScalarKind } from '../layout.ts';
-import { BuildError, captureSite } from '../source.ts';
+import { BuildError, captureSite, type Site } from '../source.ts';
 import type { Condition } from './condition.ts';
 import { Expression, exactOperand, type Input, type Literal, Value, Variable } from './expression.ts';
 import type { Comparable, HostKind, Storable } from './kinds.ts';
@@ -38,10 +38,13 @@ export class Flow {
     cases: readonly (readonly [Input<Comparable<K>>, () => void])[],
     otherwise: () => void = () => {},
   ): void {
-    const subject = value.get();
-    const [first, ...rest] = cases;
-    if (!first) otherwise();
-    else this.when(subject.eq(first[0]), first[1], () => this.match(subject, rest, otherwise));
+    const next = (subject: Value<K>, at: number, site: Site): void => {
+      const [literal, body] = cases[at]!;
+      const others = (): void => this.recorder.statement(() => next(subject, at + 1, site), site);
+      this.when(subject.eq(literal), body, at + 1 < cases.length ? others : otherwise);
+    };
+    if (cases.length === 0) otherwise();
+    else this.recorder.statement((site) => next(value.get(), 0, site));
   }
 
   /**
@@ -89,9 +92,11 @@ export class Flow {
 
   /** Memory on the stack that holds `input`. */
   memory<T extends FieldType>(layout: T, input: InputOf<T>): Pointer {
-    const { address, view } = this.stack(layout);
-    writeInput(view, layout, input);
-    return address;
+    return this.recorder.statement(() => {
+      const { address, view } = this.stack(layout);
+      writeInput(view, layout, input);
+      return address;
+    });
   }
 
   /** Calls a kernel helper; the result is what it returns, errors being negative. */
@@ -100,7 +105,8 @@ export class Flow {
       const message = `${helper.name} takes ${helper.arguments} arguments, ${args.length} given`;
       throw new BuildError('ARGUMENTS', message, captureSite());
     }
-    const dst = this.emitCall(helper, args.map(argumentOperand), this.recorder.vreg());
+    const dst = this.recorder.vreg();
+    this.recorder.statement(() => this.emitCall(helper, args.map(argumentOperand), dst));
     return new Value(this.recorder, 'u64', dst);
   }
 
@@ -147,7 +153,7 @@ export class Flow {
   /** Runs a body that has to end its path. @internal */
   mustEnd(what: string, body: () => void): void {
     const site = captureSite();
-    body();
+    this.recorder.foreign(body);
     if (this.recorder.open) throw new BuildError('MISSING_RETURN', `${what} does not end the path`, site);
   }
 
@@ -160,7 +166,7 @@ export class Flow {
     const { recorder } = this;
     const other = otherwise && recorder.block('otherwise');
     const join = recorder.block('join');
-    condition.branch(recorder, taken, other ?? join);
+    recorder.statement(() => condition.branch(recorder, taken, other ?? join));
     const before = recorder.bounds;
     const thenGoesOn = this.#body(taken, then, join);
     const boundsThen = recorder.bounds;
@@ -179,7 +185,7 @@ export class Flow {
 
   #body(block: Block, body: () => void, join: Block): boolean {
     this.recorder.enter(block);
-    body();
+    this.recorder.foreign(body);
     if (!this.recorder.open) return false;
     this.recorder.end({ end: 'jump', to: join });
     return true;

@@ -51,10 +51,11 @@ export class Packet {
   read<const T extends readonly StructType[]>(layouts: T, options: ReadOptions): HeaderViews<T> {
     const size = layouts.reduce((sum, layout) => sum + layout.size, 0);
     const fixed = options.at instanceof Expression ? 0 : (options.at ?? 0);
-    const base =
+    const base = this.#builder.recorder.statement(() =>
       options.at instanceof Expression && 'atMost' in options
         ? this.#requireAt(options.at, options.atMost, size, options.orElse)
-        : this.#require(fixed + size, options.orElse);
+        : this.#require(fixed + size, options.orElse),
+    );
     let offset = fixed;
     return layouts.map((layout) => {
       const view = viewOf(this.#builder.recorder, layout, base, offset);
@@ -69,10 +70,12 @@ export class Packet {
    */
   copy<T extends StructType>(layout: T, at: Offset, options: { orElse: () => void }): ViewOf<T> {
     const p = this.#builder;
-    const { address, view } = p.stack(layout);
-    const result = p.call(this.#access.load, [p.context, at, address, layout.size]);
-    p.rarely(result.isNegative(), () => p.mustEnd('orElse of a packet copy', options.orElse));
-    return view;
+    return p.recorder.statement(() => {
+      const { address, view } = p.stack(layout);
+      const result = p.call(this.#access.load, [p.context, at, address, layout.size]);
+      p.rarely(result.isNegative(), () => p.mustEnd('orElse of a packet copy', options.orElse));
+      return view;
+    });
   }
 
   /**

@@ -1,7 +1,16 @@
 // Takes down what a program says, in order, into basic blocks. Knows nothing of types, packets or maps:
 // those are the vocabulary on top (expression, view, packet, builder).
 
-import type { Block, Operand, Operation, Procedure, Terminator, Vreg, VregKind } from '../compile/ir.ts';
+import {
+  type Block,
+  type Operand,
+  type Operation,
+  type Procedure,
+  reachable,
+  type Terminator,
+  type Vreg,
+  type VregKind,
+} from '../compile/ir.ts';
 import { BuildError, captureSite, type Site } from '../source.ts';
 
 type WithoutSite<T> = T extends unknown ? Omit<T, 'site'> : never;
@@ -24,6 +33,8 @@ export class Recorder {
   readonly #entry: Block;
   #current: Block | undefined;
   #endedAt: Site | undefined;
+  /** Of the statement being recorded. */
+  #site: Site | undefined;
 
   /** Starts a function with parameters in the first virtual registers: by default a program's, the context. */
   constructor(kind: VregKind = 'context', parameters = 1) {
@@ -50,14 +61,37 @@ export class Recorder {
     return block;
   }
 
+  /** What `say` records all comes from one line: that of whoever called the method which says it, or `from`. */
+  statement<T>(say: (site: Site) => T, from?: Site): T {
+    if (this.#site) return say(this.#site);
+    const site = from ?? captureSite();
+    this.#site = site;
+    try {
+      return say(site);
+    } finally {
+      this.#site = undefined;
+    }
+  }
+
+  /** What a body records comes from its own lines, though a statement calls it. */
+  foreign(body: () => void): void {
+    const site = this.#site;
+    this.#site = undefined;
+    try {
+      body();
+    } finally {
+      this.#site = site;
+    }
+  }
+
   emit(operation: WithoutSite<Operation>): void {
-    const site = captureSite();
+    const site = this.#site ?? captureSite();
     this.#requireOpen(site).operations.push({ ...operation, site } as Operation);
   }
 
   /** Ends the present block. What comes next must `enter` another one. */
   end(terminator: WithoutSite<Terminator>): void {
-    const site = captureSite();
+    const site = this.#site ?? captureSite();
     this.#requireOpen(site).terminator = { ...terminator, site } as Terminator;
     this.#current = undefined;
     this.#endedAt = site;
@@ -81,7 +115,7 @@ export class Recorder {
 
   finish(name: string): Procedure {
     const parameters = this.#parameters;
-    return { name, parameters, entry: this.#entry, blocks: this.#blocks, kinds: this.#kinds };
+    return { name, parameters, entry: this.#entry, blocks: reachable(this.#entry), kinds: this.#kinds };
   }
 
   #requireOpen(site: Site): Block {

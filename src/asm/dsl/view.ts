@@ -94,6 +94,10 @@ export class BytesPlace {
 
   #fill(size: number, word: (done: number, size: AccessSize) => Operand): void {
     if (size !== this.size) throw new RangeError(`${size} bytes given for ${this.size}`);
+    this.#recorder.statement(() => this.#store(word));
+  }
+
+  #store(word: (done: number, size: AccessSize) => Operand): void {
     for (let done = 0; done < this.size; ) {
       const width = ACCESS_SIZES.find((s) => s <= this.size - done) ?? 1;
       const value = word(done, width);
