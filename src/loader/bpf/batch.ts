@@ -87,11 +87,15 @@ export function deleteBatch(map: MapHandle, keys: Uint8Array, count: number): vo
   }
 }
 
-/** Every element there is; those that others add or delete meanwhile may be in it or not. */
-export function lookupBatch(map: MapHandle): Elements {
+/**
+ * Every element there is; those that others add or delete meanwhile may be in it or not.
+ *
+ * @param first how many to ask for at first; more when the kernel finds that too few for a bucket
+ */
+export function lookupBatch(map: MapHandle, first: number = LOOKUP_COUNT): Elements {
   const tokenSize = Math.max(MIN_TOKEN, map.keySize);
   const found: { keys: Uint8Array[]; values: Uint8Array[] } = { keys: [], values: [] };
-  let room = Math.min(LOOKUP_COUNT, chunkLength(map, map.transferSize), map.maxEntries);
+  let room = Math.min(first, chunkLength(map, map.transferSize), map.maxEntries);
   let total = 0;
   let token: Uint8Array | undefined;
   for (;;) {

@@ -92,6 +92,17 @@ test('every cut of a good reply is a typed error or leaves the answer incomplete
   }
 });
 
+test('no cut of a message is taken for a whole one', (t) => {
+  fc.assert(
+    fc.property(message, fc.nat(), (whole, at) => {
+      const bytes = encodeMessage({ ...whole, payload: new Uint8Array([...whole.payload, 1]) });
+      const end = 16 + whole.payload.length + 1;
+      const cut = bytes.subarray(0, 1 + (at % (end - 1)));
+      t.throws(() => decodeMessages(cut), { instanceOf: LoaderError, code: 'ENETLINK' });
+    }),
+  );
+});
+
 test('a reply collects its own messages until the end, and notices an interrupted dump', (t) => {
   const [MULTI, INTR, DONE] = [2, 0x10, 3];
   const reply = new Reply(7, 9);
