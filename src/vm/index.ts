@@ -1,0 +1,13 @@
+export type { Clone, FibLookup, HelperModel, Redirect } from './environment.ts';
+export { type FaultCode, VmFault } from './fault.ts';
+export { createMap } from './map/create.ts';
+export { type UpdateMode, VmMap } from './map/map.ts';
+export { QueueMap } from './map/queue.ts';
+export { MapOfMaps, ProgramArray, TargetMap } from './map/reference.ts';
+export { type PerfEvent, PerfEventArray, RingBuffer } from './map/stream.ts';
+export type { ChecksumState } from './packet/checksum-state.ts';
+export type { SkbOptions, VlanTag } from './packet/skb.ts';
+export type { XdpOptions } from './packet/xdp.ts';
+export type { PacketInput, RunResult, VmOptions } from './run.ts';
+export { Vm } from './vm.ts';
+export { formatStep, type Step, type Watcher } from './watch.ts';
