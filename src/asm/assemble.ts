@@ -6,7 +6,7 @@ import type { Instruction, Item, Label } from './instruction.ts';
 import { CLASS, INSTRUCTION_SIZE, JMP, PSEUDO } from './isa.ts';
 import type { ProgramType } from './kernel.ts';
 import { requireObjectName } from './map.ts';
-import type { MapRelocation, Program, SourceLocation } from './program.ts';
+import type { MapRelocation, MapSpec, Program, SourceLocation } from './program.ts';
 import { BuildError } from './source.ts';
 
 const MAX_OFFSET = 0x7fff;
@@ -38,6 +38,7 @@ interface AssembleOptions {
 export function assemble(options: ProgramOptions & AssembleOptions, items: readonly Item[]): Program {
   const { name, type, license = DEFAULT_LICENSE, functions = [] } = options;
   requireObjectName('program', name);
+  requireDistinctMaps(items);
   const places = new Map<Label, number>();
   const instructions: { instruction: Instruction; unit: number }[] = [];
   let units = 0;
@@ -71,6 +72,19 @@ export function assemble(options: ProgramOptions & AssembleOptions, items: reado
       );
     },
   };
+}
+
+/** Loaders and objects know maps by their names. */
+function requireDistinctMaps(items: readonly Item[]): void {
+  const maps = new Map<string, MapSpec>();
+  for (const item of items) {
+    if ('place' in item || !item.map) continue;
+    const known = maps.get(item.map.name);
+    if (known && known !== item.map) {
+      throw new BuildError('MAP', `two maps of one program are called '${item.map.name}'`, item.site);
+    }
+    maps.set(item.map.name, item.map);
+  }
 }
 
 function resolve(instruction: Instruction, unit: number, places: ReadonlyMap<Label, number>): Instruction {

@@ -12,11 +12,11 @@ export { type HeaderViews, type Offset, Packet, type ReadOptions } from './dsl/p
 export { type Argument, Pointer } from './dsl/pointer.ts';
 export { program } from './dsl/program.ts';
 export { skBuff } from './dsl/skb.ts';
-export { subprogram } from './dsl/subprogram.ts';
+export { SubprogramBuilder, subprogram } from './dsl/subprogram.ts';
 export { TcBuilder } from './dsl/tc.ts';
 export { ArrayView, BytesPlace, type InputOf, type ViewOf } from './dsl/view.ts';
 export { XdpBuilder, xdpMd } from './dsl/xdp.ts';
-export { type ElfOptions, formatElf } from './elf/index.ts';
+export * from './elf/index.ts';
 export { decodeInstructions } from './encoding.ts';
 export { formatAsm, formatC, formatHex, formatJson, type ProgramJson, programJson } from './format.ts';
 export { HELPERS, type Helper } from './helper.ts';

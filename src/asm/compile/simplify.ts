@@ -79,6 +79,8 @@ function simplifyBlock(block: Block, facts: Facts): Operation[] {
     const defined = definitionOf(operation);
     if (defined !== undefined) {
       if (!facts.used.has(defined) && operation.op !== 'call') continue;
+      // Set to what it is already: nothing to do, and no copy of anything.
+      if (operation.op === 'move' && operation.from === defined) continue;
       forget(copies, defined);
       if (operation.op === 'move' && !isConstant(operation.from)) copies.set(defined, operation.from);
     }

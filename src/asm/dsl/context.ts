@@ -4,7 +4,7 @@ import { CONTEXT } from '../compile/ir.ts';
 import { HELPERS } from '../helper.ts';
 import type { MapSpec } from '../program.ts';
 import { Builder } from './builder.ts';
-import type { Input } from './expression.ts';
+import type { Expression, Input } from './expression.ts';
 import type { HostKind } from './kinds.ts';
 import { Packet, type PacketAccess } from './packet.ts';
 import { Pointer } from './pointer.ts';
@@ -20,6 +20,15 @@ export class PacketBuilder extends Builder {
   constructor(recorder: Recorder, access: PacketAccess) {
     super(recorder);
     this.packet = new Packet(this, access);
+  }
+
+  /** Ends the program with a return code: 32 bits, as TC and XDP take it. */
+  exit(code: Expression<HostKind> | number): void {
+    if (typeof code === 'number' && !(Number.isInteger(code) && code >= -(2 ** 31) && code < 2 ** 32)) {
+      throw new RangeError(`exit: ${code} is no integer of 32 bits`);
+    }
+    const value = typeof code === 'number' ? BigInt(code) : code.operand();
+    this.recorder.end({ end: 'exit', value });
   }
 
   /** Goes on in the program at `index`, and comes back only when there is none (or 33 were called already). */

@@ -65,7 +65,7 @@ export abstract class Expression<K extends ScalarKind = ScalarKind> {
     return this.#compare('ge', other);
   }
   /** True when taken as signed it is below zero: how helpers report an error. */
-  isNegative<A extends HostKind>(this: Expression<A>): Condition {
+  isNegative<A extends 'u32' | 'u64'>(this: Expression<A>): Condition {
     return Condition.compare('slt', widthOf(this.kind), this.operand(), 0n);
   }
 
@@ -82,19 +82,19 @@ export abstract class Expression<K extends ScalarKind = ScalarKind> {
   /** Bitwise; network kinds may meet their own kind. */
   and<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   and<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
-  and<A extends NetworkKind>(this: Expression<A>, other: Input<A>): Value<A>;
+  and<A extends NetworkKind>(this: Expression<A>, other: Input<NoInfer<A>>): Value<A>;
   and(other: Input<ScalarKind>): Value<ScalarKind> {
     return this.#calculate('and', other);
   }
   or<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   or<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
-  or<A extends NetworkKind>(this: Expression<A>, other: Input<A>): Value<A>;
+  or<A extends NetworkKind>(this: Expression<A>, other: Input<NoInfer<A>>): Value<A>;
   or(other: Input<ScalarKind>): Value<ScalarKind> {
     return this.#calculate('or', other);
   }
   xor<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   xor<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
-  xor<A extends NetworkKind>(this: Expression<A>, other: Input<A>): Value<A>;
+  xor<A extends NetworkKind>(this: Expression<A>, other: Input<NoInfer<A>>): Value<A>;
   xor(other: Input<ScalarKind>): Value<ScalarKind> {
     return this.#calculate('xor', other);
   }
@@ -195,51 +195,60 @@ export class Variable<K extends ScalarKind = ScalarKind> extends Expression<K> {
   }
 }
 
+/** Memory behind a register. @internal */
+export interface Memory {
+  readonly recorder: Recorder;
+  readonly base: Vreg;
+  /** Every access must be aligned to its size: the stack, on every machine. */
+  readonly strict: boolean;
+}
+
 /** An integer in memory: a header field, a member of a map value, a word on the stack. */
 export class Place<K extends ScalarKind = ScalarKind> extends Expression<K> {
-  readonly #base: Vreg;
+  readonly #memory: Memory;
   readonly #offset: number;
 
-  constructor(recorder: Recorder, kind: K, base: Vreg, offset: number) {
-    super(recorder, kind);
-    this.#base = base;
+  /** @internal */
+  constructor(memory: Memory, kind: K, offset: number) {
+    super(memory.recorder, kind);
+    this.#memory = memory;
     this.#offset = offset;
   }
 
   override operand(): Operand {
     const dst = this.recorder.vreg();
-    this.recorder.emit({ op: 'load', dst, base: this.#base, offset: this.#offset, size: sizeOf(this.kind) });
+    this.recorder.emit({ op: 'load', dst, ...this.#access(this.#memory.strict) });
     return dst;
   }
 
   set(value: Input<Storable<K>>): void {
-    const from = exactOperand(value, this.kind);
-    this.recorder.emit({
-      op: 'store',
-      base: this.#base,
-      offset: this.#offset,
-      size: sizeOf(this.kind),
-      value: from,
+    this.recorder.statement(() => {
+      const from = exactOperand(value, this.kind);
+      this.recorder.emit({ op: 'store', ...this.#access(this.#memory.strict), value: from });
     });
   }
 
   /** Adds atomically: for counters that several CPUs share. 32 and 64 bits only. */
   increase<A extends 'u32' | 'u64'>(this: Place<A>, by: Input<Storable<A>>): void {
-    const size = sizeOf(this.kind) as 4 | 8;
-    if (this.#offset % size !== 0) {
-      throw new BuildError(
-        'UNALIGNED',
-        `atomic addition at offset ${this.#offset}, not a multiple of ${size}`,
-        captureSite(),
-      );
-    }
-    this.recorder.emit({
-      op: 'atomic_add',
-      base: this.#base,
-      offset: this.#offset,
-      size,
-      value: exactOperand(by, this.kind),
+    this.recorder.statement(() => {
+      const { base, offset, size } = this.#access(true);
+      this.recorder.emit({
+        op: 'atomic_add',
+        base,
+        offset,
+        size: size as 4 | 8,
+        value: exactOperand(by, this.kind),
+      });
     });
+  }
+
+  #access(aligned: boolean): { base: Vreg; offset: number; size: 1 | 2 | 4 | 8 } {
+    const size = sizeOf(this.kind);
+    if (aligned && this.#offset % size !== 0) {
+      const message = `a ${this.kind} at offset ${this.#offset} has to be aligned here: pad the layout`;
+      throw new BuildError('UNALIGNED', message, captureSite());
+    }
+    return { base: this.#memory.base, offset: this.#offset, size };
   }
 }
 

@@ -6,7 +6,7 @@ import type { Helper } from '../helper.ts';
 import type { FieldType, ScalarKind } from '../layout.ts';
 import { BuildError, captureSite, type Site } from '../source.ts';
 import type { Condition } from './condition.ts';
-import { Expression, exactOperand, type Input, type Literal, Value, Variable } from './expression.ts';
+import { type Expression, exactOperand, type Input, type Literal, Value, Variable } from './expression.ts';
 import type { Comparable, HostKind, Storable } from './kinds.ts';
 import { type Argument, argumentOperand, Pointer } from './pointer.ts';
 import type { Recorder } from './recorder.ts';
@@ -86,7 +86,7 @@ export class Flow {
   /** Uninitialised memory on the stack. */
   stack<T extends FieldType>(layout: T): { address: Pointer; view: ViewOf<T> } {
     const slot: Slot = { name: layout.kind === 'struct' ? layout.name : layout.kind, size: layout.size };
-    const view = viewOf(this.recorder, layout, this.#frame(slot), 0);
+    const view = viewOf(this.recorder, layout, this.#frame(slot), 0, true);
     return { address: new Pointer(() => this.#frame(slot)), view };
   }
 
@@ -135,12 +135,6 @@ export class Flow {
       }
       recorder.end({ end: 'jump', to: block });
     };
-  }
-
-  /** Ends the program with a return code, or a subprogram with its result. */
-  exit(code: Expression<HostKind> | number): void {
-    const value = code instanceof Expression ? code.operand() : BigInt(code);
-    this.recorder.end({ end: 'exit', value });
   }
 
   /** @internal */

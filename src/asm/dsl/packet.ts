@@ -51,6 +51,8 @@ export class Packet {
   read<const T extends readonly StructType[]>(layouts: T, options: ReadOptions): HeaderViews<T> {
     const size = layouts.reduce((sum, layout) => sum + layout.size, 0);
     const fixed = options.at instanceof Expression ? 0 : (options.at ?? 0);
+    requireReach('at', fixed, size);
+    if ('atMost' in options) requireReach('atMost', options.atMost, size);
     const base = this.#builder.recorder.statement(() =>
       options.at instanceof Expression && 'atMost' in options
         ? this.#requireAt(options.at, options.atMost, size, options.orElse)
@@ -157,4 +159,16 @@ export class Packet {
     const compared = { comparison: 'gt', width: 64, a: limit, b: end } as const;
     recorder.end({ end: 'branch', ...compared, whenTrue: short, whenFalse: enough });
   }
+}
+
+/** MAX_PACKET_OFF of kernel/bpf/verifier.c, and what the 16-bit offset of an instruction reaches. */
+const MAX_PACKET_OFFSET = 0xffff;
+const MAX_FIXED_OFFSET = 0x7fff;
+
+function requireReach(what: 'at' | 'atMost', offset: number, size: number): void {
+  const limit = what === 'at' ? MAX_FIXED_OFFSET : MAX_PACKET_OFFSET;
+  if (Number.isInteger(offset) && offset >= 0 && offset + size <= limit) return;
+  throw new RangeError(
+    `packet read: ${what} ${offset} and ${size} bytes from there: 0 to ${limit} can be reached`,
+  );
 }

@@ -4,11 +4,27 @@ import { requireFunctionName } from '../map.ts';
 import { BuildError, captureSite } from '../source.ts';
 import { Builder } from './builder.ts';
 import type { Parameters, Subprogram } from './call.ts';
-import { Value } from './expression.ts';
-import type { HostKind } from './kinds.ts';
+import { exactOperand, type Input, Value } from './expression.ts';
+import type { HostKind, Storable } from './kinds.ts';
 import { Recorder } from './recorder.ts';
 
 type ValuesOf<P extends Parameters> = { readonly [N in keyof P]: Value<P[N]> };
+
+/** What the body of a subprogram is written with. */
+export class SubprogramBuilder<R extends HostKind> extends Builder {
+  readonly #result: R;
+
+  /** @internal */
+  constructor(recorder: Recorder, result: R) {
+    super(recorder);
+    this.#result = result;
+  }
+
+  /** Ends the subprogram with its result. */
+  exit(result: Input<Storable<R>>): void {
+    this.recorder.end({ end: 'exit', value: exactOperand(result, this.#result) });
+  }
+}
 
 /** r1 to r5. */
 const MAX_ARGUMENTS = 5;
@@ -27,7 +43,7 @@ export function subprogram<const P extends Parameters, R extends HostKind>(
   name: string,
   parameters: P,
   result: R,
-  body: (p: Builder, args: ValuesOf<P>) => void,
+  body: (p: SubprogramBuilder<R>, args: ValuesOf<P>) => void,
 ): Subprogram<P, R> {
   requireFunctionName(name);
   const names = Object.keys(parameters);
@@ -39,7 +55,7 @@ export function subprogram<const P extends Parameters, R extends HostKind>(
     );
   }
   const recorder = new Recorder('scalar', names.length);
-  const builder = new Builder(recorder);
+  const builder = new SubprogramBuilder(recorder, result);
   const values = names.map((parameter, i) => [parameter, new Value(recorder, parameters[parameter]!, i)]);
   body(builder, Object.fromEntries(values) as ValuesOf<P>);
   recorder.requireEnded(`subprogram ${name}`);

@@ -5,7 +5,7 @@ import type { AccessSize } from '../isa.ts';
 import type { ArrayType, BytesType, FieldType, ScalarKind, ScalarType, StructType } from '../layout.ts';
 import { fieldsOf, LITTLE_ENDIAN } from '../layout.ts';
 import { BuildError, captureSite } from '../source.ts';
-import { type Input, Place } from './expression.ts';
+import { type Input, type Memory, Place } from './expression.ts';
 import type { Storable } from './kinds.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -67,70 +67,82 @@ const ACCESS_SIZES: readonly AccessSize[] = [8, 4, 2, 1];
 /** Bytes in memory that are only copied. */
 export class BytesPlace {
   readonly size: number;
-  readonly #recorder: Recorder;
-  readonly #base: Vreg;
+  readonly #memory: Memory;
   readonly #offset: number;
 
-  constructor(recorder: Recorder, size: number, base: Vreg, offset: number) {
-    this.#recorder = recorder;
+  /** @internal */
+  constructor(memory: Memory, size: number, offset: number) {
     this.size = size;
-    this.#base = base;
+    this.#memory = memory;
     this.#offset = offset;
   }
 
   /** Takes over the bytes of `other`, which must be of the same size. */
   copyFrom(other: BytesPlace): void {
-    this.#fill(other.size, (done, size) => {
-      const word = this.#recorder.vreg();
-      this.#recorder.emit({ op: 'load', dst: word, base: other.#base, offset: other.#offset + done, size });
+    const { recorder } = this.#memory;
+    const load = (done: number, size: AccessSize): Operand => {
+      const word = recorder.vreg();
+      recorder.emit({ op: 'load', dst: word, base: other.#memory.base, offset: other.#offset + done, size });
       return word;
-    });
+    };
+    this.#fill(other.size, load, (at, size) => this.#takes(at, size) && other.#takes(at, size));
   }
 
   /** Sets the bytes to constants. */
   set(bytes: Uint8Array): void {
-    this.#fill(bytes.length, (done, size) => wordAt(bytes, done, size));
+    this.#fill(
+      bytes.length,
+      (done, size) => wordAt(bytes, done, size),
+      (at, size) => this.#takes(at, size),
+    );
   }
 
-  #fill(size: number, word: (done: number, size: AccessSize) => Operand): void {
+  #fill(
+    size: number,
+    word: (done: number, size: AccessSize) => Operand,
+    takes: (done: number, size: AccessSize) => boolean,
+  ): void {
     if (size !== this.size) throw new RangeError(`${size} bytes given for ${this.size}`);
-    this.#recorder.statement(() => this.#store(word));
+    const { recorder, base } = this.#memory;
+    recorder.statement(() => {
+      for (let done = 0; done < size; ) {
+        const width = ACCESS_SIZES.find((s) => s <= size - done && takes(done, s)) ?? 1;
+        const value = word(done, width);
+        recorder.emit({ op: 'store', base, offset: this.#offset + done, size: width, value });
+        done += width;
+      }
+    });
   }
 
-  #store(word: (done: number, size: AccessSize) => Operand): void {
-    for (let done = 0; done < this.size; ) {
-      const width = ACCESS_SIZES.find((s) => s <= this.size - done) ?? 1;
-      const value = word(done, width);
-      this.#recorder.emit({ op: 'store', base: this.#base, offset: this.#offset + done, size: width, value });
-      done += width;
-    }
+  /** Whether `size` bytes at `at` may be accessed at once. */
+  #takes(at: number, size: AccessSize): boolean {
+    return !this.#memory.strict || (this.#offset + at) % size === 0;
   }
 }
 
-/** The view of `type` at `base + offset`. Arrays are seen element by element, at constant indices. @internal */
+/** The view of `type` at `base + offset`; `strict` where the kernel wants every access aligned, as on the stack. Arrays are seen element by element, at constant indices. @internal */
 export function viewOf<T extends FieldType>(
   recorder: Recorder,
   type: T,
   base: Vreg,
   offset: number,
+  strict = false,
 ): ViewOf<T> {
-  return build(recorder, type, base, offset) as ViewOf<T>;
+  return build({ recorder, base, strict }, type, offset) as ViewOf<T>;
 }
 
-function build(recorder: Recorder, type: FieldType, base: Vreg, offset: number): unknown {
+function build(memory: Memory, type: FieldType, offset: number): unknown {
   switch (type.kind) {
     case 'bytes':
-      return new BytesPlace(recorder, type.size, base, offset);
+      return new BytesPlace(memory, type.size, offset);
     case 'array':
-      return new ArrayView(type.length, (i) =>
-        build(recorder, type.element, base, offset + i * type.element.size),
-      );
+      return new ArrayView(type.length, (i) => build(memory, type.element, offset + i * type.element.size));
     case 'struct':
       return Object.fromEntries(
-        fieldsOf(type).map((field) => [field.name, build(recorder, field.type, base, offset + field.offset)]),
+        fieldsOf(type).map((field) => [field.name, build(memory, field.type, offset + field.offset)]),
       );
     default:
-      return new Place<ScalarKind>(recorder, type.kind, base, offset);
+      return new Place<ScalarKind>(memory, type.kind, offset);
   }
 }
 

@@ -13,14 +13,11 @@ const SIZE_CHECKSUM = 2;
 /** How a transport checksum takes a changed address. UDP has none where it is zero, and never becomes zero. */
 export const TCP_CHECKSUM: number = BPF_F_PSEUDO_HDR | SIZE_ADDRESS;
 export const UDP_CHECKSUM: number = BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0 | SIZE_ADDRESS;
-/** The same inside a quote: plain data there, whatever state the checksum of the packet around it is in. */
-export const QUOTED_TCP_CHECKSUM: number = SIZE_ADDRESS;
-export const QUOTED_UDP_CHECKSUM: number = BPF_F_MARK_MANGLED_0 | SIZE_ADDRESS;
 /** A checksum over data in which another checksum changed. */
 export const OUTER_CHECKSUM: number = SIZE_CHECKSUM;
 
-/** The IPv4 header checksum `check` after an address went from `before` to `after`. */
-export function updatedHeaderChecksum(
+/** A checksum over an address (or its pseudo-header) after that went from `before` to `after`. */
+export function updatedChecksum(
   check: Value<'be16'>,
   before: Value<'be32'>,
   after: Value<'be32'>,

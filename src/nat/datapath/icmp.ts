@@ -3,7 +3,7 @@
 // where they changed. The error's own address is translated by its own mapping: a router's source is left alone.
 
 import { type Expression, HELPERS, type TcBuilder, type Value } from '../../asm/index.ts';
-import { OUTER_CHECKSUM, QUOTED_TCP_CHECKSUM, QUOTED_UDP_CHECKSUM, replaceChecksum } from './checksum.ts';
+import { OUTER_CHECKSUM, replaceChecksum, updatedChecksum } from './checksum.ts';
 import {
   checksum,
   ethhdr,
@@ -101,21 +101,26 @@ function rewriteQuotedTransport(
   leave: Leave,
 ): void {
   const failed = (): void => leave('helper_failed');
-  const change = (offset: number, flags: number): void => {
+  const change = (offset: number, isUdp: boolean): void => {
     const checkAt = at.transportAt.add(offset);
     p.when(checkAt.add(checksum.size).le(at.end), () => {
       const old = p.packet.copy(checksum, checkAt, { orElse: failed }).check.get();
-      const replaced = replaceChecksum(p, checkAt, before, after, flags);
-      p.rarely(replaced.isNegative(), failed);
-      const now = p.packet.copy(checksum, checkAt, { orElse: failed }).check.get();
-      const outer = replaceChecksum(p, at.icmpAt.add(icmphdr.offsets.check), old, now, OUTER_CHECKSUM);
+      const now = p.variable('u16', updatedChecksum(old, before, after).bits());
+      if (isUdp) {
+        // Zero says that there is none (RFC 768), so none becomes zero.
+        p.when(now.eq(0), () => now.set(0xffff));
+        p.when(old.eq(0), () => now.set(0));
+      }
+      const stored = p.packet.store('be16', checkAt, now.get().bits());
+      p.rarely(stored.isNegative(), failed);
+      const outer = replaceChecksum(p, at.icmpAt.add(icmphdr.offsets.check), old, now.get(), OUTER_CHECKSUM);
       p.rarely(outer.isNegative(), failed);
     });
   };
   p.when(isFirstFragment(quote.fragOff), () => {
     p.match(quote.protocol, [
-      [IPPROTO_TCP, () => change(TCP_CHECK, QUOTED_TCP_CHECKSUM)],
-      [IPPROTO_UDP, () => change(UDP_CHECK, QUOTED_UDP_CHECKSUM)],
+      [IPPROTO_TCP, () => change(TCP_CHECK, false)],
+      [IPPROTO_UDP, () => change(UDP_CHECK, true)],
     ]);
   });
 }

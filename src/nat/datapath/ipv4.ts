@@ -4,7 +4,7 @@
 import type { Expression, TcBuilder, Value, Variable, ViewOf } from '../../asm/index.ts';
 import type { InstanceMaps } from '../maps.ts';
 import type { Direction } from '../reason.ts';
-import { replaceChecksum, TCP_CHECKSUM, UDP_CHECKSUM, updatedHeaderChecksum } from './checksum.ts';
+import { replaceChecksum, TCP_CHECKSUM, UDP_CHECKSUM, updatedChecksum } from './checksum.ts';
 import {
   ethhdr,
   IP_OFFSET,
@@ -121,7 +121,7 @@ export function rewriteAddress(
 ): { before: Value<'be32'>; after: Value<'be32'> } {
   const before = ip[side.address].get();
   const after = mapping.address.get();
-  ip.check.set(updatedHeaderChecksum(ip.check.get(), before, after));
+  ip.check.set(updatedChecksum(ip.check.get(), before, after));
   ip[side.address].set(after);
   return { before, after };
 }

@@ -1,0 +1,43 @@
+// What holds everywhere in a recorded program: which registers hold the addresses of stack slots, and which were made to
+// be compared with the end of the packet.
+
+import { isConstant, type Procedure, type Slot, type Vreg, type VregKind } from './ir.ts';
+
+export interface Facts {
+  readonly kinds: readonly VregKind[];
+  /** Stack slots by the registers that hold their addresses: bytes [start, start + size) of the analysed state. */
+  readonly slots: ReadonlyMap<Vreg, { readonly start: number; readonly size: number }>;
+  /** Bytes of all slots together. */
+  readonly stackSize: number;
+  /** Registers that are a packet pointer and `size` bytes. */
+  readonly limits: ReadonlyMap<Vreg, { readonly base: Vreg; readonly size: number }>;
+}
+
+export function compileFacts({ blocks, kinds }: Procedure): Facts {
+  const starts = new Map<Slot, number>();
+  const slots = new Map<Vreg, { start: number; size: number }>();
+  const limits = new Map<Vreg, { base: Vreg; size: number }>();
+  let stackSize = 0;
+  for (const { operations } of blocks) {
+    for (const operation of operations) {
+      if (operation.op === 'frame') {
+        const { slot, dst } = operation;
+        let start = starts.get(slot);
+        if (start === undefined) {
+          start = kinds.length + stackSize;
+          starts.set(slot, start);
+          stackSize += slot.size;
+        }
+        slots.set(dst, { start, size: slot.size });
+      } else if (
+        operation.op === 'binary' &&
+        operation.operator === 'add' &&
+        kinds[operation.dst] === 'packet'
+      ) {
+        const { a, b, dst } = operation;
+        if (!isConstant(a) && isConstant(b)) limits.set(dst, { base: a, size: Number(b) });
+      }
+    }
+  }
+  return { kinds, slots, stackSize, limits };
+}
