@@ -234,6 +234,14 @@ for (const [name, { make, check }] of Object.entries(quotes)) {
   });
 }
 
+test('an error for an address in no mapping is not let in by what it quotes', (t) => {
+  for (const { make } of Object.values(quotes)) {
+    for (const rig of [pass(), drop()]) {
+      leaves(t, rig, 'inbound', error(make, [REMOTE, ROUTER], [OUTSIDE, REMOTE]), 'unmapped');
+    }
+  }
+});
+
 test('other ICMP messages quote nothing, whatever their data looks like', (t) => {
   for (const type of [0, 1, 2, 6, 8, 9, 10, 13, 14, 30, 40, 255]) {
     const make = quotes.tcp!.make;

@@ -308,6 +308,19 @@ test.serial('ARP: a request between others, seen in promiscuous mode, is not ans
   t.deepEqual(await wire.send(whole), stays('inbound', whole, 'arp'));
 });
 
+test.serial('ARP: a request on a VLAN of the device is none of the device', async (t) => {
+  const wire = await rigOf(t, 'inbound');
+  const whole = request('ff:ff:ff:ff:ff:ff', OUTSIDE);
+  // The kernel takes the tag (802.1Q, VLAN 100) out of the frame on the way in.
+  const tagged = join(whole.subarray(0, 12), be16(0x8100), be16(100), whole.subarray(12));
+  const { emitted, reasons } = await wire.send(tagged);
+  t.deepEqual(reasons, { 'inbound arp': 1 });
+  t.deepEqual(
+    emitted.map(({ at }) => at),
+    ['next'],
+  );
+});
+
 test.serial('dropped is gone', async (t) => {
   const wire = await rigOf(t, 'outbound', 'drop');
   const whole = packet(TCP, tcp())(ROUTER, REMOTE);

@@ -71,8 +71,9 @@ export function reference(frame: Bytes, world: World): Outcome {
   const out = Uint8Array.from(frame);
   const quoteAt = quoteOf(frame, header);
   const quoted = quoteAt === undefined ? undefined : translateQuote(frame, out, header, quoteAt, world);
-  const counted =
-    rewrite(frame, out, header, world.direction === 'outbound' ? 12 : 16, world.table) ?? quoted;
+  const own = rewrite(frame, out, header, world.direction === 'outbound' ? 12 : 16, world.table);
+  // A router's own source stays as it is; whom an error comes in for is another matter.
+  const counted = own ?? (world.direction === 'outbound' ? quoted : undefined);
   if (counted === undefined) return leave('unmapped');
   if (quoted !== undefined) reseal(frame, out, [header.payloadAt, header.end], 2, [], []);
   return { verdict: 'next', frame: out, counted };
