@@ -1,14 +1,13 @@
 // Instructions to bytes and back (RFC 9669, section 3): opcode, registers, offset, immediate; 8 bytes, in the
 // machine's byte order. The two register fields change places with the byte order, as in struct bpf_insn.
 
+import { LD_IMM64 } from './instruction/wide.ts';
 import type { Instruction } from './instruction.ts';
-import { CLASS, INSTRUCTION_SIZE, MODE, SIZE } from './isa.ts';
+import { INSTRUCTION_SIZE } from './isa.ts';
 import { LITTLE_ENDIAN } from './layout.ts';
 
-export const LD_IMM64_OPCODE: number = CLASS.LD | MODE.IMM | SIZE.DW;
-
 /** How many 8-byte units an instruction takes. */
-export const unitsOf = (instruction: Instruction): 1 | 2 => (instruction.opcode === LD_IMM64_OPCODE ? 2 : 1);
+export const unitsOf = (instruction: Instruction): 1 | 2 => (instruction.opcode === LD_IMM64 ? 2 : 1);
 
 /** Writes `instruction` at `offset` bytes into `view`. */
 export function encodeInstruction(view: DataView, offset: number, instruction: Instruction): void {
@@ -38,7 +37,8 @@ function writeUnit(
 /**
  * Reads the instructions of `code`. Jumps keep their numeric offset; a map stays a number (descriptor or index).
  *
- * @throws RangeError when the length is no multiple of 8 or a `ld_imm64` lacks its second half.
+ * @throws RangeError when the length is no multiple of 8, or a `ld_imm64` lacks its second half or has something other
+ * than an immediate there.
  */
 export function decodeInstructions(code: Uint8Array): Instruction[] {
   if (code.length % INSTRUCTION_SIZE !== 0) {
@@ -57,12 +57,12 @@ export function decodeInstructions(code: Uint8Array): Instruction[] {
       offset: view.getInt16(at + 2, LITTLE_ENDIAN),
       imm: view.getInt32(at + 4, LITTLE_ENDIAN),
     };
-    if (opcode !== LD_IMM64_OPCODE) {
+    if (opcode !== LD_IMM64) {
       instructions.push(instruction);
       continue;
     }
     const second = at + INSTRUCTION_SIZE;
-    if (second >= code.length || view.getUint8(second) !== 0) {
+    if (second >= code.length || view.getUint32(second) !== 0) {
       throw new RangeError(`instruction ${at / INSTRUCTION_SIZE}: ld_imm64 without its second half`);
     }
     const upper = BigInt(view.getUint32(second + 4, LITTLE_ENDIAN));

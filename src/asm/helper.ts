@@ -60,8 +60,3 @@ export const HELPERS: {
   xdp_load_bytes: helper('xdp_load_bytes', 189, 4),
   xdp_store_bytes: helper('xdp_store_bytes', 190, 4),
 };
-
-const NAMES: ReadonlyMap<number, string> = new Map(Object.values(HELPERS).map(({ id, name }) => [id, name]));
-
-/** The kernel's name for a helper number, where known. */
-export const helperName = (id: number): string | undefined => NAMES.get(id);
