@@ -35,10 +35,11 @@ export function encodeBtf(types: readonly BtfType[], strings: StringTable = new 
 /**
  * Reads BTF of either byte order.
  *
+ * @param base where `data` begins in a file, for messages
  * @throws MalformedError saying what is wrong and where.
  */
-export function parseBtf(data: Uint8Array): Btf {
-  const reader = openBtf('BTF', data, BTF_HEADER_SIZE);
+export function parseBtf(data: Uint8Array, base = 0): Btf {
+  const reader = openBtf('BTF', data, BTF_HEADER_SIZE, base);
   const size = reader.u32(4, 'header');
   const section = (at: number, what: string): Reader =>
     reader.part(size + reader.u32(at, 'header'), reader.u32(at + WORD, 'header'), what);
@@ -75,7 +76,7 @@ export function parseBtf(data: Uint8Array): Btf {
       typeSection.fail('REFERENCE', places[id] ?? 0, `type ${id} names type ${other} of ${types.length}`);
     }
   });
-  return { types, text };
+  return { types, text, strings: stringSection.data };
 }
 
 /**
@@ -83,11 +84,11 @@ export function parseBtf(data: Uint8Array): Btf {
  *
  * @throws MalformedError when it begins with something else.
  */
-export function openBtf(format: 'BTF' | 'BTF.ext', data: Uint8Array, least: number): Reader {
-  const little = new Reader(format, data, true);
+export function openBtf(format: 'BTF' | 'BTF.ext', data: Uint8Array, least: number, base: number): Reader {
+  const little = new Reader(format, data, true, base);
   little.require(0, least, 'header');
   const isLittle = little.u16(0, 'magic') === BTF_MAGIC;
-  const reader = isLittle ? little : new Reader(format, data, false);
+  const reader = isLittle ? little : new Reader(format, data, false, base);
   if (reader.u16(0, 'magic') !== BTF_MAGIC) {
     reader.fail('MAGIC', 0, `0x${reader.u16(0, 'magic').toString(16)} is not the magic number`);
   }

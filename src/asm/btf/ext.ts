@@ -146,9 +146,14 @@ export function encodeBtfExt(sections: readonly SectionInfo[]): Uint8Array {
   return packWords([...header, ...functions, ...lines]);
 }
 
-/** Reads .BTF.ext of either byte order. @throws MalformedError */
-export function parseBtfExt(data: Uint8Array): SectionInfo[] {
-  const reader = openBtf('BTF.ext', data, BTF_EXT_HEADER_MIN);
+/**
+ * Reads .BTF.ext of either byte order.
+ *
+ * @param base where `data` begins in a file, for messages
+ * @throws MalformedError
+ */
+export function parseBtfExt(data: Uint8Array, base = 0): SectionInfo[] {
+  const reader = openBtf('BTF.ext', data, BTF_EXT_HEADER_MIN, base);
   const size = reader.u32(4, 'header');
   const sections = new Map<
     number,

@@ -126,7 +126,7 @@ export function layoutsOf(btf: Btf): (type: TypeId) => FieldType | undefined {
       case 'array':
         return arrayOf(type);
       case 'struct':
-        return structOf(type) ?? plain(type.size);
+        return structLayout(type, layoutOf) ?? plain(type.size);
       default:
         return undefined;
     }
@@ -136,26 +136,31 @@ export function layoutsOf(btf: Btf): (type: TypeId) => FieldType | undefined {
     if (layout === undefined || length === 0 || layout.size * length >= MAX_SIZE) return undefined;
     return layout === u8 ? bytes(length) : array(layout, length);
   };
-  const structOf = ({ name, size, members }: BtfComposite): FieldType | undefined => {
-    const fields: Record<string, FieldType> = {};
-    let end = 0;
-    const pad = (to: number): void => {
-      if (to > end) fields[fieldName(`pad${end}`, end, fields)] = bytes(to - end);
-      end = to;
-    };
-    for (const member of members) {
-      const layout = layoutOf(member.type);
-      if (member.bits !== 0 || layout === undefined) continue;
-      const at = member.offset / BITS;
-      if (!Number.isInteger(at) || at < end || at + layout.size > size) return undefined;
-      pad(at);
-      fields[fieldName(member.name, at, fields)] = layout;
-      end = at + layout.size;
-    }
-    pad(size);
-    return size === 0 ? undefined : struct(name || 'anonymous', fields as Fields);
-  };
   return layoutOf;
+}
+
+/** The layout of a struct, undefined where its members do not lie one behind the other. */
+export function structLayout(
+  { name, size, members }: Omit<BtfComposite, 'kind'>,
+  layoutOf: (type: TypeId) => FieldType | undefined,
+): FieldType | undefined {
+  const fields: Record<string, FieldType> = {};
+  let end = 0;
+  const pad = (to: number): void => {
+    if (to > end) fields[fieldName(`pad${end}`, end, fields)] = bytes(to - end);
+    end = to;
+  };
+  for (const member of members) {
+    const layout = layoutOf(member.type);
+    if (member.bits !== 0 || layout === undefined) continue;
+    const at = member.offset / BITS;
+    if (!Number.isInteger(at) || at < end || at + layout.size > size) return undefined;
+    pad(at);
+    fields[fieldName(member.name, at, fields)] = layout;
+    end = at + layout.size;
+  }
+  pad(size);
+  return size === 0 ? undefined : struct(name || 'anonymous', fields as Fields);
 }
 
 const plain = (size: number): FieldType | undefined => (size > 0 ? bytes(size) : undefined);

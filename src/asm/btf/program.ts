@@ -108,9 +108,11 @@ const UNTYPED: ReadonlySet<MapType> = new Set<MapType>([
 ]);
 const INDEXED: ReadonlySet<MapType> = new Set<MapType>(['array', 'percpu_array']);
 
-/** Layouts of a map's key and value, where it has any. */
+/** Layouts of a map's key and value, where it has any and the kernel takes them. */
 export function layoutsOfMap(map: MapSpec): { key?: FieldType; value?: FieldType } {
   const { key, value } = map as { key?: FieldType; value?: FieldType };
+  if (INDEXED.has(map.type) && key?.kind !== 'u32') return {};
+  if (map.type === 'lpm_trie' && key?.kind !== 'struct') return {};
   return {
     ...(key?.size === map.keySize && map.keySize > 0 && { key }),
     ...(value?.size === map.valueSize && map.valueSize > 0 && { value }),
@@ -123,8 +125,6 @@ export function mapBtf(map: MapSpec): MapBtf | undefined {
   if (map.btf) return map.btf;
   const { key, value } = layoutsOfMap(map);
   if (key === undefined || value === undefined) return undefined;
-  if (INDEXED.has(map.type) && key.kind !== 'u32') return undefined;
-  if (map.type === 'lpm_trie' && key.kind !== 'struct') return undefined;
   const table = new TypeTable();
   const keyType = addLayout(table, key);
   const valueType = addLayout(table, value);

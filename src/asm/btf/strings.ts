@@ -8,6 +8,23 @@ export class StringTable {
   readonly #parts: Uint8Array[] = [new Uint8Array(1)];
   #size = 1;
 
+  /** A table that begins as `data` is, so that offsets into that stay good. */
+  static continuing(data: Uint8Array): StringTable {
+    const table = new StringTable();
+    if (data.length <= 1) return table;
+    const decoder = new TextDecoder();
+    for (let at = 1; at < data.length; ) {
+      const end = data.indexOf(0, at);
+      const stop = end < 0 ? data.length : end;
+      const text = decoder.decode(data.subarray(at, stop));
+      if (!table.#offsets.has(text)) table.#offsets.set(text, at);
+      at = stop + 1;
+    }
+    table.#parts[0] = data;
+    table.#size = data.length;
+    return table;
+  }
+
   /** The offset of `text`, which is added where it is new. @throws RangeError when it contains a zero byte. */
   add(text: string): number {
     const known = this.#offsets.get(text);

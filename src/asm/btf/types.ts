@@ -109,4 +109,6 @@ export interface Btf {
    * @throws MalformedError where there is none.
    */
   readonly text: (offset: number) => string;
+  /** The string section as it is. */
+  readonly strings: Uint8Array;
 }

@@ -1,10 +1,10 @@
 // Maps of an object file: those that are declared lie in `.maps`, global data has a section of its own each, whose
-// name says what it is: `.rodata.NAME`, `.data.NAME`, `.bss.NAME` (libbpf.c, bpf_object__init_global_data_maps).
+// name says what it is: `.rodata.NAME` or `.data.NAME` (libbpf.c, bpf_object__init_global_data_maps).
 
 import { BTF_VAR } from '../btf/abi.ts';
 import { addLayout } from '../btf/layout.ts';
 import { layoutsOfMap } from '../btf/program.ts';
-import { identifier, type TypeTable } from '../btf/table.ts';
+import type { TypeTable } from '../btf/table.ts';
 import { bytes } from '../layout.ts';
 import type { MapSpec } from '../program.ts';
 import { SHF, SHT } from './abi.ts';
@@ -26,12 +26,17 @@ export interface Placed {
   readonly variables: readonly Variable[];
 }
 
+/** A map and the variable that it is in the object. */
+export interface NamedMap {
+  readonly map: MapSpec;
+  readonly symbol: string;
+}
+
 /** All declared maps. */
-export function placeMaps(table: TypeTable, maps: readonly MapSpec[]): Placed {
+export function placeMaps(table: TypeTable, maps: readonly NamedMap[]): Placed {
   let size = 0;
-  const variables = maps.map((map) => {
+  const variables = maps.map(({ map, symbol: name }) => {
     const struct = addMapStruct(table, map);
-    const name = identifier(map.name);
     const type = table.add({ kind: 'var', name, type: struct.type, linkage: BTF_VAR.GLOBAL_ALLOCATED });
     const offset = size;
     size += struct.size;
@@ -51,13 +56,12 @@ export function placeMaps(table: TypeTable, maps: readonly MapSpec[]): Placed {
 }
 
 /** The one value of a map of global data. */
-export function placeData(table: TypeTable, map: MapSpec): Placed {
-  const name = identifier(map.name);
+export function placeData(table: TypeTable, name: string, map: MapSpec): Placed {
   const constant = map.frozen === true || (map.flags & BPF_F_RDONLY_PROG) !== 0;
-  const empty = map.initial === undefined && !constant;
-  const sectionName = `.${constant ? 'rodata' : empty ? 'bss' : 'data'}.${name}`;
+  // Zeros as well: only newer ones than libbpf 1.1 take a .bss of another name.
+  const sectionName = `.${constant ? 'rodata' : 'data'}.${name}`;
   const size = map.valueSize;
-  const data = new Uint8Array(empty ? 0 : size);
+  const data = new Uint8Array(size);
   if (map.initial) data.set(map.initial);
   const layout = layoutsOfMap(map).value ?? bytes(size);
   const type = table.add({
@@ -66,7 +70,7 @@ export function placeData(table: TypeTable, map: MapSpec): Placed {
   table.add({ kind: 'datasec', name: sectionName, size, variables: [{ type, offset: 0, size }] });
   return {
     section: {
-      ...{ name: sectionName, type: empty ? SHT.NOBITS : SHT.PROGBITS, relocations: [] },
+      ...{ name: sectionName, type: SHT.PROGBITS, relocations: [] },
       ...{ flags: constant ? SHF.ALLOC : SHF.ALLOC | SHF.WRITE, data, size },
     },
     variables: [{ name, offset: 0, size }],

@@ -3,36 +3,22 @@
 // libbpf wants each program to be a function in the section that names its type, subprograms in .text, maps in .maps
 // and global data in sections of its own.
 
-import { BTF_FUNC } from '../btf/abi.ts';
 import { encodeBtf } from '../btf/btf.ts';
-import { encodeBtfExt, type LineInfo, type SectionInfo } from '../btf/ext.ts';
-import { addProgramFunction, addSubprogram } from '../btf/program.ts';
+import { encodeBtfExt } from '../btf/ext.ts';
 import { StringTable } from '../btf/strings.ts';
 import { identifier, TypeTable } from '../btf/table.ts';
-import type { TypeId } from '../btf/types.ts';
 import type { MapSpec, Program } from '../program.ts';
-import { R_BPF, SHF, SHT, STB, STT } from './abi.ts';
-import { concat, type ElfSymbol, encodeContainer, type Relocation, type Section } from './container.ts';
-import { type Placed, placeData, placeMaps } from './format-maps.ts';
-import { type Piece, takeApart } from './functions.ts';
-import { sectionFor } from './sections.ts';
+import { SHF, SHN_UNDEF, SHT, STB, STT } from './abi.ts';
+import { type ElfSymbol, encodeContainer, type Section } from './container.ts';
+import { layOut, link, sectionInfo, TEXT } from './format-code.ts';
+import { type NamedMap, type Placed, placeData, placeMaps } from './format-maps.ts';
 
-const TEXT = '.text';
 const CODE_FLAGS = SHF.ALLOC | SHF.EXECINSTR;
 const encoder = new TextEncoder();
 
 export interface ElfOptions {
   /** The section a program goes into; libbpf's for its type where left out (`tc`, `xdp`). */
   readonly section?: (program: Program) => string | undefined;
-}
-
-/** A function on its way into a section of code. */
-interface Fragment extends Piece {
-  readonly section: string;
-  /** The program that it is, undefined for a subprogram. */
-  readonly program: Program | undefined;
-  /** What the names in its references mean, by name. */
-  readonly callees: ReadonlyMap<string, string>;
 }
 
 /**
@@ -43,68 +29,68 @@ interface Fragment extends Piece {
  */
 export function formatElf(programs: Program | readonly Program[], options: ElfOptions = {}): Uint8Array {
   const list = 'code' in programs ? [programs] : programs;
-  const license = commonLicense(list);
   const strings = new StringTable();
   const table = new TypeTable();
-  const functions = layOut(list, options, strings);
+  const functions = layOut(list, strings, (program) => options.section?.(program));
   const maps = mapsOf(list);
-
   const sections: Section[] = [section('', SHT.NULL, 0, new Uint8Array())];
-  const locals: ElfSymbol[] = [NO_SYMBOL];
+  const add = (each: Section): number => sections.push(each) - 1;
+
+  const names = [...new Set(functions.map((piece) => piece.section))];
+  const code = new Map(
+    names.map((name) => [name, add(section(name, SHT.PROGBITS, CODE_FLAGS, new Uint8Array()))]),
+  );
+  const text = code.get(TEXT) ?? SHN_UNDEF;
+  const locals: ElfSymbol[] = [NO_SYMBOL, { ...NO_SYMBOL, section: text, type: STT.SECTION }];
   const globals: ElfSymbol[] = [];
-  const code = new Map<string, number>();
-  for (const name of new Set(functions.map((piece) => piece.section))) {
-    code.set(name, sections.length);
-    const pieces = functions.filter((piece) => piece.section === name);
-    sections.push(section(name, SHT.PROGBITS, CODE_FLAGS, concat(pieces.map((piece) => piece.code))));
-    let value = 0;
-    for (const piece of pieces) {
-      const is = {
-        name: piece.name,
-        value,
-        size: piece.code.length,
-        section: code.get(name)!,
-        type: STT.FUNC,
-      };
-      if (piece.program) globals.push({ ...is, binding: STB.GLOBAL, visibility: 0 });
-      else locals.push({ ...is, binding: STB.LOCAL, visibility: 0 });
-      value += piece.code.length;
-    }
+  for (const { name, section: within, start, code: bytes, program } of functions) {
+    const symbol = {
+      name,
+      value: start,
+      size: bytes.length,
+      section: code.get(within)!,
+      type: STT.FUNC,
+      visibility: 0,
+    };
+    if (program) globals.push({ ...symbol, binding: STB.GLOBAL });
+    else locals.push({ ...symbol, binding: STB.LOCAL });
   }
-  const object = (placed: Placed): void => {
+  const place = (placed: Placed): void => {
+    const index = add(placed.section);
     for (const { name, offset, size } of placed.variables) {
       globals.push({
-        ...{ name, value: offset, size, section: sections.length },
-        ...{ binding: STB.GLOBAL, type: STT.OBJECT, visibility: 0 },
+        ...NO_SYMBOL,
+        name,
+        value: offset,
+        size,
+        section: index,
+        binding: STB.GLOBAL,
+        type: STT.OBJECT,
       });
     }
-    sections.push(placed.section);
   };
-  for (const data of maps.filter(({ isData }) => isData)) object(placeData(table, data.map));
-  const declared = maps.filter(({ isData }) => !isData).map(({ map }) => map);
-  if (declared.length > 0) object(placeMaps(table, declared));
-  const licenseBytes = encoder.encode(`${license}\0`);
-  const licenseVariable = { name: '_license', offset: 0, size: licenseBytes.length };
-  object({
-    section: section('license', SHT.PROGBITS, SHF.ALLOC | SHF.WRITE, licenseBytes),
-    variables: [licenseVariable],
-  });
+  for (const { symbol, map } of maps.filter(({ isData }) => isData)) place(placeData(table, symbol, map));
+  const declared = maps.filter(({ isData }) => !isData);
+  if (declared.length > 0) place(placeMaps(table, declared));
+  place(placeLicense(commonLicense(list)));
 
   const symbols = [...locals, ...globals];
-  relocate(functions, code, sections, symbols);
-  const info = [...code.keys()].map((name) =>
-    sectionInfo(
-      name,
-      functions.filter((piece) => piece.section === name),
-      table,
-      strings,
-    ),
-  );
-  sections.push(section('.BTF', SHT.PROGBITS, 0, encodeBtf(table.types, strings)));
-  sections.push(section('.BTF.ext', SHT.PROGBITS, 0, encodeBtfExt(info)));
+  const symbolOf = new Map(maps.map(({ map, symbol }) => [map.name, symbol]));
+  const indexOf = new Map(symbols.flatMap(({ name, type }, i) => (type === STT.OBJECT ? [[name, i]] : [])));
+  const numbers = { text: SECTION_SYMBOL, map: (name: string) => indexOf.get(symbolOf.get(name) ?? '')! };
+  const info = [...code].map(([name, index]) => {
+    const pieces = functions.filter((piece) => piece.section === name);
+    const { code: data, relocations } = link(pieces, functions, numbers);
+    sections[index] = { ...sections[index]!, data, size: data.length, relocations };
+    return sectionInfo(name, pieces, table, strings);
+  });
+  add(section('.BTF', SHT.PROGBITS, 0, encodeBtf(table.types, strings)));
+  add(section('.BTF.ext', SHT.PROGBITS, 0, encodeBtfExt(info)));
   return encodeContainer({ sections, symbols });
 }
 
+/** Number of the symbol for the whole of .text. */
+const SECTION_SYMBOL = 1;
 const NO_SYMBOL: ElfSymbol = {
   ...{ name: '', value: 0, size: 0, section: 0 },
   ...{ binding: STB.LOCAL, type: STT.NOTYPE, visibility: 0 },
@@ -116,6 +102,14 @@ export const section = (name: string, type: number, flags: number, data: Uint8Ar
   relocations: [],
 });
 
+function placeLicense(license: string): Placed {
+  const data = encoder.encode(`${license}\0`);
+  return {
+    section: section('license', SHT.PROGBITS, SHF.ALLOC | SHF.WRITE, data),
+    variables: [{ name: '_license', offset: 0, size: data.length }],
+  };
+}
+
 function commonLicense(programs: readonly Program[]): string {
   const licenses = new Set(programs.map(({ license }) => license));
   const [first = 'GPL'] = licenses;
@@ -123,44 +117,7 @@ function commonLicense(programs: readonly Program[]): string {
   throw new RangeError(`an object has one licence, these programs have ${[...licenses].join(', ')}`);
 }
 
-/** The functions of all programs and their names in the object, where a name is there once. */
-function layOut(programs: readonly Program[], options: ElfOptions, strings: StringTable): Fragment[] {
-  const functions: Fragment[] = [];
-  const taken = new Map<string, string>();
-  for (const program of programs) {
-    const [main, ...subprograms] = takeApart(program, strings);
-    if (main === undefined) throw new RangeError(`program ${program.name} has no instructions`);
-    const where = options.section?.(program) ?? sectionFor(program.type);
-    if (where === undefined)
-      throw new RangeError(`program ${program.name}: no section for type ${program.type}`);
-    if (taken.has(main.name)) throw new RangeError(`two programs are called ${main.name}`);
-    taken.set(main.name, '');
-    const callees = new Map<string, string>([[main.name, main.name]]);
-    const fresh: Piece[] = [];
-    for (const piece of subprograms) {
-      const is = contentsOf(piece);
-      let name = piece.name;
-      // The same function of another program serves both; a different one of that name needs another name.
-      for (let n = 2; taken.has(name) && taken.get(name) !== is; n++) name = `${piece.name}_${n}`;
-      callees.set(piece.name, name);
-      if (!taken.has(name)) fresh.push({ ...piece, name });
-      taken.set(name, is);
-    }
-    functions.push({ ...main, section: where, program, callees });
-    for (const piece of fresh) functions.push({ ...piece, section: TEXT, program: undefined, callees });
-  }
-  return functions;
-}
-
-/** What makes two functions the same one. */
-const contentsOf = ({ code, references }: Piece): string =>
-  JSON.stringify([
-    Array.from(code),
-    references.map((reference) => ({ ...reference, ...('map' in reference && { map: reference.map.name }) })),
-  ]);
-
-interface UsedMap {
-  readonly map: MapSpec;
+interface UsedMap extends NamedMap {
   /** Addressed directly or with contents from the start: it gets a section of its own. */
   readonly isData: boolean;
 }
@@ -175,6 +132,7 @@ function mapsOf(programs: readonly Program[]): UsedMap[] {
       maps.set(map.name, { map, direct: known.direct || direct, indirect: known.indirect || !direct });
     }
   }
+  const symbols = new Set<string>();
   return [...maps.values()].map(({ map, direct, indirect }) => {
     const isData = direct || map.initial !== undefined;
     if (isData && (indirect || map.type !== 'array' || map.maxEntries !== 1)) {
@@ -182,60 +140,14 @@ function mapsOf(programs: readonly Program[]): UsedMap[] {
         `map ${map.name}: an object file has initial or directly addressed values only in arrays of one entry that are used in no other way`,
       );
     }
-    return { map, isData };
+    // A map's name may have dots, a variable's may not.
+    let symbol = identifier(map.name.replace(/^\.+/, ''));
+    while (symbols.has(symbol)) symbol += '_';
+    symbols.add(symbol);
+    return { map, symbol, isData };
   });
 }
 
 const sameMap = (a: MapSpec, b: MapSpec): boolean =>
   a === b ||
   (['type', 'keySize', 'valueSize', 'maxEntries', 'flags'] as const).every((field) => a[field] === b[field]);
-
-/** Puts the relocations of all functions into their sections. */
-function relocate(
-  functions: readonly Fragment[],
-  code: ReadonlyMap<string, number>,
-  sections: Section[],
-  symbols: readonly ElfSymbol[],
-): void {
-  const indexOf = new Map(symbols.map(({ name, type }, index) => [`${type} ${name}`, index]));
-  const relocations = new Map<string, Relocation[]>();
-  const ends = new Map<string, number>();
-  for (const { section: name, code: bytes, references, callees } of functions) {
-    const start = ends.get(name) ?? 0;
-    const list = relocations.get(name) ?? [];
-    for (const reference of references) {
-      const target =
-        reference.kind === 'map'
-          ? `${STT.OBJECT} ${identifier(reference.map.name)}`
-          : `${STT.FUNC} ${callees.get(reference.to)}`;
-      const type = reference.kind === 'call' ? R_BPF['64_32'] : R_BPF['64_64'];
-      list.push({ offset: start + reference.offset, type, symbol: indexOf.get(target)! });
-    }
-    relocations.set(name, list);
-    ends.set(name, start + bytes.length);
-  }
-  for (const [name, list] of relocations) {
-    const index = code.get(name)!;
-    sections[index] = { ...sections[index]!, relocations: list };
-  }
-}
-
-function sectionInfo(
-  name: string,
-  pieces: readonly Fragment[],
-  table: TypeTable,
-  strings: StringTable,
-): SectionInfo {
-  let start = 0;
-  const functions: { offset: number; type: TypeId }[] = [];
-  const lines: LineInfo[] = [];
-  for (const piece of pieces) {
-    const type = piece.program
-      ? addProgramFunction(table, piece.name, piece.program.type, BTF_FUNC.GLOBAL)
-      : addSubprogram(table, piece.name);
-    functions.push({ offset: start, type });
-    for (const line of piece.lines) lines.push({ ...line, offset: line.offset + start });
-    start += piece.code.length;
-  }
-  return { section: strings.add(name), functions, lines, core: [] };
-}

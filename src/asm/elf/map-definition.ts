@@ -4,7 +4,7 @@
 
 import { BTF_INT } from '../btf/abi.ts';
 import { bareType, typeName } from '../btf/describe.ts';
-import { addLayout, addPlainInteger, layoutsOf } from '../btf/layout.ts';
+import { addLayout, addPlainInteger } from '../btf/layout.ts';
 import { layoutsOfMap } from '../btf/program.ts';
 import { identifier, type TypeTable } from '../btf/table.ts';
 import type { Btf, BtfMember, TypeId } from '../btf/types.ts';
@@ -64,43 +64,46 @@ export interface DeclaredMap extends MapSpec {
 /** Kept where a map has no keys or no values: there has to be some layout. */
 const NOTHING: FieldType = bytes(1);
 
+/** What declarations are read out of. */
+export interface MapTypes {
+  readonly btf: Btf;
+  /** As `layoutsOf(btf)`. */
+  readonly layoutOf: (type: TypeId) => FieldType | undefined;
+  /** The whole BTF for the kernel, which takes the types of keys and values from it. */
+  readonly data: Uint8Array;
+}
+
 /**
  * Reads the struct with number `type` as the declaration of map `name`.
  *
- * @param data the whole BTF for the kernel, if the map is to have types there
  * @throws what `fail` throws, with what is wrong with the declaration
  */
 export function readMapStruct(
-  btf: Btf,
+  types: MapTypes,
   type: TypeId,
   name: string,
-  data: Uint8Array | undefined,
   fail: (message: string) => never,
   depth = 0,
 ): DeclaredMap {
+  const { btf, layoutOf, data } = types;
   const { type: struct } = bareType(btf, type);
-  if (struct.kind !== 'struct')
-    return fail(`map ${name} is declared by ${typeName(btf, type)}, not by a struct`);
-  const layoutOf = layoutsOf(btf);
+  if (struct.kind !== 'struct') return fail(`it is declared by ${typeName(btf, type)}, not by a struct`);
   const members = new Map(struct.members.map((member) => [member.name, member]));
   const target = (member: BtfMember): TypeId => {
     const { type: pointer } = bareType(btf, member.type);
-    return pointer.kind === 'ptr' ? pointer.type : fail(`map ${name}: ${member.name} is no pointer`);
+    return pointer.kind === 'ptr' ? pointer.type : fail(`its ${member.name} is no pointer`);
   };
   const number = (field: string): number | undefined => {
     const member = members.get(field);
     if (member === undefined) return undefined;
     const { type: array } = bareType(btf, target(member));
-    return array.kind === 'array' ? array.length : fail(`map ${name}: ${field} is no pointer to an array`);
+    return array.kind === 'array' ? array.length : fail(`its ${field} is no pointer to an array`);
   };
   const typed = (field: 'key' | 'value'): { id: TypeId; layout: FieldType | undefined; size: number } => {
     const member = members.get(field);
-    const said = number(`${field}_size`);
-    if (member === undefined) return { id: 0, layout: undefined, size: said ?? 0 };
+    if (member === undefined) return { id: 0, layout: undefined, size: number(`${field}_size`) ?? 0 };
     const id = target(member);
-    const layout = layoutOf(id);
-    if (layout === undefined)
-      return fail(`map ${name}: its ${field} is ${typeName(btf, id)}, which has no size`);
+    const layout = layoutOf(id) ?? fail(`its ${field} is ${typeName(btf, id)}, which has no size`);
     return { id, layout, size: layout.size };
   };
   const innerOf = (): DeclaredMap | undefined => {
@@ -109,11 +112,11 @@ export function readMapStruct(
     if (array?.kind !== 'array') return undefined;
     const { type: pointer } = bareType(btf, array.element);
     if (pointer.kind !== 'ptr' || bareType(btf, pointer.type).type.kind !== 'struct') return undefined;
-    if (depth > 0) return fail(`map ${name}: a map of maps of maps`);
-    return readMapStruct(btf, pointer.type, `${name}.inner`, data, fail, depth + 1);
+    if (depth > 0) return fail('it is a map of maps of maps');
+    return readMapStruct(types, pointer.type, INNER, fail, depth + 1);
   };
-  const typeNumber = number('type') ?? fail(`map ${name} has no type`);
-  const mapType = mapTypeOf(typeNumber) ?? fail(`map ${name} is of unknown type ${typeNumber}`);
+  const typeNumber = number('type') ?? fail('it has no type');
+  const mapType = mapTypeOf(typeNumber) ?? fail(`it is of unknown type ${typeNumber}`);
   const key = typed('key');
   const value = typed('value');
   const inner = innerOf();
@@ -123,10 +126,15 @@ export function readMapStruct(
     ...{ maxEntries: number('max_entries') ?? 0, flags: number('map_flags') ?? 0 },
     key: key.layout ?? plain(key.size),
     value: value.layout ?? plain(valueSize),
-    pinned: number('pinning') === 1,
+    pinned: number('pinning') === LIBBPF_PIN_BY_NAME,
     ...(inner && { inner }),
-    ...(data && key.id !== 0 && value.id !== 0 && { btf: { data, keyType: key.id, valueType: value.id } }),
+    ...(key.id !== 0 && value.id !== 0 && { btf: { data, keyType: key.id, valueType: value.id } }),
   };
 }
 
+/** The name of the map that shows what the maps in a map look like; libbpf's is as telling. */
+const INNER = 'inner';
+const LIBBPF_PIN_BY_NAME = 1;
+
+/** A layout of `size` bytes of which nothing is known. */
 export const plain = (size: number): FieldType => (size > 0 ? bytes(size) : NOTHING);
