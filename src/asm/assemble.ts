@@ -1,16 +1,14 @@
-// Items to a program: labels become offsets, maps become relocations. Nothing is guessed: a jump that does not fit
-// its 16 bits, or a label that is nowhere, is an error at the line that said it.
+// Items to a program: labels become distances (resolve.ts), instructions bytes, maps relocations. Nothing is guessed: a
+// label that is nowhere is an error at the line that said it.
 
 import { encodeInstruction, unitsOf } from './encoding.ts';
 import type { Instruction, Item, Label } from './instruction.ts';
-import { CLASS, INSTRUCTION_SIZE, JMP, PSEUDO } from './isa.ts';
+import { INSTRUCTION_SIZE, PSEUDO } from './isa.ts';
 import type { ProgramType } from './kernel.ts';
 import { requireObjectName } from './map.ts';
 import type { MapRelocation, MapSpec, Program, SourceLocation } from './program.ts';
-import { BuildError } from './source.ts';
+import { resolveJumps } from './resolve.ts';
 
-const MAX_OFFSET = 0x7fff;
-const MIN_OFFSET = -0x8000;
 /** GPL-compatible, and declared so: the checksum and redirect helpers ask for it (include/linux/license.h). */
 const DEFAULT_LICENSE = 'Dual MIT/GPL';
 
@@ -28,6 +26,8 @@ export interface FunctionStart {
 
 interface AssembleOptions {
   readonly functions?: readonly FunctionStart[];
+  /** False for kernels before 6.6, which have no `gotol`: a jump beyond 16 bits is then an error. */
+  readonly gotol?: boolean;
 }
 
 /**
@@ -39,25 +39,16 @@ export function assemble(options: ProgramOptions & AssembleOptions, items: reado
   const { name, type, license = DEFAULT_LICENSE, functions = [] } = options;
   requireObjectName('program', name);
   requireDistinctMaps(items);
-  const places = new Map<Label, number>();
-  const instructions: { instruction: Instruction; unit: number }[] = [];
-  let units = 0;
-  for (const item of items) {
-    if ('place' in item) {
-      if (places.has(item.place))
-        throw new BuildError('LABEL', `label ${item.place.name} is placed twice`, undefined);
-      places.set(item.place, units);
-      continue;
-    }
-    instructions.push({ instruction: item, unit: units });
-    units += unitsOf(item);
-  }
+  const { instructions, places } = resolveJumps(items, options);
+  const units = instructions.reduce((sum, instruction) => sum + unitsOf(instruction), 0);
   const code = new Uint8Array(units * INSTRUCTION_SIZE);
   const view = new DataView(code.buffer);
   const relocations: MapRelocation[] = [];
-  for (const { instruction, unit } of instructions) {
-    encodeInstruction(view, unit * INSTRUCTION_SIZE, resolve(instruction, unit, places));
+  let unit = 0;
+  for (const instruction of instructions) {
+    encodeInstruction(view, unit * INSTRUCTION_SIZE, instruction);
     if (instruction.map) relocations.push(relocation(instruction, unit));
+    unit += unitsOf(instruction);
   }
   return {
     name,
@@ -67,7 +58,7 @@ export function assemble(options: ProgramOptions & AssembleOptions, items: reado
     relocations,
     functions: functions.map(({ name, label }) => ({ name, index: label ? places.get(label)! : 0 })),
     get locations(): (SourceLocation | undefined)[] {
-      return instructions.flatMap(({ instruction }) =>
+      return instructions.flatMap((instruction) =>
         Array.from({ length: unitsOf(instruction) }, () => instruction.site?.location),
       );
     },
@@ -86,31 +77,6 @@ function requireDistinctMaps(items: readonly Item[]): void {
     maps.set(item.map.name, item.map);
   }
 }
-
-function resolve(instruction: Instruction, unit: number, places: ReadonlyMap<Label, number>): Instruction {
-  if (!instruction.target) return instruction;
-  const place = places.get(instruction.target);
-  if (place === undefined) {
-    throw new BuildError(
-      'LABEL',
-      `jump to label ${instruction.target.name}, which is placed nowhere`,
-      instruction.site,
-    );
-  }
-  const offset = place - (unit + 1);
-  if (isCall(instruction)) return { ...instruction, imm: offset };
-  if (offset < MIN_OFFSET || offset > MAX_OFFSET) {
-    throw new BuildError(
-      'JUMP_TOO_FAR',
-      `jump of ${offset} instructions: at most ${MAX_OFFSET}`,
-      instruction.site,
-    );
-  }
-  return { ...instruction, offset };
-}
-
-/** Calls reach further than jumps: their distance is the immediate. */
-const isCall = ({ opcode }: Instruction): boolean => opcode === (CLASS.JMP | JMP.CALL);
 
 function relocation(instruction: Instruction, unit: number): MapRelocation {
   const map = instruction.map!;

@@ -1,0 +1,200 @@
+// Labels to distances. A jump that its 16 bits do not reach becomes a `gotol` (32 bits, since Linux 6.6), a conditional
+// one a jump around a `gotol`; everything behind it moves, so distances are taken again until nothing changes. Distances
+// given as numbers move along with what they point at.
+
+import { unitsOf } from './encoding.ts';
+import { MAX_S16, MAX_S32, MIN_S16, MIN_S32 } from './instruction/base.ts';
+import { LD_IMM64 } from './instruction/wide.ts';
+import { type Instruction, type Item, ja, ja32, type Label } from './instruction.ts';
+import { CALL, CLASS, CLASS_MASK, JMP, OPERATION_MASK, PSEUDO, SOURCE_MASK } from './isa.ts';
+import { BuildError } from './source.ts';
+
+/** Instructions with all distances filled in, and where everything stands, in 8-byte units. */
+export interface Resolved {
+  readonly instructions: readonly Instruction[];
+  readonly places: ReadonlyMap<Label, number>;
+}
+
+/** How an instruction says where it goes. */
+type Reach =
+  /** `goto`: the offset, or the immediate of the `gotol` it can become. */
+  | 'goto'
+  /** A conditional jump: the offset only. */
+  | 'conditional'
+  /** `gotol`, local call, address of a function: the immediate. */
+  | 'far';
+
+interface Branch {
+  readonly index: number;
+  readonly reach: Reach;
+  /** Index of the instruction it goes to; undefined for a distance that leads to none. */
+  readonly to: number | undefined;
+  long: boolean;
+}
+
+/**
+ * Fills in the distances of `items`.
+ *
+ * @param options `gotol: false` for kernels before 6.6: a jump that is too far is then an error.
+ * @throws BuildError for a label that is placed twice or nowhere (`LABEL`), or a jump out of reach (`JUMP_TOO_FAR`).
+ */
+export function resolveJumps(items: readonly Item[], options: { readonly gotol?: boolean } = {}): Resolved {
+  const instructions: Instruction[] = [];
+  const indices = new Map<Label, number>();
+  for (const item of items) {
+    if (!('place' in item)) instructions.push(item);
+    else if (!indices.has(item.place)) indices.set(item.place, instructions.length);
+    else throw new BuildError('LABEL', `label ${item.place.name} is placed twice`, undefined);
+  }
+  const sizes: number[] = instructions.map(unitsOf);
+  let starts = startsOf(sizes);
+  const branches = branchesOf(instructions, starts, indices);
+  while (lengthen(branches, instructions, starts, sizes, options.gotol ?? true)) starts = startsOf(sizes);
+  return {
+    instructions: finish(instructions, branches, starts, sizes),
+    places: new Map(Array.from(indices, ([label, index]) => [label, starts[index]!])),
+  };
+}
+
+/** Where each instruction starts, and behind them where the program ends. */
+function startsOf(sizes: readonly number[]): number[] {
+  const starts = [0];
+  for (let i = 0; i < sizes.length; i++) starts.push(starts[i]! + sizes[i]!);
+  return starts;
+}
+
+function branchesOf(
+  instructions: readonly Instruction[],
+  starts: readonly number[],
+  indices: ReadonlyMap<Label, number>,
+): Branch[] {
+  let byUnit: Map<number, number> | undefined;
+  return instructions.flatMap((instruction, index): Branch[] => {
+    const reach = reachOf(instruction);
+    if (reach === undefined) return [];
+    const { target, site } = instruction;
+    if (target) {
+      const to = indices.get(target);
+      if (to !== undefined) return [{ index, reach, to, long: false }];
+      throw new BuildError('LABEL', `jump to label ${target.name}, which is placed nowhere`, site);
+    }
+    byUnit ??= new Map(starts.map((unit, i) => [unit, i]));
+    const to = byUnit.get(starts[index]! + 1 + distanceOf(instruction, reach));
+    return [{ index, reach, to, long: false }];
+  });
+}
+
+function reachOf({ opcode, src }: Instruction): Reach | undefined {
+  if (opcode === LD_IMM64) return src === PSEUDO.FUNC ? 'far' : undefined;
+  const instructionClass = opcode & CLASS_MASK;
+  if (instructionClass !== CLASS.JMP && instructionClass !== CLASS.JMP32) return undefined;
+  const operation = opcode & OPERATION_MASK;
+  const is64 = instructionClass === CLASS.JMP;
+  if (operation === JMP.EXIT) return undefined;
+  if (operation === JMP.CALL)
+    return opcode === (CLASS.JMP | JMP.CALL) && src === CALL.LOCAL ? 'far' : undefined;
+  if (operation !== JMP.JA) return 'conditional';
+  if ((opcode & SOURCE_MASK) !== 0) return undefined;
+  return is64 ? 'goto' : 'far';
+}
+
+function distanceOf({ opcode, offset, imm, wide }: Instruction, reach: Reach): number {
+  if (opcode === LD_IMM64) return Number(BigInt.asIntN(32, wide ?? 0n));
+  return reach === 'far' ? imm : offset;
+}
+
+/** Makes the jumps long that do not reach. Whether that moved anything. */
+function lengthen(
+  branches: readonly Branch[],
+  instructions: readonly Instruction[],
+  starts: readonly number[],
+  sizes: number[],
+  gotol: boolean,
+): boolean {
+  let moved = false;
+  for (const branch of branches) {
+    const { index, reach, to, long } = branch;
+    if (long || reach === 'far' || to === undefined) continue;
+    const distance = starts[to]! - (starts[index]! + 1);
+    if (distance >= MIN_S16 && distance <= MAX_S16) continue;
+    const instruction = instructions[index]!;
+    if (!gotol) {
+      const message = `jump of ${distance} instructions: at most ${MAX_S16} without gotol`;
+      throw new BuildError('JUMP_TOO_FAR', message, instruction.site);
+    }
+    branch.long = true;
+    if (reach === 'goto') continue;
+    sizes[index] = inverted(instruction) ? 2 : 3;
+    moved = true;
+  }
+  return moved;
+}
+
+function finish(
+  instructions: readonly Instruction[],
+  branches: readonly Branch[],
+  starts: readonly number[],
+  sizes: readonly number[],
+): Instruction[] {
+  const moved = branches.some(({ long, reach }) => long && reach === 'conditional');
+  const finished: Instruction[] = [];
+  let from = 0;
+  for (const { index, reach, to, long } of branches) {
+    for (; from < index; from++) finished.push(instructions[from]!);
+    from = index + 1;
+    const instruction = instructions[index]!;
+    if (to === undefined) {
+      if (moved) throw lost(instruction, reach);
+      finished.push(instruction);
+      continue;
+    }
+    const last = starts[index]! + (long ? sizes[index]! : 1);
+    finished.push(...reaching(instruction, reach, starts[to]! - last, long));
+  }
+  for (; from < instructions.length; from++) finished.push(instructions[from]!);
+  return finished;
+}
+
+function lost(instruction: Instruction, reach: Reach): BuildError {
+  const distance = distanceOf(instruction, reach);
+  const message = `jump of ${distance} units leads to no instruction, and cannot follow when others are lengthened`;
+  return new BuildError('JUMP_TARGET', message, instruction.site);
+}
+
+/** `instruction` with its distance; more than one instruction where it is long and conditional. */
+function reaching(instruction: Instruction, reach: Reach, distance: number, long: boolean): Instruction[] {
+  if (distance < MIN_S32 || distance > MAX_S32) {
+    throw new BuildError('JUMP_TOO_FAR', `jump of ${distance} instructions`, instruction.site);
+  }
+  if (instruction.opcode === LD_IMM64)
+    return [{ ...instruction, wide: BigInt.asUintN(32, BigInt(distance)) }];
+  if (reach === 'far') return [{ ...instruction, imm: distance }];
+  if (!long) return [{ ...instruction, offset: distance }];
+  const { site } = instruction;
+  const at = <T extends Instruction>(made: T): T => (site ? { ...made, site } : made);
+  const far = at(ja32(distance));
+  if (reach === 'goto') return [far];
+  const opposite = inverted(instruction);
+  return opposite ? [opposite, far] : [{ ...instruction, offset: 1 }, at(ja(1)), far];
+}
+
+const OPPOSITES: ReadonlyMap<number, number> = new Map(
+  [
+    [JMP.JEQ, JMP.JNE],
+    [JMP.JGT, JMP.JLE],
+    [JMP.JGE, JMP.JLT],
+    [JMP.JSGT, JMP.JSLE],
+    [JMP.JSGE, JMP.JSLT],
+  ].flatMap(([a, b]): [number, number][] => [
+    [a!, b!],
+    [b!, a!],
+  ]),
+);
+
+/** The jump over one instruction under the opposite condition; undefined where there is none (JSET, may_goto). */
+function inverted(instruction: Instruction): Instruction | undefined {
+  const { target: _, opcode, ...rest } = instruction;
+  const operation = OPPOSITES.get(opcode & OPERATION_MASK);
+  if (operation === undefined) return undefined;
+  return { ...rest, opcode: (opcode & ~OPERATION_MASK) | operation, offset: 1 };
+}
