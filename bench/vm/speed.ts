@@ -37,13 +37,15 @@ const PROGRAMS: { readonly [name: string]: readonly Item[] } = {
     i.and.imm(3, 0xff),
     i.sub.reg(0, 3),
   ]),
-  branches: loop((end) => [
-    i.add.imm(0, 1),
-    i.jeq.imm(0, -1, end),
-    i.jgt.reg(9, 0, end),
-    i.jslt.imm(0, 0, end),
-    i.jeq.imm32(1, 9, end),
-  ].map((item) => item)),
+  branches: loop((end) =>
+    [
+      i.add.imm(0, 1),
+      i.jeq.imm(0, -1, end),
+      i.jgt.reg(9, 0, end),
+      i.jslt.imm(0, 0, end),
+      i.jeq.imm32(1, 9, end),
+    ].map((item) => item),
+  ),
   memory: loop(() => [
     i.store(8, 10, -8, 0),
     i.load(8, 3, 10, -8),

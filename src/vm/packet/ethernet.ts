@@ -28,3 +28,20 @@ export function etherType(frame: Uint8Array, macLength: number): number {
 /** 16 bits in network byte order, as this machine reads them; and back. */
 export const toNetworkOrder = (value: number): number =>
   LITTLE_ENDIAN ? ((value & 0xff) << 8) | ((value >> 8) & 0xff) : value & 0xffff;
+
+/** `PACKET_*` of include/uapi/linux/if_packet.h. */
+const PACKET_HOST = 0;
+const PACKET_BROADCAST = 1;
+const PACKET_MULTICAST = 2;
+const PACKET_OTHERHOST = 3;
+const ADDRESS_SIZE = 6;
+
+/** Whom a frame is for, on a device with the address `device`; ours, where nobody says what that is. */
+export function packetType(frame: Uint8Array, device: Uint8Array | undefined): number {
+  const target = frame.subarray(0, ADDRESS_SIZE);
+  if (device && target.every((byte, i) => byte === device[i])) return PACKET_HOST;
+  if (target.length === ADDRESS_SIZE && (target[0]! & 1) !== 0) {
+    return target.every((byte) => byte === 0xff) ? PACKET_BROADCAST : PACKET_MULTICAST;
+  }
+  return device ? PACKET_OTHERHOST : PACKET_HOST;
+}

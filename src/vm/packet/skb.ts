@@ -8,7 +8,7 @@ import { opaqueRegion, Region, SCALAR } from '../core/region.ts';
 import { readInteger, writeInteger } from '../core/word.ts';
 import { type ChecksumState, newChecksum } from './checksum-state.ts';
 import { type Context, refuseAccess } from './context.ts';
-import { ETH_HLEN, etherType, toNetworkOrder } from './ethernet.ts';
+import { ETH_HLEN, etherType, packetType, toNetworkOrder } from './ethernet.ts';
 import type { Packet } from './packet.ts';
 import { SKB_RULES, SKB_SIZE, type SkbFieldRule, skbField } from './skb-layout.ts';
 
@@ -28,6 +28,8 @@ export interface SkbOptions {
   readonly macLength?: number;
   readonly checksum?: Partial<ChecksumState>;
   readonly vlan?: VlanTag;
+  /** The link-layer address of the device: a frame for another one is `PACKET_OTHERHOST`. */
+  readonly deviceAddress?: Uint8Array;
   /** Whether the program sees what comes in; what it sees go out where false. */
   readonly ingress?: boolean;
 }
@@ -51,6 +53,7 @@ export class Skb implements Context {
     this.checksum = newChecksum(options.checksum);
     this.vlan = options.vlan;
     this.set('protocol', toNetworkOrder(etherType(packet.bytes(), this.macLength)));
+    if (this.macLength >= ETH_HLEN) this.set('pkt_type', packetType(packet.bytes(), options.deviceAddress));
     this.set('ifindex', 1);
     for (const [name, value] of Object.entries(options.fields ?? {})) this.#give(name, value);
     this.#update();
