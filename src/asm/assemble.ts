@@ -8,6 +8,7 @@ import type { ProgramType } from './kernel.ts';
 import { requireObjectName } from './map.ts';
 import type { MapRelocation, MapSpec, Program, SourceLocation } from './program.ts';
 import { resolveJumps } from './resolve.ts';
+import { BuildError } from './source.ts';
 
 /** GPL-compatible, and declared so: the checksum and redirect helpers ask for it (include/linux/license.h). */
 const DEFAULT_LICENSE = 'Dual MIT/GPL';
