@@ -17,7 +17,7 @@ export const PROGRAM_NAMES: Readonly<Record<string, 'outbound' | 'inbound'>> = {
   inbound: 'inbound',
 };
 
-export const FORMATS: readonly ['asm', 'hex', 'c', 'json'] = ['asm', 'hex', 'c', 'json'];
+export const FORMATS: readonly ['asm', 'hex', 'c', 'json', 'elf'] = ['asm', 'hex', 'c', 'json', 'elf'];
 export const HOOKS: readonly ['auto', 'tcx', 'clsact'] = ['auto', 'tcx', 'clsact'];
 export const POLICIES: readonly ['pass', 'drop'] = ['pass', 'drop'];
 export const SHELLS: readonly ['bash', 'zsh', 'fish'] = ['bash', 'zsh', 'fish'];
@@ -144,10 +144,18 @@ export const COMMANDS: readonly CommandSpec[] = [
       UNMAPPED,
       CAPACITY,
     ],
-    notes: [PROGRAM_NOTE, '--json is short for --format json.'],
+    notes: [
+      PROGRAM_NOTE,
+      '--json is short for --format json. An object (elf) loads with bpftool, tc, ip and libbpf; tc takes the ' +
+        'first program of a section, so give it one program per object.',
+    ],
     examples: [
       ['dump egress', 'the program of the way out, with its TypeScript lines'],
       ['dump ingress --format c -o ingress.h', 'as a C array'],
+      [
+        'dump egress --format elf -o egress.o',
+        'for tc filter add dev eth0 egress bpf da obj egress.o sec tc',
+      ],
     ],
     load: () => import('./command/dump.ts'),
   },

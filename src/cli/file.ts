@@ -17,7 +17,7 @@ export class FileError extends Error {
 }
 
 /** Writes beside `path` and renames, so that a reader never sees half of it. @throws FileError */
-export function writeWhole(path: string, text: string): void {
+export function writeWhole(path: string, text: string | Uint8Array): void {
   const beside = `${path}.${process.pid}.part`;
   try {
     // A device or pipe is written to, not replaced.

@@ -16,8 +16,13 @@ export class Output {
     this.write(this.json ? formatJson(data) : text());
   }
 
-  write(text: string): void {
+  write(text: string | Uint8Array): void {
     process.stdout.write(text);
+  }
+
+  /** Whether somebody reads this on a terminal. */
+  get terminal(): boolean {
+    return process.stdout.isTTY === true;
   }
 
   bold(text: string): string {

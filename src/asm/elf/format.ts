@@ -41,7 +41,8 @@ export function formatElf(programs: Program | readonly Program[], options: ElfOp
     names.map((name) => [name, add(section(name, SHT.PROGBITS, CODE_FLAGS, new Uint8Array()))]),
   );
   const text = code.get(TEXT) ?? SHN_UNDEF;
-  const locals: ElfSymbol[] = [NO_SYMBOL, { ...NO_SYMBOL, section: text, type: STT.SECTION }];
+  const whole: ElfSymbol = { ...NO_SYMBOL, section: text, type: STT.SECTION };
+  const locals = text === SHN_UNDEF ? [NO_SYMBOL] : [NO_SYMBOL, whole];
   const globals: ElfSymbol[] = [];
   for (const { name, section: within, start, code: bytes, program } of functions) {
     const symbol = {

@@ -116,7 +116,12 @@ function collect(object: Linkable, of: ElfFunction, starts: Starts): Reference[]
       const target = at + (view.getInt32(at + IMMEDIATE, LITTLE_ENDIAN) + 1) * INSTRUCTION_SIZE;
       found.push({ kind: 'function', offset: at, to: functionAt(section, at, of.section, target, starts) });
     }
-    if (opcode === LD_IMM64) at += INSTRUCTION_SIZE;
+    if (opcode === LD_IMM64) {
+      at += INSTRUCTION_SIZE;
+      if (at >= of.end || view.getUint8(at) !== 0) {
+        malformed(section, at, 'VALUE', 'a ld_imm64 without its second half');
+      }
+    }
   }
   return found;
 }

@@ -1,6 +1,15 @@
-// tsnat dump: the programs as text. Pure: no privilege, no kernel.
+// tsnat dump: the programs as text, or as an object file. Pure: no privilege, no kernel.
 
-import { formatAsm, formatC, formatHex, type Program, programJson } from '../../asm/index.ts';
+import {
+  formatAsm,
+  formatC,
+  formatElf,
+  formatHex,
+  type Program,
+  programJson,
+  withSources,
+} from '../../asm/index.ts';
+import { resolveSource } from '../../loader/source-map.ts';
 import { FORMATS } from '../commands.ts';
 import { writeWhole } from '../file.ts';
 import type { Input } from '../input.ts';
@@ -14,17 +23,20 @@ export async function run(input: Input, output: Output): Promise<void> {
     throw new UsageError(`dump: --json contradicts --format ${asked}: leave one of them out`);
   }
   const format = output.json ? 'json' : (asked ?? 'asm');
+  const path = input.text('output');
+  if (format === 'elf' && path === undefined && output.terminal) {
+    throw new UsageError('dump: an object is nothing to look at: name a file with -o, or use a pipe');
+  }
   const { programs } = await programsFor(input);
   const text = render(
     format,
     programs.map(({ program }) => program),
   );
-  const path = input.text('output');
   if (path === undefined) output.write(text);
   else writeWhole(path, text);
 }
 
-function render(format: (typeof FORMATS)[number], programs: readonly Program[]): string {
+function render(format: (typeof FORMATS)[number], programs: readonly Program[]): string | Uint8Array {
   switch (format) {
     case 'asm':
       return programs.map(formatAsm).join('\n');
@@ -32,6 +44,8 @@ function render(format: (typeof FORMATS)[number], programs: readonly Program[]):
       return programs.map(formatC).join('\n');
     case 'hex':
       return programs.map((program) => headed(program, programs.length) + formatHex(program)).join('\n');
+    case 'elf':
+      return formatElf(programs.map((program) => withSources(program, resolveSource)));
     case 'json':
       return formatJson({ programs: programs.map(programJson) });
   }
