@@ -36,7 +36,8 @@ export function difference(
     compare('packet', want.world.packet, got.world.packet);
     compare('context', want.world.context, got.world.context);
     compare('state', want.world.state, got.world.state);
-    for (const [key, bytes] of want.world.table) compare(`table[${key}]`, bytes, got.world.table.get(key));
+    const keys = new Set([...want.world.table.keys(), ...got.world.table.keys()]);
+    for (const key of keys) compare(`table[${key}]`, want.world.table.get(key), got.world.table.get(key));
     return wrong;
   });
 }

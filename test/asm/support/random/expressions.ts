@@ -106,6 +106,9 @@ function other(tape: Tape, scope: Scope, kind: Kind, depth: number): Input {
     : expression(tape, scope, kind, depth - 1);
 }
 
+/** A literal that may meet a value of `kind`. */
+export const literalOf = (tape: Tape, kind: Kind): Input => ({ literal: tape.integer(literalBits(kind)) });
+
 function leaf(tape: Tape, scope: Scope, kind: Kind): Expression {
   const lets = scope.lets.filter((made) => made.kind === kind);
   const variables = [...scope.assigned].filter((index) => scope.variables[index] === kind);
@@ -133,9 +136,10 @@ export function input(tape: Tape, scope: Scope, kind: Kind, depth: number): Inpu
 }
 
 /** Smaller host integers fit into larger ones. */
-function storable(tape: Tape, kind: Kind): Kind {
-  if (isNetwork(kind) || !tape.chance(4)) return kind;
-  return tape.pick(HOST.filter((host) => BITS[host] <= BITS[kind]));
+export function storable<K extends Kind>(tape: Tape, kind: K): K extends Host ? Host : K {
+  type Result = K extends Host ? Host : K;
+  if (isNetwork(kind) || !tape.chance(4)) return kind as Result;
+  return tape.pick(HOST.filter((host) => BITS[host] <= BITS[kind])) as Result;
 }
 
 export function condition(tape: Tape, scope: Scope, depth: number): Condition {

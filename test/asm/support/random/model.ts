@@ -8,11 +8,14 @@ import {
   type Comparison,
   type Condition,
   type Expression,
+  type FieldValue,
   type Input,
   isNetwork,
   type Kind,
   type Place,
   type Plan,
+  type PlannedFunction,
+  type Procedure,
   RESULTS,
   SIZES,
   STATE,
@@ -25,7 +28,7 @@ export interface World {
   readonly context: Uint8Array;
   readonly state: Uint8Array;
   /** The records of the hash map, by key. */
-  readonly table: ReadonlyMap<number, Uint8Array>;
+  readonly table: Map<number, Uint8Array>;
   readonly results: BigUint64Array;
 }
 
@@ -34,49 +37,69 @@ interface Memory {
   readonly offset: number;
 }
 
+const ENOENT = 2n;
 const EFAULT = 14n;
+const EEXIST = 17n;
 const INT_MAX = 0x7fff_ffffn;
 const LEAVE_MASK = 0x1234_5678n;
 const mask = (value: bigint, bits: number): bigint => BigInt.asUintN(bits, value);
 
+/** The end of the innermost loop. */
+class Stop {}
+
 class Exit {
-  readonly code: number;
+  readonly code: bigint;
   constructor(code: bigint) {
-    this.code = Number(mask(code, 32));
+    this.code = code;
   }
 }
 
 /** Runs `plan` on `world`, changing it. @returns the program's return code. */
 export function evaluate(plan: Plan, world: World): number {
-  try {
-    new Machine(plan, world).run();
-  } catch (exit) {
-    if (exit instanceof Exit) return exit.code;
-    throw exit;
-  }
-  throw new Error('the plan does not end');
+  const machine = new Machine(plan.functions, world);
+  machine.show(STATE.id, world.state);
+  machine.show(CONTEXT.id, world.context);
+  return Number(mask(machine.run(plan), 32));
 }
 
 class Machine {
-  readonly #plan: Plan;
+  readonly #functions: readonly PlannedFunction[];
   readonly #world: World;
   readonly #lets = new Map<number, bigint>();
   readonly #conditions = new Map<number, boolean>();
   readonly #views = new Map<number, Memory>();
   readonly #variables: bigint[] = [];
 
-  constructor(plan: Plan, world: World) {
-    this.#plan = plan;
+  constructor(functions: readonly PlannedFunction[], world: World) {
+    this.#functions = functions;
     this.#world = world;
-    this.#views.set(STATE.id, { bytes: world.state, offset: 0 });
-    this.#views.set(CONTEXT.id, { bytes: world.context, offset: 0 });
   }
 
-  run(): void {
-    this.#plan.variables.forEach(({ initial }, index) => {
+  show(view: number, bytes: Uint8Array): void {
+    this.#views.set(view, { bytes, offset: 0 });
+  }
+
+  /** Runs a procedure to its end. @returns what it exits with. */
+  run({ variables, body }: Procedure): bigint {
+    variables.forEach(({ initial }, index) => {
       if (initial) this.#variables[index] = this.#input(initial);
     });
-    this.#all(this.#plan.body);
+    try {
+      this.#all(body);
+    } catch (exit) {
+      if (exit instanceof Exit) return exit.code;
+      throw exit;
+    }
+    throw new Error('the plan does not end');
+  }
+
+  #call(called: number, args: readonly Input[]): bigint {
+    const planned = this.#functions[called]!;
+    const machine = new Machine(this.#functions, this.#world);
+    planned.parameters.forEach(({ id }, i) => {
+      machine.#lets.set(id, this.#input(args[i]!));
+    });
+    return machine.run(planned);
   }
 
   #all(body: readonly Statement[]): void {
@@ -113,15 +136,9 @@ class Machine {
         if (this.#holds(statement.condition)) this.#all(statement.taken);
         else this.#all(statement.otherwise ?? []);
         return;
-      case 'stack': {
-        const bytes = this.#world.state.slice();
-        this.#views.set(statement.view.id, { bytes, offset: 0 });
-        for (const { field, value } of statement.initial) {
-          const number = this.#input(value);
-          this.#write({ view: statement.view.id, field }, number);
-        }
+      case 'stack':
+        this.show(statement.view.id, this.#record(statement.initial));
         return;
-      }
       case 'read': {
         let offset = statement.at;
         for (const { id, layout } of statement.views) {
@@ -154,6 +171,38 @@ class Machine {
         return;
       case 'clock':
         return;
+      case 'readAt': {
+        const at = this.#value(statement.at);
+        const beyond = at + BigInt(SIZES[statement.view.layout]) > BigInt(packet.length);
+        if (at > BigInt(statement.atMost) || beyond) throw new Exit(BigInt(statement.orElse));
+        this.#views.set(statement.view.id, { bytes: packet, offset: Number(at) });
+        return;
+      }
+      case 'setBytes':
+        this.#bytes(statement.place).set(statement.bytes);
+        return;
+      case 'match': {
+        const subject = this.#value(statement.subject);
+        const found = statement.cases.find(({ value }) => this.#input(value) === subject);
+        this.#all(found ? found.body : statement.otherwise);
+        return;
+      }
+      case 'loop':
+        this.#loop(statement);
+        return;
+      case 'stop':
+        throw new Stop();
+      case 'update':
+        this.#lets.set(statement.id, mask(-this.#update(statement), 64));
+        return;
+      case 'remove': {
+        const there = this.#world.table.delete(Number(this.#input(statement.key)));
+        this.#lets.set(statement.id, there ? 0n : mask(-ENOENT, 64));
+        return;
+      }
+      case 'invoke':
+        this.#lets.set(statement.id, this.#call(statement.called, statement.args));
+        return;
       case 'find':
         if (!this.#lookup(statement)) throw new Exit(BigInt(statement.orElse));
         return;
@@ -168,6 +217,37 @@ class Machine {
         throw new Exit(value ^ LEAVE_MASK);
       }
     }
+  }
+
+  #loop({ id, times, body }: Statement & { is: 'loop' }): void {
+    try {
+      for (let round = 0; round < times; round++) {
+        this.#lets.set(id, BigInt(round));
+        this.#all(body);
+      }
+    } catch (stop) {
+      if (!(stop instanceof Stop)) throw stop;
+    }
+  }
+
+  /** @returns the number of the error, or zero. */
+  #update({ key, values, mode }: Statement & { is: 'update' }): bigint {
+    const { table } = this.#world;
+    const at = Number(this.#input(key));
+    const bytes = this.#record(values);
+    if (mode === 'noexist' && table.has(at)) return EEXIST;
+    if (mode === 'exist' && !table.has(at)) return ENOENT;
+    table.set(at, bytes);
+    return 0n;
+  }
+
+  #record(values: readonly FieldValue[]): Uint8Array {
+    const bytes = new Uint8Array(SIZES.record);
+    for (const { field, value } of values) {
+      if (isBytes(value)) bytes.set(value, field.offset);
+      else writeNumber(bytes, field.offset, field.type as Kind, this.#input(value));
+    }
+    return bytes;
   }
 
   #lookup({ key, view }: Statement & { is: 'find' | 'ask' }): boolean {
@@ -252,6 +332,8 @@ class Machine {
     return bytes.subarray(start, start + field.type.bytes);
   }
 }
+
+const isBytes = (value: FieldValue['value']): value is readonly number[] => Array.isArray(value);
 
 const OPERATORS: { readonly [O in BinaryOperator]: (a: bigint, b: bigint) => bigint } = {
   add: (a, b) => a + b,

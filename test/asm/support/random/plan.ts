@@ -65,6 +65,12 @@ export type Condition =
   /** One that was made before, from what its operands were then. */
   | { readonly is: 'made'; readonly id: number };
 
+/** What a field is set to: bytes are given as they are. */
+export interface FieldValue {
+  readonly field: Field;
+  readonly value: Input | readonly number[];
+}
+
 export type Statement =
   | { readonly is: 'let'; readonly id: number; readonly value: Expression }
   | { readonly is: 'condition'; readonly id: number; readonly condition: Condition }
@@ -80,7 +86,7 @@ export type Statement =
       readonly taken: readonly Statement[];
       readonly otherwise?: readonly Statement[];
     }
-  | { readonly is: 'stack'; readonly view: View; readonly initial: readonly { field: Field; value: Input }[] }
+  | { readonly is: 'stack'; readonly view: View; readonly initial: readonly FieldValue[] }
   /** `views` of consecutive headers of the packet. */
   | { readonly is: 'read'; readonly views: readonly View[]; readonly at: number; readonly orElse: number }
   | { readonly is: 'copy'; readonly view: View; readonly at: Expression | Literal; readonly orElse: number }
@@ -93,6 +99,33 @@ export type Statement =
     }
   | { readonly is: 'pull'; readonly id: number }
   | { readonly is: 'clock' }
+  /** `view` of a header at a place that is not constant. */
+  | {
+      readonly is: 'readAt';
+      readonly view: View;
+      readonly at: Expression;
+      readonly atMost: number;
+      readonly orElse: number;
+    }
+  | { readonly is: 'setBytes'; readonly place: Place; readonly bytes: readonly number[] }
+  | {
+      readonly is: 'match';
+      readonly subject: Expression;
+      readonly cases: readonly { readonly value: Input; readonly body: readonly Statement[] }[];
+      readonly otherwise: readonly Statement[];
+    }
+  /** The number of the round is the value `id`. */
+  | { readonly is: 'loop'; readonly id: number; readonly times: number; readonly body: readonly Statement[] }
+  | { readonly is: 'stop' }
+  | {
+      readonly is: 'update';
+      readonly id: number;
+      readonly key: Input;
+      readonly values: readonly FieldValue[];
+      readonly mode: 'any' | 'noexist' | 'exist';
+    }
+  | { readonly is: 'remove'; readonly id: number; readonly key: Input }
+  | { readonly is: 'invoke'; readonly id: number; readonly called: number; readonly args: readonly Input[] }
   | { readonly is: 'find'; readonly view: View; readonly key: Input; readonly orElse: number }
   | {
       readonly is: 'ask';
@@ -105,11 +138,22 @@ export type Statement =
   | { readonly is: 'exit'; readonly code: Expression | Literal }
   | { readonly is: 'leave'; readonly value: Input };
 
-export interface Plan {
+export interface Procedure {
   /** Kind of each variable and what it starts with, if anything. */
   readonly variables: readonly { readonly kind: Host; readonly initial?: Input }[];
-  /** The last statement ends the program. */
+  /** The last statement ends it. */
   readonly body: readonly Statement[];
+}
+
+/** A subprogram: its parameters are the first values. It has neither packet nor context. */
+export interface PlannedFunction extends Procedure {
+  readonly parameters: readonly { readonly id: number; readonly kind: Kind }[];
+  readonly result: Host;
+}
+
+export interface Plan extends Procedure {
+  /** Each calls only ones before it. */
+  readonly functions: readonly PlannedFunction[];
 }
 
 /** The view of the map with one record, the context, and the results: there from the start. */

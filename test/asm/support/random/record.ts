@@ -2,6 +2,7 @@
 
 import {
   array,
+  type Builder,
   be16,
   be32,
   be64,
@@ -14,6 +15,7 @@ import {
   type ScalarType,
   type StructType,
   struct,
+  subprogram,
   type TcBuilder,
   u8,
   u16,
@@ -24,13 +26,15 @@ import {
   CONTEXT,
   type Condition,
   type Expression,
-  FIELDS,
+  type FieldValue,
   type Kind,
   LAYOUTS,
   type LayoutName,
   type Literal,
   type Place,
   type Plan,
+  type PlannedFunction,
+  type Procedure,
   RESULTS,
   STATE,
   type Statement,
@@ -71,7 +75,7 @@ export const MAPS: {
     type: 'hash',
     key: be32,
     value: STRUCTS.record,
-    maxEntries: 16,
+    maxEntries: 64,
     flags: BPF_F_NO_PREALLOC,
   }),
 };
@@ -81,22 +85,47 @@ const BROKEN = 0xbad;
 
 /** The body of `program(...)` for a plan. */
 export function record(plan: Plan): (p: TcBuilder) => void {
-  return (p) => new Recording(p, plan).run();
+  return (p) => {
+    const functions: Any[] = [];
+    plan.functions.forEach((planned, i) => {
+      const kinds = Object.fromEntries(planned.parameters.map(({ kind }, n) => [`a${n}`, kind]));
+      const known = [...functions];
+      functions.push(
+        subprogram(`function_${i}`, kinds, planned.result, (q: Builder, args: Any) => {
+          new Recording(q, planned, known).runFunction(planned.parameters, args);
+        }),
+      );
+    });
+    new Recording(p, plan, functions).run();
+  };
 }
 
 class Recording {
   readonly #p: Any;
-  readonly #plan: Plan;
+  readonly #plan: Procedure;
+  readonly #functions: readonly Any[];
   readonly #lets = new Map<number, Any>();
   readonly #conditions = new Map<number, DslCondition>();
   readonly #views = new Map<number, Any>();
   readonly #variables: Any[] = [];
   #results: Any;
   #leave: Any;
+  #stop: () => void = () => {
+    throw new Error('stop outside of a loop');
+  };
 
-  constructor(p: TcBuilder, plan: Plan) {
+  constructor(p: Builder, plan: Procedure, functions: readonly Any[]) {
     this.#p = p;
     this.#plan = plan;
+    this.#functions = functions;
+  }
+
+  /** The body of a subprogram, which knows its arguments only. */
+  runFunction(parameters: PlannedFunction['parameters'], args: Any): void {
+    parameters.forEach(({ id }, i) => {
+      this.#lets.set(id, args[`a${i}`]);
+    });
+    this.#declareAndRun();
   }
 
   run(): void {
@@ -109,6 +138,11 @@ class Recording {
       this.#results.at(RESULTS - 1).set(value);
       p.exit(value.xor(0x1234_5678));
     });
+    this.#declareAndRun();
+  }
+
+  #declareAndRun(): void {
+    const p = this.#p;
     for (const { kind, initial } of this.#plan.variables) {
       this.#variables.push(p.variable(kind, initial && this.#input(initial)));
     }
@@ -158,11 +192,7 @@ class Recording {
       }
       case 'stack': {
         const { view } = p.stack(STRUCTS.record);
-        for (const field of FIELDS.record) {
-          if (typeof field.type === 'string') continue;
-          at(view, field.path).copyFrom(at(this.#views.get(STATE.id), field.path));
-        }
-        for (const { field, value } of statement.initial) at(view, field.path).set(this.#input(value));
+        for (const { field, value } of statement.initial) at(view, field.path).set(this.#fieldInput(value));
         this.#views.set(statement.view.id, view);
         return;
       }
@@ -190,6 +220,51 @@ class Recording {
       case 'pull':
         this.#lets.set(statement.id, p.call(HELPERS.skb_pull_data, [p.context, 0]));
         return;
+      case 'readAt': {
+        const { view, at, atMost, orElse } = statement;
+        const options = { at: this.#expression(at), atMost, orElse: () => p.exit(orElse) };
+        const [seen] = p.packet.read([STRUCTS[view.layout as keyof typeof STRUCTS]], options);
+        this.#views.set(view.id, seen);
+        return;
+      }
+      case 'setBytes':
+        this.#place(statement.place).set(Uint8Array.from(statement.bytes));
+        return;
+      case 'match': {
+        const { subject, cases, otherwise } = statement;
+        p.match(
+          this.#expression(subject),
+          cases.map(({ value, body }) => [this.#input(value), () => this.#all(body)]),
+          () => this.#all(otherwise),
+        );
+        return;
+      }
+      case 'loop':
+        p.loop(statement.times, (round: Any, stop: () => void) => {
+          this.#lets.set(statement.id, round);
+          const outer = this.#stop;
+          this.#stop = stop;
+          this.#all(statement.body);
+          this.#stop = outer;
+        });
+        return;
+      case 'stop':
+        this.#stop();
+        return;
+      case 'update': {
+        const value = this.#structOf(statement.values);
+        this.#lets.set(statement.id, p.update(MAPS.table, this.#input(statement.key), value, statement.mode));
+        return;
+      }
+      case 'remove':
+        this.#lets.set(statement.id, p.remove(MAPS.table, this.#input(statement.key)));
+        return;
+      case 'invoke': {
+        const called = this.#functions[statement.called];
+        const args = statement.args.map((arg, i) => [`a${i}`, this.#input(arg)]);
+        this.#lets.set(statement.id, p.invoke(called, Object.fromEntries(args)));
+        return;
+      }
       case 'clock':
         p.call(HELPERS.ktime_get_ns, []);
         return;
@@ -231,6 +306,23 @@ class Recording {
 
   #input(input: Expression | Literal): Any {
     return 'literal' in input ? input.literal : this.#expression(input);
+  }
+
+  #fieldInput(value: FieldValue['value']): Any {
+    return isBytes(value) ? Uint8Array.from(value) : this.#input(value);
+  }
+
+  #structOf(values: readonly FieldValue[]): Any {
+    const built: Any = {};
+    for (const { field, value } of values) {
+      const [name, index] = field.path as [string, number?];
+      if (index === undefined) built[name] = this.#fieldInput(value);
+      else {
+        built[name] ??= [];
+        built[name][index] = this.#fieldInput(value);
+      }
+    }
+    return built;
   }
 
   #place({ view, field }: Place): Any {
@@ -286,6 +378,8 @@ class Recording {
     }
   }
 }
+
+const isBytes = (value: FieldValue['value']): value is readonly number[] => Array.isArray(value);
 
 function at(view: Any, path: readonly (string | number)[]): Any {
   let place = view;

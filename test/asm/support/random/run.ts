@@ -65,6 +65,7 @@ export class Kernel implements Disposable {
       return worlds.map((world) => {
         this.#results.raw.set(FIRST, new Uint8Array(RESULTS_SIZE));
         this.#state.raw.set(FIRST, world.state);
+        for (const [key] of this.#table.entries()) this.#table.delete(key);
         for (const [key, bytes] of world.table) this.#table.raw.set(keyBytes(key), bytes);
         const { returnValue, data, context } = loaded.testRun({ data: world.packet, context: world.context });
         const results = this.#results.raw.get(FIRST)!;
@@ -74,7 +75,11 @@ export class Kernel implements Disposable {
             packet: data,
             context: changeable(context, data.length),
             state: this.#state.raw.get(FIRST)!,
-            table: new Map([...world.table.keys()].map((key) => [key, this.#table.raw.get(keyBytes(key))!])),
+            table: new Map(
+              this.#table
+                .entries()
+                .map(([key]) => [key as number, this.#table.raw.get(keyBytes(key as number))!]),
+            ),
             results: new BigUint64Array(results.slice().buffer),
           },
         };

@@ -4,6 +4,9 @@
 import type { Field, Host, Kind, Place, View } from './plan.ts';
 import { FIELDS } from './plan.ts';
 
+/** How deep branches may lie in one another. */
+export const NESTING = 3;
+
 export class Scope {
   readonly variables: readonly Host[];
   /** Indices of the variables that have a value. */
@@ -13,6 +16,12 @@ export class Scope {
   views: View[] = [];
   /** Views of the packet, by number: a helper that moves it takes them away. */
   packet: Set<number>;
+  /** Those of them whose place is not constant: reading the packet anew takes them away as well. */
+  floating: Set<number>;
+  /** Views of values of the hash map, which a change of the map takes away. */
+  entries: Set<number>;
+  /** How many loops are around. */
+  loops = 0;
   /** No statement follows: the path has ended. */
   ended = false;
 
@@ -20,6 +29,8 @@ export class Scope {
     this.variables = variables;
     this.assigned = new Set();
     this.packet = new Set();
+    this.entries = new Set();
+    this.floating = new Set();
   }
 
   branch(): Scope {
@@ -29,6 +40,9 @@ export class Scope {
     copy.conditions = [...this.conditions];
     copy.views = [...this.views];
     copy.packet = new Set(this.packet);
+    copy.entries = new Set(this.entries);
+    copy.floating = new Set(this.floating);
+    copy.loops = this.loops;
     return copy;
   }
 
@@ -42,15 +56,32 @@ export class Scope {
     const everywhere = <T>(set: (scope: Scope) => ReadonlySet<T>): Set<T> =>
       new Set([...set(going[0]!)].filter((member) => going.every((branch) => set(branch).has(member))));
     this.assigned = everywhere((scope) => scope.assigned);
-    const stale = [...this.packet].filter((id) => going.some((branch) => !branch.packet.has(id)));
-    this.losePacket(stale);
+    const kept = new Set([...everywhere((scope) => scope.packet), ...everywhere((scope) => scope.entries)]);
+    this.#lose([...this.packet, ...this.entries].filter((id) => !kept.has(id)));
   }
 
-  losePacket(ids: Iterable<number> = [...this.packet]): void {
+  /** The packet may have moved. */
+  losePacket(): void {
+    this.#lose([...this.packet]);
+  }
+
+  /** More of the packet is looked at. */
+  loseFloating(): void {
+    this.#lose([...this.floating]);
+    this.floating.clear();
+  }
+
+  /** Values of the hash map may have gone. */
+  loseEntries(): void {
+    this.#lose([...this.entries]);
+  }
+
+  #lose(ids: readonly number[]): void {
     for (const id of ids) {
       this.packet.delete(id);
-      this.views = this.views.filter((view) => view.id !== id);
+      this.entries.delete(id);
     }
+    this.views = this.views.filter((view) => !ids.includes(view.id));
   }
 
   /** Places that `wanted` likes. */
