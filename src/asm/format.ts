@@ -35,17 +35,20 @@ export function formatC(program: Program): string {
   const units = unitsAsHex(program.code).map((bytes) => `  ${bytes.map((byte) => `0x${byte}`).join(', ')},`);
   const relocations = program.relocations.map(({ index, map }) => ` *   instruction ${index}: ${map.name}`);
   return [
-    `/* ${program.name}: ${program.type}, ${units.length} instructions, licence ${program.license}.`,
+    `/* ${program.name}: ${program.type}, ${units.length} instructions, licence ${program.license.replaceAll('*/', '* /')}.`,
     ...(relocations.length > 0
       ? [' * To be filled with map descriptors before loading:', ...relocations]
       : []),
     ' */',
-    `static const unsigned char ${program.name.replaceAll('.', '_')}[${program.code.length}] __attribute__((aligned(8))) = {`,
+    `static const unsigned char ${identifier(program.name)}[${program.code.length}] __attribute__((aligned(8))) = {`,
     ...units,
     '};',
     '',
   ].join('\n');
 }
+
+/** A C identifier: a prefix makes one of keywords and leading digits. */
+const identifier = (name: string): string => `prog_${name.replaceAll('.', '_')}`;
 
 /** What `formatJson` prints. */
 export interface ProgramJson {

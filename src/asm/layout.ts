@@ -86,6 +86,9 @@ export function struct<const F extends Fields>(name: string, fields: F): StructT
   let size = 0;
   const offsets: Record<string, number> = {};
   for (const [field, type] of Object.entries(fields)) {
+    // JavaScript puts such keys first, wherever they were written.
+    if (/^(0|[1-9]\d*)$/.test(field))
+      throw new RangeError(`struct ${name}: a field cannot be called '${field}'`);
     offsets[field] = size;
     size += type.size;
   }
@@ -111,7 +114,8 @@ export function decode<T extends FieldType>(type: T, data: Uint8Array): ValueOf<
 function write(type: FieldType, view: DataView, offset: number, value: unknown, path: string): void {
   switch (type.kind) {
     case 'bytes': {
-      const data = value as Uint8Array;
+      if (!(value instanceof Uint8Array)) throw new TypeError(`${path}: a Uint8Array is needed`);
+      const data = value;
       if (data.length !== type.size) {
         throw new RangeError(`${path}: ${type.size} bytes needed, ${data.length} given`);
       }
@@ -119,7 +123,8 @@ function write(type: FieldType, view: DataView, offset: number, value: unknown, 
       return;
     }
     case 'array': {
-      const items = value as unknown[];
+      if (!Array.isArray(value)) throw new TypeError(`${path}: an array is needed`);
+      const items: unknown[] = value;
       if (items.length !== type.length) {
         throw new RangeError(`${path}: ${type.length} elements needed, ${items.length} given`);
       }
@@ -129,6 +134,7 @@ function write(type: FieldType, view: DataView, offset: number, value: unknown, 
       return;
     }
     case 'struct': {
+      if (typeof value !== 'object' || value === null) throw new TypeError(`${path}: an object is needed`);
       const object = value as Record<string, unknown>;
       for (const { name, type: field, offset: at } of fieldsOf(type)) {
         write(field, view, offset + at, object[name], `${type.name}.${name}`);

@@ -108,11 +108,12 @@ function lowerOperation(operation: Operation, out: Operation[], fresh: () => Vre
       out.push({ ...operation, ...addressOf(operation.base, operation.offset, slots) });
       return;
     case 'store': {
-      const value =
-        isConstant(operation.value) && fitsStore(operation.value)
-          ? operation.value
-          : inRegister(operation.value);
-      out.push({ ...operation, ...addressOf(operation.base, operation.offset, slots), value });
+      // A store keeps the low bytes, of a constant too.
+      const value = isConstant(operation.value)
+        ? BigInt.asIntN(8 * operation.size, operation.value)
+        : operation.value;
+      const kept = isConstant(value) && !fitsStore(value) ? inRegister(value) : value;
+      out.push({ ...operation, ...addressOf(operation.base, operation.offset, slots), value: kept });
       return;
     }
     case 'atomic_add':
