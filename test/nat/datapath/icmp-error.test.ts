@@ -297,7 +297,7 @@ test('the first fragment of an error is put right, later ones are data', (t) => 
 
 test('the ICMP checksum at each corner', (t) => {
   for (const [inside, outside] of MAP) {
-    for (const wanted of [0, 1, 0x7fff, 0xfffe]) {
+    for (const wanted of [0, 1, 0x0100, 0x7fff, 0xff7f, 0xfffe, 0xfeff]) {
       for (const made of [inside, outside]) {
         const make = quotes.tcp!.make;
         const bare = error(make, [made, REMOTE], [REMOTE, made], { rest: be32(0) });
