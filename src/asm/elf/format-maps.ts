@@ -11,6 +11,8 @@ import { SHF, SHT } from './abi.ts';
 import type { Section } from './container.ts';
 import { addMapStruct } from './map-definition.ts';
 
+/** Nobody wants more of it in a file. */
+const MAX_DATA = 64 * 1024 * 1024;
 /** Kernel's BPF_F_RDONLY_PROG. */
 const BPF_F_RDONLY_PROG = 1 << 7;
 
@@ -61,6 +63,8 @@ export function placeData(table: TypeTable, name: string, map: MapSpec): Placed 
   // Zeros as well: only newer ones than libbpf 1.1 take a .bss of another name.
   const sectionName = `.${constant ? 'rodata' : 'data'}.${name}`;
   const size = map.valueSize;
+  if (size > MAX_DATA)
+    throw new RangeError(`map ${map.name}: ${size} bytes of global data, at most ${MAX_DATA}`);
   const data = new Uint8Array(size);
   if (map.initial) data.set(map.initial);
   const layout = layoutsOfMap(map).value ?? bytes(size);

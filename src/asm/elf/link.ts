@@ -118,7 +118,8 @@ function collect(object: Linkable, of: ElfFunction, starts: Starts): Reference[]
     }
     if (opcode === LD_IMM64) {
       at += INSTRUCTION_SIZE;
-      if (at >= of.end || view.getUint8(at) !== 0) {
+      // Of the second half all but the immediate is zero.
+      if (at >= of.end || view.getUint32(at) !== 0) {
         malformed(section, at, 'VALUE', 'a ld_imm64 without its second half');
       }
     }

@@ -28,6 +28,8 @@ const DATA = /^\.(data|rodata|bss)(\.|$)/;
 const BPF_F_RDONLY_PROG = 1 << 7;
 const NAME_LENGTH = 15;
 const BITS = 8;
+/** KMALLOC_MAX_SIZE is far below; this only has to be a number that a map can have. */
+const MAX_VALUE = 0x7fff_ffff;
 
 /** The records of a `maps` section: `struct bpf_map_def` of libbpf 0.x; iproute2's is longer and begins alike. */
 const legacy = struct('bpf_map_def', {
@@ -140,6 +142,7 @@ function legacyMaps({ sections, symbols }: Container, index: number): { offset: 
 /** An array of one entry, which is the section. */
 function dataMap(section: Section, types: MapTypes | undefined, id: TypeId): DeclaredMap {
   const { name, size, data, type, flags } = section;
+  if (size > MAX_VALUE) malformed(section, 0, 'VALUE', `${size} bytes are too many for a map`);
   const constant = name.startsWith('.rodata') || (flags & SHF.WRITE) === 0;
   return {
     ...{ name, type: 'array', keySize: 4, valueSize: size, maxEntries: 1, pinned: false },
