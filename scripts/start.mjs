@@ -1,12 +1,22 @@
 // npm start: installs, builds, and shows tsnat at work on real traffic, in namespaces of its own.
-// Needs root and BPF; needs no Debian package beyond what Node itself needs.
+// Needs root and BPF, and a ping to send; tsnat itself makes the namespaces and needs no tool at all.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
-import { build, installNodeModules, mountBpffs, ROOT, requireNode } from './prepare.mjs';
+import {
+  build,
+  installDebianPackages,
+  installNodeModules,
+  mountBpffs,
+  ROOT,
+  requireNode,
+} from './prepare.mjs';
+
+const DEMO_PACKAGES = ['iputils-ping', 'util-linux'];
 
 requireNode();
+installDebianPackages(DEMO_PACKAGES);
 installNodeModules();
 mountBpffs();
 build();
