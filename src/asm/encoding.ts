@@ -9,6 +9,19 @@ import { LITTLE_ENDIAN } from './layout.ts';
 /** How many 8-byte units an instruction takes. */
 export const unitsOf = (instruction: Instruction): 1 | 2 => (instruction.opcode === LD_IMM64 ? 2 : 1);
 
+/** The bytes of `instructions`, in the byte order of this machine. */
+export function encodeInstructions(instructions: readonly Instruction[]): Uint8Array {
+  const units = instructions.reduce((sum, instruction) => sum + unitsOf(instruction), 0);
+  const code = new Uint8Array(units * INSTRUCTION_SIZE);
+  const view = new DataView(code.buffer);
+  let at = 0;
+  for (const instruction of instructions) {
+    encodeInstruction(view, at, instruction);
+    at += unitsOf(instruction) * INSTRUCTION_SIZE;
+  }
+  return code;
+}
+
 /** Writes `instruction` at `offset` bytes into `view`. */
 export function encodeInstruction(view: DataView, offset: number, instruction: Instruction): void {
   const { opcode, dst, src, wide } = instruction;

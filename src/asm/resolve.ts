@@ -166,16 +166,17 @@ function reaching(instruction: Instruction, reach: Reach, distance: number, long
   if (distance < MIN_S32 || distance > MAX_S32) {
     throw new BuildError('JUMP_TOO_FAR', `jump of ${distance} instructions`, instruction.site);
   }
-  if (instruction.opcode === LD_IMM64)
-    return [{ ...instruction, wide: BigInt.asUintN(32, BigInt(distance)) }];
-  if (reach === 'far') return [{ ...instruction, imm: distance }];
-  if (!long) return [{ ...instruction, offset: distance }];
+  // The label is done with: the text of what is resolved shows the distance.
+  const { target: _, ...rest } = instruction;
+  if (instruction.opcode === LD_IMM64) return [{ ...rest, wide: BigInt.asUintN(32, BigInt(distance)) }];
+  if (reach === 'far') return [{ ...rest, imm: distance }];
+  if (!long) return [{ ...rest, offset: distance }];
   const { site } = instruction;
   const at = <T extends Instruction>(made: T): T => (site ? { ...made, site } : made);
   const far = at(ja32(distance));
   if (reach === 'goto') return [far];
   const opposite = inverted(instruction);
-  return opposite ? [opposite, far] : [{ ...instruction, offset: 1 }, at(ja(1)), far];
+  return opposite ? [opposite, far] : [{ ...rest, offset: 1 }, at(ja(1)), far];
 }
 
 const OPPOSITES: ReadonlyMap<number, number> = new Map(
