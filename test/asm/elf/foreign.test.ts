@@ -129,7 +129,7 @@ test('tc loads and attaches it', async (t) => {
     'filter',
     'add',
     'dev',
-    'a',
+    'v0',
     direction,
     'bpf',
     'da',
