@@ -28,7 +28,12 @@ export function statusOf(pins: Pins): InstanceStatus {
     problems.push(...arpProblems(pins, record, definitions, where, uplink));
   }
   const table = tableOf(pins, definitions);
-  if (table.torn > 0) problems.push(`${table.torn} mappings are there in one direction only`);
+  if (table.torn > 0) {
+    const repair = `'tsnat attach ${uplink?.name ?? record.interface} --name ${pins.name} --replace' with all mappings`;
+    problems.push(
+      `mappings in one direction only, as a killed command leaves them: ${table.torn}; ${repair} repairs it`,
+    );
+  }
   return {
     name: pins.name,
     interface: uplink?.name ?? record.interface,
