@@ -40,6 +40,8 @@ const byPair = defineMap({
   maxEntries: 1,
 });
 const sum = subprogram('sum', { a: 'u32', b: 'be16' }, 'u32', (p, { a }) => p.exit(a));
+// @ts-expect-error a result is no wider than it says
+subprogram('wide', { a: 'u64' }, 'u32', (p, { a }) => p.exit(a));
 
 export function compared(p: TcBuilder): void {
   const { view: v } = p.stack(fields);
@@ -64,6 +66,10 @@ export function compared(p: TcBuilder): void {
   v.f.isNegative();
   // @ts-expect-error a host value is not compared with one in network order
   v.c.lt(v.f);
+  // @ts-expect-error what is calculated with as 32 bits has no sign of its own
+  v.a.isNegative();
+  // @ts-expect-error nor have 16 bits
+  v.b.isNegative();
   // @ts-expect-error bytes are no number
   v.m.eq(1);
   // @ts-expect-error text is no number
@@ -84,6 +90,10 @@ export function calculated(p: TcBuilder): void {
   v.f.and(v.c);
   // @ts-expect-error a host value neither
   v.c.and(v.f);
+  // @ts-expect-error be16 and be32 neither
+  v.e.xor(v.f);
+  // @ts-expect-error in no order
+  v.f.and(v.e);
   // @ts-expect-error nor with a host value
   v.f.or(p.constant('u32', 1));
   // @ts-expect-error bits are not moved in network order
