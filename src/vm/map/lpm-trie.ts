@@ -70,7 +70,9 @@ export class LpmTrie extends VmMap {
   }
 
   #longest(key: Uint8Array): Element | undefined {
-    for (let length = Math.min(prefixLength(key), this.#maxLength); length >= 0; length--) {
+    const asked = prefixLength(key);
+    if (asked > this.#maxLength) return undefined;
+    for (let length = asked; length >= 0; length--) {
       const found = this.#tables.get(length)?.get(maskedKey(key, length));
       if (found) return found;
     }
