@@ -35,7 +35,7 @@ export function formatC(program: Program): string {
   const units = unitsAsHex(program.code).map((bytes) => `  ${bytes.map((byte) => `0x${byte}`).join(', ')},`);
   const relocations = program.relocations.map(({ index, map }) => ` *   instruction ${index}: ${map.name}`);
   return [
-    `/* ${program.name}: ${program.type}, ${units.length} instructions, licence ${program.license.replaceAll('*/', '* /')}.`,
+    `/* ${program.name}: ${program.type}, ${units.length} instructions, licence ${program.license.replaceAll('/', ' ')}.`,
     ...(relocations.length > 0
       ? [' * To be filled with map descriptors before loading:', ...relocations]
       : []),

@@ -13,6 +13,7 @@ export interface Site {
 const OWN_FOLDER: string = import.meta.url.slice(0, import.meta.url.lastIndexOf('/') + 1);
 /** Frames of the assembler itself between a captured call and the line that made it: fewer than this. */
 const STACK_DEPTH = 6;
+const COMPLAINT_DEPTH = 64;
 const FRAME = /\(?(?:async )?((?:file:\/\/|\/)[^()]*):(\d+):(\d+)\)?$/;
 
 class CapturedSite implements Site {
@@ -29,15 +30,18 @@ class CapturedSite implements Site {
   }
 }
 
-/** Remembers the present call stack. */
-export function captureSite(): Site {
+/** Remembers the present call stack: that of a statement or, for a complaint, as deep as it may be. */
+export function captureSite(depth: number = STACK_DEPTH): Site {
   const site = new CapturedSite();
-  const depth = Error.stackTraceLimit;
-  Error.stackTraceLimit = STACK_DEPTH;
-  Error.captureStackTrace(site, captureSite);
+  const usual = Error.stackTraceLimit;
   Error.stackTraceLimit = depth;
+  Error.captureStackTrace(site, captureSite);
+  Error.stackTraceLimit = usual;
   return site;
 }
+
+/** Where the complaint that is about to be made comes from. Takes its time: it is made once. */
+export const complaintSite = (): Site => captureSite(COMPLAINT_DEPTH);
 
 function firstForeignFrame(stack: string): SourceLocation | undefined {
   for (const line of stack.split('\n')) {

@@ -1,16 +1,14 @@
 // Brings a program into the machine's forms: two-address arithmetic, arguments in r1-r5 and results in r0, immediates
 // of 32 bits, stack slots below r10. Registers in between stay virtual; machine registers appear as negative numbers.
 
-import { FRAME_POINTER, STACK_SIZE } from '../isa.ts';
-import { BuildError, type Site } from '../source.ts';
+import { FRAME_POINTER } from '../isa.ts';
+import type { Site } from '../source.ts';
 import {
   isConstant,
   machine,
   type Operand,
   type Operation,
-  operandsOf,
   type Procedure,
-  reachable,
   type Slot,
   type Terminator,
   type Vreg,
@@ -18,6 +16,7 @@ import {
   type Width,
 } from './ir.ts';
 import { rebuild } from './rebuild.ts';
+import { placeSlots, type Slots } from './slots.ts';
 
 /** A program in machine forms. */
 export interface Lowered extends Procedure {
@@ -49,47 +48,6 @@ export function lower(procedure: Procedure): Lowered {
     return { operations, terminator: lowerTerminator(terminator!, operations, fresh) };
   });
   return { ...lowered, kinds, frame: slots.size, slots: slots.bySlot };
-}
-
-interface Slots {
-  readonly size: number;
-  /** Offset from r10 of the address in a virtual register, for registers that always hold a slot's address. */
-  readonly byVreg: ReadonlyMap<Vreg, number>;
-  readonly bySlot: ReadonlyMap<Slot, number>;
-  /** Registers used for more than an access through them. */
-  readonly passed: ReadonlySet<Vreg>;
-}
-
-/** Gives every slot its place below the frame pointer, aligned to its size (at most 8). */
-function placeSlots(procedure: Procedure): Slots {
-  const bySlot = new Map<Slot, number>();
-  const byVreg = new Map<Vreg, number>();
-  const passed = new Set<Vreg>();
-  let size = 0;
-  for (const block of reachable(procedure.entry)) {
-    for (const operation of block.operations) {
-      for (const operand of operandsOf(operation)) {
-        if (!isConstant(operand) && !('base' in operation && operation.base === operand)) passed.add(operand);
-      }
-      if (operation.op !== 'frame') continue;
-      const { slot, dst, site } = operation;
-      let offset = bySlot.get(slot);
-      if (offset === undefined) {
-        const alignment = slot.size >= 8 ? 8 : slot.size > 2 ? 4 : slot.size;
-        size = Math.ceil((size + slot.size) / alignment) * alignment;
-        requireStack(size, site);
-        offset = -size;
-        bySlot.set(slot, offset);
-      }
-      byVreg.set(dst, offset);
-    }
-  }
-  return { size, byVreg, bySlot, passed };
-}
-
-export function requireStack(size: number, site: Site | undefined): void {
-  if (size <= STACK_SIZE) return;
-  throw new BuildError('STACK', `${size} bytes of stack are needed, the kernel gives ${STACK_SIZE}`, site);
 }
 
 function lowerOperation(operation: Operation, out: Operation[], fresh: () => Vreg, slots: Slots): void {

@@ -15,8 +15,9 @@ import {
   withOperands,
   withTerminatorOperands,
 } from './ir.ts';
-import { type Lowered, requireStack } from './lower.ts';
+import type { Lowered } from './lower.ts';
 import { rebuild } from './rebuild.ts';
+import { requireStack } from './slots.ts';
 
 const SLOT_SIZE = 8;
 

@@ -2,7 +2,7 @@
 
 import type { Operand, Subprocedure } from '../compile/ir.ts';
 import type { ScalarKind } from '../layout.ts';
-import { BuildError, captureSite } from '../source.ts';
+import { BuildError, complaintSite } from '../source.ts';
 import { exactOperand, type Input } from './expression.ts';
 import type { HostKind, Storable } from './kinds.ts';
 
@@ -27,7 +27,7 @@ export function argumentsOf<P extends Parameters>(called: Subprogram<P>, args: A
     throw new BuildError(
       'ARGUMENTS',
       `subprogram ${called.name}: argument ${name} is missing`,
-      captureSite(),
+      complaintSite(),
     );
   });
 }

@@ -3,7 +3,7 @@
 
 import type { BinaryOperator, Comparison, Operand, Vreg, Width } from '../compile/ir.ts';
 import type { ScalarKind } from '../layout.ts';
-import { BuildError, captureSite } from '../source.ts';
+import { BuildError, complaintSite } from '../source.ts';
 import { Condition } from './condition.ts';
 import {
   bitsOf,
@@ -246,7 +246,7 @@ export class Place<K extends ScalarKind = ScalarKind> extends Expression<K> {
     const size = sizeOf(this.kind);
     if (aligned && this.#offset % size !== 0) {
       const message = `a ${this.kind} at offset ${this.#offset} has to be aligned here: pad the layout`;
-      throw new BuildError('UNALIGNED', message, captureSite());
+      throw new BuildError('UNALIGNED', message, complaintSite());
     }
     return { base: this.#memory.base, offset: this.#offset, size };
   }

@@ -4,7 +4,7 @@
 import type { Block, Callee, Operand, Slot, Vreg } from '../compile/ir.ts';
 import type { Helper } from '../helper.ts';
 import type { FieldType, ScalarKind } from '../layout.ts';
-import { BuildError, captureSite, type Site } from '../source.ts';
+import { BuildError, complaintSite, type Site } from '../source.ts';
 import type { Condition } from './condition.ts';
 import { type Expression, exactOperand, type Input, type Literal, Value, Variable } from './expression.ts';
 import type { Comparable, HostKind, Storable } from './kinds.ts';
@@ -103,7 +103,7 @@ export class Flow {
   call(helper: Helper, args: readonly Argument[]): Value<'u64'> {
     if (args.length !== helper.arguments) {
       const message = `${helper.name} takes ${helper.arguments} arguments, ${args.length} given`;
-      throw new BuildError('ARGUMENTS', message, captureSite());
+      throw new BuildError('ARGUMENTS', message, complaintSite());
     }
     const dst = this.recorder.vreg();
     this.recorder.statement(() => this.emitCall(helper, args.map(argumentOperand), dst));
@@ -146,9 +146,9 @@ export class Flow {
 
   /** Runs a body that has to end its path. @internal */
   mustEnd(what: string, body: () => void): void {
-    const site = captureSite();
     this.recorder.foreign(body);
-    if (this.recorder.open) throw new BuildError('MISSING_RETURN', `${what} does not end the path`, site);
+    if (this.recorder.open)
+      throw new BuildError('MISSING_RETURN', `${what} does not end the path`, complaintSite());
   }
 
   /** Emits the bodies of the endings that were used. @internal */

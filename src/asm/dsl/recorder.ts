@@ -11,7 +11,7 @@ import {
   type Vreg,
   type VregKind,
 } from '../compile/ir.ts';
-import { BuildError, captureSite, type Site } from '../source.ts';
+import { BuildError, captureSite, complaintSite, type Site } from '../source.ts';
 
 type WithoutSite<T> = T extends unknown ? Omit<T, 'site'> : never;
 
@@ -110,7 +110,7 @@ export class Recorder {
   /** @throws BuildError when the present path could still go on. */
   requireEnded(what: string): void {
     if (!this.#current) return;
-    throw new BuildError('MISSING_RETURN', `${what}: a path ends without a return value`, captureSite());
+    throw new BuildError('MISSING_RETURN', `${what}: a path ends without a return value`, complaintSite());
   }
 
   finish(name: string): Procedure {

@@ -1,7 +1,7 @@
 // Functions of a program's own (BPF-to-BPF calls, since Linux 4.16): typed arguments in, one integer out, compiled once.
 
 import { requireFunctionName } from '../map.ts';
-import { BuildError, captureSite } from '../source.ts';
+import { BuildError, complaintSite } from '../source.ts';
 import { Builder } from './builder.ts';
 import type { Parameters, Subprogram } from './call.ts';
 import { exactOperand, type Input, Value } from './expression.ts';
@@ -51,7 +51,7 @@ export function subprogram<const P extends Parameters, R extends HostKind>(
     throw new BuildError(
       'ARGUMENTS',
       `subprogram ${name}: ${names.length} parameters, at most ${MAX_ARGUMENTS}`,
-      captureSite(),
+      complaintSite(),
     );
   }
   const recorder = new Recorder('scalar', names.length);

@@ -4,7 +4,7 @@ import type { Operand, Vreg } from '../compile/ir.ts';
 import type { AccessSize } from '../isa.ts';
 import type { ArrayType, BytesType, FieldType, ScalarKind, ScalarType, StructType } from '../layout.ts';
 import { fieldsOf, LITTLE_ENDIAN } from '../layout.ts';
-import { BuildError, captureSite } from '../source.ts';
+import { BuildError, complaintSite } from '../source.ts';
 import { type Input, type Memory, Place } from './expression.ts';
 import type { Storable } from './kinds.ts';
 import type { Recorder } from './recorder.ts';
@@ -154,7 +154,7 @@ function wordAt(bytes: Uint8Array, at: number, size: AccessSize): bigint {
 
 /** Writes `input` to memory laid out as `type`. A field that is left out is an error: the stack holds garbage. @internal */
 export function writeInput(view: unknown, type: FieldType, input: unknown, path: string = type.kind): void {
-  if (input === undefined) throw new BuildError('INCOMPLETE', `${path} is given no value`, captureSite());
+  if (input === undefined) throw new BuildError('INCOMPLETE', `${path} is given no value`, complaintSite());
   switch (type.kind) {
     case 'bytes':
       if (input instanceof BytesPlace) (view as BytesPlace).copyFrom(input);
