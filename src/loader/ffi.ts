@@ -56,6 +56,11 @@ let loaded: Library | undefined;
 
 function library(): Library {
   if (loaded !== undefined) return loaded;
+  if (process.platform !== 'linux' || nrBpf < 0) {
+    throw new Error(
+      `bpf(2) cannot be called on ${process.platform} ${process.arch}: it needs Linux on a known architecture`,
+    );
+  }
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
   const libc = koffi.load(null);
   const define = (definition: string) => libc.func(definition) as Native;
@@ -92,6 +97,7 @@ export function libc(name: keyof typeof PROTOTYPES, ...args: Parameters<Native>)
  *
  * @param attr address of the attribute; see `Memory`
  * @returns what the system call returns, or -errno.
+ * @throws Error on an architecture whose number for bpf(2) is not known.
  */
 export function bpf(command: number, attr: number, size: number): number {
   const { bpf: call, errno } = loaded ?? library();
@@ -122,9 +128,6 @@ function withoutSignals<T>(run: () => T): T {
 }
 
 const nrBpf: number = NR_BPF[process.arch] ?? -1;
-
-/** Whether bpf(2) can be called on this architecture. */
-export const BPF_SUPPORTED: boolean = process.platform === 'linux' && nrBpf >= 0;
 
 /**
  * Memory at an address that is known and stays: V8 keeps the content of an ArrayBuffer outside its heap

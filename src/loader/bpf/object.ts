@@ -5,6 +5,7 @@ import { bytes, decode, struct, u32, u64 } from '../../asm/index.ts';
 import { ERRNO, LoaderError, systemError } from '../errors.ts';
 import {
   BPF_LINK_GET_FD_BY_ID,
+  BPF_LINK_TYPE_TCX,
   BPF_MAP_GET_FD_BY_ID,
   BPF_OBJ_GET,
   BPF_OBJ_GET_INFO_BY_FD,
@@ -224,12 +225,14 @@ export function linkInfoOf(fd: number): LinkInfo {
   const at = infoFrame(frame, fd, linkInfo.size);
   run(frame, 'link', fd);
   const raw = decode(linkInfo, frame.read(at, linkInfo.size));
+  // In links of other types the same bytes mean something else.
+  const isTcx = raw.type === BPF_LINK_TYPE_TCX;
   return {
     type: raw.type,
     id: raw.id,
     programId: raw.prog_id,
-    ifindex: raw.ifindex,
-    attachType: raw.attach_type,
+    ifindex: isTcx ? raw.ifindex : 0,
+    attachType: isTcx ? raw.attach_type : 0,
   };
 }
 

@@ -97,7 +97,6 @@ export const ETH_P_ALL = 0x0003;
 export const TCA_BPF_FD = 6;
 export const TCA_BPF_NAME = 7;
 export const TCA_BPF_FLAGS = 8;
-export const TCA_BPF_TAG = 10;
 /** Since Linux 4.16. */
 export const TCA_BPF_ID = 11;
 export const TCA_BPF_FLAG_ACT_DIRECT = 1;
