@@ -22,8 +22,12 @@ import { llvmDisassemble } from './support/llvm.ts';
 
 const numbers = defineMap({ name: 'numbers', type: 'array', key: u32, value: u64, maxEntries: 1 });
 
-/** Blanks differ on purpose: the kernel prints `(r1 +76)`. */
-const normalised = (text: string): string => text.replace(/\s+/g, '').replace(/;.*$/, '');
+/** Blanks differ on purpose, the kernel prints `(r1 +76)`; and a 64-bit immediate says so: `0x5 ll`, as with LLVM. */
+const normalised = (text: string): string =>
+  text
+    .replace(/^(r\d+ = 0x[0-9a-f]+) ll$/, '$1')
+    .replace(/;.*$/, '')
+    .replace(/\s+/g, '');
 
 /** The kernel's text of every instruction it looked at, by the index of its first unit. */
 function kernelListing(program: Program): Map<number, string> {

@@ -85,7 +85,7 @@ const LITERALS: { readonly [what: string]: (p: TcBuilder) => void } = {
   'index 5': (p) => p.skb.cb.at(5),
   'index -1': (p) => p.skb.cb.at(-1),
   'exit 4294967301': (p) => p.exit(2 ** 32 + 5),
-  'exit 36893488147419103232': (p) => p.exit(2 ** 65),
+  'exit 8589934592': (p) => p.exit(2 ** 33),
   'exit 1.5': (p) => p.exit(1.5),
   'exit -2147483649': (p) => p.exit(-(2 ** 31) - 1),
   'argument 18446744073709551617': (p) => p.call(HELPERS.redirect, [2n ** 64n + 1n, 0]),
