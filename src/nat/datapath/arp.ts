@@ -14,6 +14,8 @@ export function answerArp(p: TcBuilder, maps: InstanceMaps, leave: Leave): void 
   const notOurs = (): void => leave('arp');
   // Seen only because the interface is promiscuous: the kernel would not answer it either (arp_rcv).
   p.when(p.skb.pktType.eq(PACKET_OTHERHOST), notOurs);
+  // The tag of a VLAN stands beside the frame: the request belongs to another interface.
+  p.when(p.skb.vlanPresent.ne(0), notOurs);
   const [eth, arp] = p.packet.read([ethhdr, arphdr], { orElse: notOurs });
   const isRequest = arp.op
     .eq(ARPOP_REQUEST)

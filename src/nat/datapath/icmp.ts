@@ -22,16 +22,17 @@ import { countPacket, headerWords, type IpHeader, rewriteAddress, type Side } fr
 import type { Leave } from './verdict.ts';
 
 /**
- * Translates the ICMP error at `icmpAt` in a packet that ends at `end`, quote and all, and ends the path.
+ * Translates an ICMP error, quote and all, and ends the path.
  * Other ICMP messages quote nothing and have no pseudo-header: for these it does nothing and goes on.
  */
 export function translateError(
   p: TcBuilder,
-  icmpAt: Value<'u32'>,
-  end: Value<'u32'>,
+  ip: IpHeader,
+  at: { icmpAt: Value<'u32'>; end: Value<'u32'> },
   side: Side,
   leave: Leave,
 ): void {
+  const { icmpAt, end } = at;
   const malformed = (): void => leave('malformed');
   p.when(icmpAt.add(icmphdr.size).gt(end), malformed);
   const icmp = p.packet.copy(icmphdr, icmpAt, { orElse: malformed });
@@ -44,6 +45,9 @@ export function translateError(
     const words = headerWords(quote.versionIhl);
     p.when(quote.versionIhl.shr(4).ne(IP_VERSION).or(words.lt(MIN_IHL)), malformed);
 
+    const mapping = p.lookup(side.table, ip[side.address]);
+    // Inbound an error goes to whom it quotes: for anybody else the quote opens no door.
+    if (side.direction === 'inbound') p.when(mapping.missing(), () => leave('unmapped'));
     const quoted = p.lookup(side.table, quote[side.quoted]);
     p.when(quoted.exists(), () => {
       const before = quote[side.quoted].get();
@@ -53,9 +57,6 @@ export function translateError(
       rewriteQuotedTransport(p, { icmpAt, transportAt, end }, quote, before, after, leave);
     });
 
-    // The quote was rewritten by helpers that may have moved the packet: read it anew.
-    const [, ip] = p.packet.read([ethhdr, iphdr], { orElse: malformed });
-    const mapping = p.lookup(side.table, ip[side.address]);
     p.when(mapping.missing(), () => {
       // A router on the way, or this host itself: its own address stays, the quote was what mattered.
       p.when(quoted.missing(), () => leave('unmapped'));
@@ -63,7 +64,9 @@ export function translateError(
       p.next();
     });
     countPacket(p, mapping.value);
-    rewriteAddress(ip, side, mapping.value);
+    // The quote was rewritten by helpers that may have moved the packet: read it anew.
+    const [, header] = p.packet.read([ethhdr, iphdr], { orElse: malformed });
+    rewriteAddress(header, side, mapping.value);
     p.next();
   });
 }

@@ -28,6 +28,7 @@ export type Record = ViewOf<InstanceMaps['outbound']['value']>;
 
 /** What a direction translates, and by which table. */
 export interface Side {
+  readonly direction: Direction;
   readonly table: InstanceMaps['outbound'];
   readonly address: 'saddr' | 'daddr';
   /** The address that is ours in a packet quoted by an ICMP error, which went the other way. */
@@ -36,8 +37,8 @@ export interface Side {
 
 export function sideOf(direction: Direction, maps: InstanceMaps): Side {
   return direction === 'outbound'
-    ? { table: maps.outbound, address: 'saddr', quoted: 'daddr' }
-    : { table: maps.inbound, address: 'daddr', quoted: 'saddr' };
+    ? { direction, table: maps.outbound, address: 'saddr', quoted: 'daddr' }
+    : { direction, table: maps.inbound, address: 'daddr', quoted: 'saddr' };
 }
 
 /** Translates the packet, whose IPv4 header is `ip`, and lets it go on. Ends the path. */
@@ -45,7 +46,7 @@ export function translateIpv4(p: TcBuilder, ip: IpHeader, side: Side, leave: Lea
   const { payload, end } = soundHeader(p, ip, leave);
 
   const check = transportChecksum(p, ip, payload, end, leave, () =>
-    translateError(p, payload, end, side, leave),
+    translateError(p, ip, { icmpAt: payload, end }, side, leave),
   );
   const mapping = p.lookup(side.table, ip[side.address], { orElse: () => leave('unmapped') });
   countPacket(p, mapping);
