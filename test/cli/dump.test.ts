@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { parseElf } from '../../src/asm/index.ts';
 import { tsnat, tsnatJson, tsnatOk } from '../support/cli.ts';
 import { run } from '../support/command.ts';
 import { CLI } from '../support/root.ts';
@@ -48,6 +49,27 @@ test('both programs, and the other names', async (t) => {
   );
   t.is(await tsnatOk(t, ['dump', 'outbound']), await tsnatOk(t, ['dump', 'egress']));
   t.is(await tsnatOk(t, ['dump', 'inbound']), await tsnatOk(t, ['dump', 'ingress']));
+});
+
+test('an object holds the same programs, with the text of their lines', async (t) => {
+  const path = join(folder, 'both.o');
+  t.is(await tsnatOk(t, ['dump', '--format', 'elf', '-o', path]), '');
+  const object = parseElf(new Uint8Array(readFileSync(path)));
+  const { programs } = await tsnatJson<Dump>(t, ['dump']);
+  t.deepEqual(
+    object.programs.map(({ name, code }) => [name, code.length]),
+    programs.map(({ name, instructions }) => [name, instructions.map(({ hex }) => hex).join('').length / 2]),
+  );
+  const texts = object.programs[0]!.locations.flatMap((location) => location?.text ?? []);
+  t.true(texts.some((text) => text.includes('p.packet.read(')));
+  // Into a pipe as well.
+  const { stdout } = await run('bash', [
+    '-c',
+    '"$0" "$1" dump egress --format elf | head -c 4 | od -An -tx1',
+    process.execPath,
+    CLI,
+  ]);
+  t.is(stdout.trim(), '7f 45 4c 46');
 });
 
 test('instructions are of TypeScript lines', async (t) => {

@@ -45,6 +45,8 @@ export function layOut(
   const taken = new Map<string, string>();
   for (const program of programs) {
     const [main, ...subprograms] = takeApart(program, strings);
+    if (program.unresolved?.length)
+      throw new RangeError(`program ${program.name} lacks ${program.unresolved[0]?.what}`);
     if (main === undefined) throw new RangeError(`program ${program.name} has no instructions`);
     const where = sectionOf(program) ?? sectionFor(program.type);
     if (where === undefined)

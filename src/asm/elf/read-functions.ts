@@ -38,6 +38,10 @@ export function readFunctions(
     if (section.type !== SHT.PROGBITS || (section.flags & SHF.EXECINSTR) === 0 || section.size === 0)
       return [];
     const info = infos.get(section.name);
+    // Each is work for every program that calls its function, so there is one for an instruction.
+    if (new Set(section.relocations.map(({ offset }) => offset)).size < section.relocations.length) {
+      malformed(section, 0, 'VALUE', 'two relocations at one instruction');
+    }
     const take = {
       relocations: taker(section.relocations),
       lines: taker(info?.lines ?? []),
@@ -85,11 +89,12 @@ function orWhole(spans: Span[], section: string, size: number): Span[] {
   return spans.sort((a, b) => a.start - b.start);
 }
 
-/** Hands out records by offset, from `start` to `end`, which only go up. */
+/** Hands out records by offset, one for each, from `start` to `end`, which only go up. */
 function taker<T extends { readonly offset: number }>(
   records: readonly T[],
 ): (start: number, end: number) => T[] {
-  const sorted = [...records].sort((a, b) => a.offset - b.offset);
+  const byOffset = new Map(records.map((record) => [record.offset, record]));
+  const sorted = [...byOffset.values()].sort((a, b) => a.offset - b.offset);
   let next = 0;
   return (start, end) => {
     while (next < sorted.length && sorted[next]!.offset < start) next++;

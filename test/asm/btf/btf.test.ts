@@ -186,6 +186,43 @@ test("the running kernel's types are read, and mean what they should", (t) => {
   );
 });
 
+test('hostile types: deep, circular and huge ones end soon', (t) => {
+  const chain = 100_000;
+  const deep: btf.BtfType[] = [{ kind: 'void' }];
+  for (let i = 1; i <= chain; i++) deep.push({ kind: 'const', type: i === chain ? 1 : i + 1 });
+  const nested: btf.BtfType[] = [{ kind: 'void' }];
+  for (let i = 1; i <= 1000; i++) {
+    const members = ['a', 'b', 'c'].map((field, k) => ({ name: field, type: i + 1, offset: k * 8, bits: 0 }));
+    nested.push({ kind: 'struct', name: `s${i}`, size: 3, members: i === 1000 ? [] : members });
+  }
+  const huge: btf.BtfType[] = [{ kind: 'void' }];
+  for (let i = 1; i <= 20; i++) huge.push({ kind: 'array', element: i + 1, index: 0, length: 0xffff_ffff });
+  huge.push({ kind: 'int', name: 'x', size: 8, bits: 64, offset: 0, encoding: 0 });
+  for (const types of [deep, nested, huge]) {
+    const read = btf.parseBtf(btf.encodeBtf(types));
+    const layoutOf = btf.layoutsOf(read);
+    t.notThrows(() =>
+      [1, 2, types.length - 1].map((at) => [layoutOf(at), btf.typeName(read, at), btf.bareType(read, at)]),
+    );
+  }
+  // Names that are each the rest of one long text.
+  const length = 200_000;
+  const text = 'x'.repeat(length);
+  const strings = new btf.StringTable();
+  strings.add(text);
+  const many = btf.encodeBtf(
+    [
+      { kind: 'void' },
+      ...Array.from({ length: 50_000 }, (_, i): btf.BtfType => ({ kind: 'ptr', type: i % 9 })),
+    ],
+    strings,
+  );
+  const view = new DataView(many.buffer);
+  for (let i = 0; i < 50_000; i++) view.setUint32(24 + i * 12, 1 + i, true);
+  const error = t.throws(() => btf.parseBtf(many), { instanceOf: MalformedError });
+  t.regex(error?.message ?? '', /over and over/);
+});
+
 test('names are C identifiers', (t) => {
   for (const [from, to] of [
     ['a-b$c<d>', 'a_b_c_d_'],

@@ -97,6 +97,8 @@ test('refused: what an object cannot say', (t) => {
     instanceOf: RangeError,
     message: /no section/,
   });
+  const [open] = parseElf(compiled('elf/core.c')).programs;
+  t.throws(() => formatElf(open!), { instanceOf: RangeError, message: /lacks the .* \(CO-RE\)/ });
   const [first] = outbound.relocations;
   const larger = { ...first!, map: { ...first!.map, maxEntries: 7 } };
   t.throws(() => formatElf({ ...outbound, relocations: [...outbound.relocations, larger] }), {
