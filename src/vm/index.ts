@@ -1,3 +1,4 @@
+export { Coverage } from './coverage.ts';
 export type { Clone, FibLookup, HelperModel, Redirect } from './environment.ts';
 export { type FaultCode, VmFault } from './fault.ts';
 export { createMap } from './map/create.ts';

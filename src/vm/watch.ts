@@ -35,9 +35,18 @@ export function textAt({ code }: Program, index: number): string {
   }
 }
 
+/** A program may work its locations out each time it is asked. */
+const known = new WeakMap<Program, readonly (SourceLocation | undefined)[]>();
+
+function locationAt(program: Program, index: number): SourceLocation | undefined {
+  const locations = known.get(program) ?? program.locations;
+  known.set(program, locations);
+  return locations[index];
+}
+
 /** A line for people: where, what, and the registers it left behind. */
 export function formatStep(step: Step): string {
-  const location: SourceLocation | undefined = step.program.locations[step.index];
+  const location = locationAt(step.program, step.index);
   const where = location ? ` ; ${location.file}:${location.line}` : '';
   const registers = step
     .registers()

@@ -211,6 +211,7 @@ export class Machine {
       this.tag[FIRST_SAVED + i] = tag[i]!;
     }
     this.clobber();
+    this.invalidate(frame.stack);
     this.depth -= 1;
     this.pc = frame.returnTo;
   }
