@@ -1,6 +1,5 @@
 // BTF to bytes and back: as a property, against bpftool, and against the kernel's own types.
 
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +21,7 @@ import {
   u32,
   u64,
 } from '../../../src/asm/index.ts';
+import { run as output } from '../../loader/support/commands.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tsnat-btf-'));
 test.after.always(() => rmSync(folder, { recursive: true, force: true }));
@@ -30,7 +30,7 @@ test.after.always(() => rmSync(folder, { recursive: true, force: true }));
 function bpftool(data: Uint8Array, format: 'raw' | 'c'): string {
   const file = join(folder, `${format}.btf`);
   writeFileSync(file, data);
-  return execFileSync('bpftool', ['btf', 'dump', 'file', file, 'format', format], { encoding: 'utf8' });
+  return output('bpftool', 'btf', 'dump', 'file', file, 'format', format);
 }
 
 const name = fc.stringMatching(/^[a-z_][a-z0-9_]{0,12}$/);

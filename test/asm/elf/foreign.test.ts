@@ -1,6 +1,5 @@
 // Objects that we write, loaded unchanged by four loaders that know nothing of us: bpftool, tc, ip and libbpf itself.
 
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
@@ -21,6 +20,7 @@ import {
 } from '../../../src/asm/index.ts';
 import { resolveSource } from '../../../src/loader/source-map.ts';
 import { datapath } from '../../../src/nat/datapath/index.ts';
+import { run as output } from '../../loader/support/commands.ts';
 import { Namespace } from '../../support/namespace.ts';
 import { BPF_FS, ownFolder, removeFolder, uniqueName } from '../../support/registry.ts';
 import { needsRootAndBpf } from '../../support/requirements.ts';
@@ -86,8 +86,7 @@ test.afterEach.always(async (t) => {
   if (t.context.folder) removeFolder(t.context.folder);
 });
 
-const bpftool = (...args: string[]): string =>
-  execFileSync('bpftool', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const bpftool = (...args: string[]): string => output('bpftool', ...args);
 
 test('bpftool loads one program, and shows its lines', (t) => {
   const pin = join(t.context.folder, 'prog');
@@ -210,10 +209,7 @@ for (const [name, expected] of [
   ['clang', ['compute True', 'refuse True']],
 ] as const) {
   test(`libbpf opens and loads ${name}`, (t) => {
-    const said = execFileSync(PYTHON, ['-c', WITH_LIBBPF, paths[name]], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const said = output(PYTHON, '-c', WITH_LIBBPF, paths[name]);
     t.deepEqual(said.trim().split('\n').sort(), [...expected]);
   });
 }

@@ -1,11 +1,11 @@
 // Objects that we write, as LLVM and we ourselves read them.
 
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import test from 'ava';
 import { formatElf, type MapSpec, type Program, parseElf, withSources } from '../../../src/asm/index.ts';
 import { resolveSource } from '../../../src/loader/source-map.ts';
 import { datapath } from '../../../src/nat/datapath/index.ts';
+import { run as output } from '../../loader/support/commands.ts';
 import { compiled, scratch } from './support/compile.ts';
 
 const { outbound, inbound } = datapath({ unmapped: 'pass' });
@@ -72,16 +72,14 @@ for (const source of ['calls', 'maps', 'legacy'] as const) {
 test('llvm-objdump prints it with TypeScript lines', (t) => {
   const object = scratch('llvm.o');
   writeFileSync(object, formatElf([outbound, inbound].map((program) => withSources(program, resolveSource))));
-  const listing = execFileSync('llvm-objdump-19', ['-d', '-l', '-S', '--no-show-raw-insn', object], {
-    encoding: 'utf8',
-  });
+  const listing = output('llvm-objdump-19', '-d', '-l', '-S', '--no-show-raw-insn', object);
   t.regex(listing, /<tsnat_egress>:/);
   t.regex(listing, /<tsnat_ingress>:/);
   t.regex(listing, /^; \/.*\/src\/nat\/datapath\/ipv4\.ts:\d+\n;.*\bp\.\w+\(/m);
   const count = [...listing.matchAll(/^ +\d+:\t/gm)].length;
   const wide = outbound.relocations.length + inbound.relocations.length;
   t.true(count >= (outbound.code.length + inbound.code.length) / 8 - wide * 2);
-  const sections = execFileSync('llvm-readelf-19', ['-S', '-s', '-r', object], { encoding: 'utf8' });
+  const sections = output('llvm-readelf-19', '-S', '-s', '-r', object);
   t.notRegex(sections, /warning|error/i);
   t.regex(sections, /R_BPF_64_64 .* outbound/);
 });

@@ -1,8 +1,8 @@
 // What clang makes is read: programs with all they call, maps, global data, lines, and what is left to be resolved.
 
-import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import { fieldsOf, formatAsm, parseElf, type StructType } from '../../../src/asm/index.ts';
+import { run as output } from '../../loader/support/commands.ts';
 import { compile, compiled } from './support/compile.ts';
 
 for (const cpu of ['v1', 'v2', 'v3'] as const) {
@@ -132,9 +132,7 @@ for (const twin of ['egress', 'ingress']) {
   test(`the twin ${twin} has the instructions that llvm-objdump counts`, (t) => {
     const object = compile(`twin/${twin}.c`);
     const [program] = parseElf(compiled(`twin/${twin}.c`)).programs;
-    const listing = execFileSync('llvm-objdump-19', ['-d', '--no-show-raw-insn', object], {
-      encoding: 'utf8',
-    });
+    const listing = output('llvm-objdump-19', '-d', '--no-show-raw-insn', object);
     const indices = [...listing.matchAll(/^ +(\d+):\t/gm)].map(([, index]) => Number(index));
     // The last instruction is `exit`, or a jump: one unit.
     t.is((program?.code.length ?? 0) / 8, (indices.at(-1) ?? 0) + 1);
