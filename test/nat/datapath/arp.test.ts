@@ -2,11 +2,10 @@
 
 import test from 'ava';
 import { hex, leaves, Rig, type Seen } from './support/rig.ts';
+import { mac } from './support/shapes.ts';
 import { type Bytes, be16, bytes, ETH_P_ARP, ETHERNET, ip4, join, patch } from './support/wire.ts';
 import { INSIDE, MAP, OUTSIDE, OUTSIDE_2, REMOTE } from './support/world.ts';
 
-const mac = (text: string): Bytes =>
-  Uint8Array.from(text.split(':').map((byte) => Number.parseInt(byte, 16)));
 const US = mac('02:11:22:33:44:55');
 const ASKER = mac('02:aa:bb:cc:dd:ee');
 const BROADCAST = mac('ff:ff:ff:ff:ff:ff');

@@ -1,10 +1,9 @@
 // What a test run cannot make: packets in pieces (non-linear skbs), unfinished checksums, super-packets, 64 KiB, frames
 // too short for their header, and frames for other stations. The programs sit on a tap.
 
-import { createHash } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { needsRootAndBpf } from '../../support/requirements.ts';
-import { seen } from './support/rig.ts';
+import { mac } from './support/shapes.ts';
 import {
   type Bytes,
   be16,
@@ -13,26 +12,19 @@ import {
   ETH_P_ARP,
   ETHERNET,
   frame,
-  ICMP,
-  icmp,
   ip4,
-  ipv4,
   join,
-  onesSum,
-  patch,
-  pseudoHeader,
   read16,
   TCP,
   tcp,
   UDP,
   udp,
 } from './support/wire.ts';
-import { type Arrival, type SeenOnWire, WireRig } from './support/wire-rig.ts';
+import { brief, framed, frames, type Make, nexts, stays } from './support/wire-expect.ts';
+import { type Arrival, WireRig } from './support/wire-rig.ts';
 import { INSIDE, MAP, OUTSIDE, REMOTE, ROUTER } from './support/world.ts';
 
 const US = '02:11:22:33:44:55';
-const mac = (text: string): Bytes =>
-  Uint8Array.from(text.split(':').map((byte) => Number.parseInt(byte, 16)));
 const station = { mac: mac(US), subnets: [{ network: ip4('203.0.113.0'), mask: ip4('255.255.255.0') }] };
 
 const test = anyTest as TestFn;
@@ -44,66 +36,11 @@ const rigOf = (
   unmapped: 'pass' | 'drop' = 'pass',
 ) => WireRig.make(t, direction, { map: MAP, station, unmapped }, US);
 
-const NO_OFFLOAD = bytes(10, () => 0);
-
-function nexts(
-  direction: 'outbound' | 'inbound',
-  before: Bytes,
-  after: Bytes,
-  counted: string,
-  vnet = NO_OFFLOAD,
-): SeenOnWire {
-  const {
-    verdict,
-    frame: out,
-    ...rest
-  } = seen(direction, before, { verdict: 'next', frame: after, counted: ip4(counted) });
-  return {
-    emitted: [{ at: verdict as 'next', frame: out, vnet: Buffer.from(vnet).toString('hex') }],
-    ...rest,
-  };
-}
-
-const stays = (direction: 'outbound' | 'inbound', whole: Bytes, reason: string): SeenOnWire => {
-  const { frame: out, reasons, mappings } = seen(direction, whole, { verdict: 'next', frame: whole, reason });
-  return {
-    emitted: [{ at: 'next', frame: out, vnet: Buffer.from(NO_OFFLOAD).toString('hex') }],
-    reasons,
-    mappings,
-  };
-};
-
-type Make = (source: string, destination: string) => Bytes;
-const packet =
-  (protocol: number, segment: ReturnType<typeof tcp>, options: Bytes = bytes(0)): Make =>
-  (source, destination) => {
-    const [from, to] = [ip4(source), ip4(destination)];
-    return frame(ipv4({ source: from, destination: to, protocol, options }, segment(from, to)));
-  };
-const error =
-  (protocol: number, segment: ReturnType<typeof tcp>): Make =>
-  (source, destination) => {
-    const [from, to] = [ip4(source), ip4(destination)];
-    const quote = ipv4({ source: to, destination: from, protocol }, segment(to, from));
-    return frame(ipv4({ source: from, destination: to, protocol: ICMP }, icmp(3, 4, be32(1280), quote)));
-  };
-
 /** Why each type of frame is left alone when it is too short for an IPv4 header. */
 const REASONS: { readonly [type: number]: string } = {
   2048: 'malformed', // ETH_P_IP
   2054: 'arp', // ETH_P_ARP
   34525: 'not_ipv4', // ETH_P_IPV6
-};
-
-const NOPS = bytes(40, () => 1);
-const makes: { readonly [name: string]: Make } = {
-  tcp: packet(TCP, tcp()),
-  udp: packet(UDP, udp()),
-  'tcp behind options': packet(TCP, tcp(), NOPS),
-  echo: packet(ICMP, () => icmp(8, 0, be32(7), bytes(30))),
-  'other protocol': packet(47, () => bytes(30)),
-  'error about tcp': error(TCP, tcp()),
-  'error about udp': error(UDP, udp()),
 };
 
 for (const direction of ['outbound', 'inbound'] as const) {
@@ -113,7 +50,7 @@ for (const direction of ['outbound', 'inbound'] as const) {
 
   test.serial(`${direction}: wherever the linear part ends`, async (t) => {
     const wire = await rigOf(t, direction);
-    for (const [name, make] of Object.entries(makes)) {
+    for (const [name, make] of Object.entries(frames)) {
       const whole = ends(make, before);
       for (let linear = ETHERNET; linear <= whole.length; linear += linear < 90 ? 1 : 7) {
         const expected = nexts(direction, whole, ends(make, after), before);
@@ -134,8 +71,8 @@ for (const direction of ['outbound', 'inbound'] as const) {
     const big = (length: number) => bytes(length, (i) => i * 31);
     for (const size of [3_700, 9_000, 40_001, 65_400]) {
       for (const make of [
-        packet(UDP, udp({ payload: big(size) })),
-        packet(TCP, tcp({ payload: big(size) })),
+        framed(UDP, udp({ payload: big(size) })),
+        framed(TCP, tcp({ payload: big(size) })),
       ]) {
         const whole = ends(make, before);
         for (const split of [[], [ETHERNET], [60], [ETHERNET, 20]]) {
@@ -171,110 +108,6 @@ for (const direction of ['outbound', 'inbound'] as const) {
       }
     }
   });
-
-  test.serial(`${direction}: unfinished checksums stay unfinished, over the new address`, async (t) => {
-    const wire = await rigOf(t, direction);
-    for (const [inside, outside] of MAP) {
-      const [own, becomes] = direction === 'outbound' ? [inside, outside] : [outside, inside];
-      for (const [protocol, segment, field] of [
-        [TCP, tcp(), 16],
-        [UDP, udp(), 6],
-        // A pseudo-header whose sum is all ones, before or after.
-        ...[own, becomes].map((address) => [UDP, udp({ payload: bytes(onesLength(address)) }), 6] as const),
-      ] as const) {
-        const make = partial(packet(protocol, segment), protocol, field);
-        const whole = ends(make, own);
-        const vnet = needsChecksum(34, field);
-        for (const split of [[], [ETHERNET], [34 + field + 1]]) {
-          t.deepEqual(
-            await wire.send(whole, { split, vnet }),
-            nexts(direction, whole, ends(make, becomes), own, vnet),
-            `${own} ${protocol} ${split}`,
-          );
-        }
-      }
-    }
-  });
-
-  test.serial(`${direction}: super-packets`, async (t) => {
-    const wire = await rigOf(t, direction);
-    for (const [protocol, segment, field, gso, header] of [
-      [TCP, tcp({ payload: bytes(30_000) }), 16, 1 /* VIRTIO_NET_HDR_GSO_TCPV4 */, 20],
-      [UDP, udp({ payload: bytes(20_000) }), 6, 5 /* VIRTIO_NET_HDR_GSO_UDP_L4 */, 8],
-    ] as const) {
-      const make = partial(packet(protocol, segment), protocol, field);
-      const whole = ends(make, before);
-      const vnet = needsChecksum(34, field, { type: gso, size: 1400, header: 34 + header });
-      for (const split of [[], [34 + header], [34 + header, 1_000]]) {
-        const { emitted, ...rest } = await wire.send(whole, { split, vnet });
-        const expected = nexts(direction, whole, ends(make, after), before, vnet);
-        t.deepEqual(
-          emitted.map(({ frame: out }) => out),
-          expected.emitted.map(({ frame: out }) => out),
-        );
-        // Flags, type, and size of the parts; how much of it is header the kernel says in its own way.
-        const [got] = emitted;
-        t.is(got?.vnet.slice(0, 4), Buffer.from(vnet).toString('hex').slice(0, 4), 'still a super-packet');
-        t.is(got?.vnet.slice(8), Buffer.from(vnet).toString('hex').slice(8), 'of the same parts');
-        t.deepEqual(rest, { reasons: expected.reasons, mappings: expected.mappings });
-      }
-    }
-  });
-
-  test.serial(`${direction}: an error with an unfinished checksum`, async (t) => {
-    const wire = await rigOf(t, direction);
-    for (const name of ['error about tcp', 'error about udp'] as const) {
-      // ICMP has no pseudo-header: unfinished, its checksum is zero.
-      const unfinished: Make = (source, destination) => patch(makes[name]!(source, destination), 36, be16(0));
-      const whole = ends(unfinished, before);
-      const vnet = needsChecksum(34, 2);
-      const seenOnWire = await wire.send(whole, { vnet });
-      t.deepEqual(seenOnWire, nexts(direction, whole, ends(unfinished, after), before, vnet), name);
-    }
-  });
-}
-
-/** Without the bytes nobody wants to read when the comparison fails. */
-const brief = ({ emitted, ...rest }: SeenOnWire) => ({
-  ...rest,
-  emitted: emitted.map(({ frame: out, ...how }) => ({
-    ...how,
-    headers: out.slice(0, 120),
-    length: out.length / 2,
-    digest: createHash('sha256').update(out).digest('hex'),
-  })),
-});
-
-/** A payload length for which the pseudo-header from `own` to `REMOTE` sums up to all ones, or any where none does. */
-function onesLength(own: string): number {
-  const rest = onesSum(pseudoHeader(ip4(own), ip4(REMOTE), UDP, 0));
-  const length = 0xffff - rest - 8;
-  return length >= 0 && length < 60_000 ? length : 4;
-}
-
-/** The same packet with its transport checksum begun only: the sum over the pseudo-header (linux/skbuff.h). */
-function partial(make: Make, protocol: number, field: number): Make {
-  return (source, destination) => {
-    const whole = make(source, destination);
-    const sum = onesSum(pseudoHeader(ip4(source), ip4(destination), protocol, whole.length - 34));
-    return patch(whole, 34 + field, be16(sum));
-  };
-}
-
-/** struct virtio_net_hdr (include/uapi/linux/virtio_net.h), little-endian as the tap is on these machines. */
-function needsChecksum(
-  start: number,
-  offset: number,
-  gso?: { type: number; size: number; header: number },
-): Bytes {
-  const view = new DataView(new ArrayBuffer(10));
-  view.setUint8(0, 1); // VIRTIO_NET_HDR_F_NEEDS_CSUM
-  view.setUint8(1, gso?.type ?? 0);
-  view.setUint16(2, gso?.header ?? 0, true);
-  view.setUint16(4, gso?.size ?? 0, true);
-  view.setUint16(6, start, true);
-  view.setUint16(8, offset, true);
-  return new Uint8Array(view.buffer);
 }
 
 const request = (to: string, target: string): Bytes =>
@@ -323,7 +156,7 @@ test.serial('ARP: a request on a VLAN of the device is none of the device', asyn
 
 test.serial('dropped is gone', async (t) => {
   const wire = await rigOf(t, 'outbound', 'drop');
-  const whole = packet(TCP, tcp())(ROUTER, REMOTE);
+  const whole = framed(TCP, tcp())(ROUTER, REMOTE);
   t.deepEqual(await wire.send(whole), { emitted: [], reasons: { 'outbound unmapped': 1 }, mappings: [] });
   t.is(read16(whole, 12), 0x0800);
 });

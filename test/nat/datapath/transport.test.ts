@@ -3,25 +3,20 @@
 
 import test from 'ava';
 import { leaves, Rig, translates } from './support/rig.ts';
+import { data, type More, NOPS, packet, RECORD_ROUTE } from './support/shapes.ts';
 import {
-  type Bytes,
   be16,
   be32,
   bytes,
   DONT_FRAGMENT,
   frame,
   ICMP,
-  type Ipv4Fields,
   icmp,
-  internetChecksum,
   ip4,
   ipv4,
   join,
   MORE_FRAGMENTS,
-  onesSum,
   patch,
-  pseudoHeader,
-  read16,
   type Segment,
   TCP,
   tcp,
@@ -29,18 +24,6 @@ import {
   udp,
 } from './support/wire.ts';
 import { drop, from, INSIDE, MAP, OUTSIDE, type Packet, pass, REMOTE } from './support/world.ts';
-
-type More = Omit<Ipv4Fields, 'source' | 'destination' | 'protocol'>;
-
-const packet =
-  (protocol: number, segment: Segment, more: More = {}): Packet =>
-  (source, destination) =>
-    ipv4({ source, destination, protocol, ...more }, segment(source, destination));
-
-const data =
-  (payload: Bytes): Segment =>
-  () =>
-    payload;
 
 /** Part of a packet's payload as a fragment (RFC 791, section 3.2); checksums were made for the whole. */
 const fragment =
@@ -55,12 +38,6 @@ const fragment =
   };
 
 const long = bytes(1400, (i) => i * 7);
-const RECORD_ROUTE = join(
-  Uint8Array.of(7, 39, 4),
-  bytes(36, () => 0),
-  Uint8Array.of(0),
-);
-const NOPS = Uint8Array.of(1, 1, 1, 0);
 const echo = (type: number) => data(icmp(type, 0, be32(0x12340001), bytes(56)));
 
 const packets: { readonly [name: string]: Packet } = {
@@ -172,92 +149,6 @@ test('what stands behind the IP packet is padding: kept, and in no checksum', (t
       translates(t, pass(), 'outbound', padded(INSIDE, REMOTE), padded(OUTSIDE, REMOTE), INSIDE);
       translates(t, pass(), 'inbound', padded(REMOTE, OUTSIDE), padded(REMOTE, INSIDE), OUTSIDE);
     }
-  }
-});
-
-/** Sums at the edge of a carry, for a machine that adds in the other byte order as well. */
-const CORNERS = [0, 1, 2, 0x7fff, 0x8000, 0xfffd, 0xfffe].flatMap((sum) => [
-  sum,
-  ((sum & 0xff) << 8) | (sum >> 8),
-]);
-
-/** A UDP datagram whose checksum comes out as `wanted` (before the rule about zero) between these addresses. */
-function udpWithSum(source: string, destination: string, wanted: number): Segment {
-  const ports = [4000, 53] as const;
-  const bare = join(be16(ports[0]), be16(ports[1]), be16(10), be16(0), be16(0));
-  const rest = onesSum(pseudoHeader(ip4(source), ip4(destination), UDP, 10), bare);
-  return udp({ ports, payload: be16((0xffff - wanted + 0xffff - rest) % 0xffff) });
-}
-
-test('a UDP checksum that comes out as zero is sent as 0xffff (RFC 768)', (t) => {
-  for (const [inside, outside] of MAP) {
-    for (const wanted of CORNERS) {
-      const out = packet(UDP, udpWithSum(outside, REMOTE, wanted));
-      const emitted = from(out, outside, REMOTE);
-      t.is(read16(emitted, 14 + 20 + 6), wanted === 0 ? 0xffff : wanted);
-      translates(t, pass(), 'outbound', from(out, inside, REMOTE), emitted, inside, `${inside} ${wanted}`);
-      const back = packet(UDP, udpWithSum(REMOTE, inside, wanted));
-      translates(t, pass(), 'inbound', from(back, REMOTE, outside), from(back, REMOTE, inside), outside);
-      // And where it was 0xffff before.
-      const was = packet(UDP, udpWithSum(inside, REMOTE, wanted));
-      translates(t, pass(), 'outbound', from(was, inside, REMOTE), from(was, outside, REMOTE), inside);
-    }
-  }
-});
-
-test('a TCP checksum that comes out as zero stays zero: the rule is of UDP alone', (t) => {
-  for (const [inside, outside] of MAP) {
-    const bare = tcp({ payload: be16(0) })(ip4(outside), ip4(REMOTE));
-    // The payload takes up what the checksum was: the sum without it is all ones then, the checksum zero.
-    const segment = tcp({ payload: be16(read16(bare, 16)) });
-    const make = packet(TCP, segment);
-    t.is(read16(from(make, outside, REMOTE), 14 + 20 + 16), 0);
-    translates(t, pass(), 'outbound', from(make, inside, REMOTE), from(make, outside, REMOTE), inside);
-    translates(t, pass(), 'inbound', from(make, REMOTE, outside), from(make, REMOTE, inside), outside);
-  }
-});
-
-test('the header checksum at each corner (RFC 1624, section 3)', (t) => {
-  for (const [inside, outside] of MAP) {
-    for (const wanted of CORNERS) {
-      for (const [direction, before, after, toward] of [
-        ['outbound', inside, outside, REMOTE],
-        ['inbound', outside, inside, REMOTE],
-      ] as const) {
-        const ends = (address: string): [string, string] =>
-          direction === 'outbound' ? [address, toward] : [toward, address];
-        for (const made of [before, after]) {
-          const zero = from(packet(253, data(bytes(4)), { id: 0 }), ...ends(made));
-          // The identifier takes up the difference to the checksum wanted.
-          const id = (read16(zero, 14 + 10) + 0xffff - wanted) % 0xffff;
-          const make = packet(253, data(bytes(4)), { id });
-          t.is(read16(from(make, ...ends(made)), 14 + 10), wanted);
-          translates(t, pass(), direction, from(make, ...ends(before)), from(make, ...ends(after)), before);
-        }
-      }
-    }
-  }
-});
-
-test('a checksum that is wrong stays wrong by as much', (t) => {
-  const spoil = (whole: Bytes, at: number): Bytes => patch(whole, at, be16(read16(whole, at) ^ 0x1111));
-  for (const [make, at] of [
-    [packet(TCP, tcp()), 14 + 20 + 16],
-    [packet(UDP, udp()), 14 + 20 + 6],
-    [packet(ICMP, echo(8)), 14 + 20 + 2],
-    [packet(253, data(bytes(8))), 14 + 10],
-  ] as const) {
-    const before = spoil(from(make, INSIDE, REMOTE), at);
-    t.deepEqual(pass().run('outbound', before), pass().expected('outbound', before));
-    const after = pass().through('outbound', before);
-    const whole = after.subarray(14 + 20);
-    const sums: { [protocol: number]: number } = {
-      [TCP]: internetChecksum(pseudoHeader(ip4(OUTSIDE), ip4(REMOTE), TCP, whole.length), whole),
-      [UDP]: internetChecksum(pseudoHeader(ip4(OUTSIDE), ip4(REMOTE), UDP, whole.length), whole),
-      [ICMP]: internetChecksum(whole),
-      253: internetChecksum(after.subarray(14, 14 + 20)),
-    };
-    t.not(sums[after[14 + 9]!]! % 0xffff, 0);
   }
 });
 
