@@ -30,7 +30,8 @@ export function formatTrace(
     }
     return pad(one(machine, register, long !== undefined, kind), width);
   });
-  return missing || line.replaceAll('%%', '').includes('%') ? undefined : line;
+  const unknown = text.replace(SPECIFIER, '').includes('%');
+  return missing || unknown ? undefined : line;
 }
 
 function one(machine: Machine, register: number, long: boolean, kind: string): string {

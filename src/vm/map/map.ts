@@ -74,13 +74,16 @@ export abstract class VmMap {
     if (result === 0) return 'done';
     if (result === -EEXIST) return 'exists';
     if (result === -ENOENT) return 'missing';
-    throw new RangeError(`map '${this.spec.name}': the kernel would answer error ${-result} to this update`);
+    throw this.#refused('update', result);
   }
 
-  /** @returns whether it was there */
+  /** @returns whether it was there. @throws RangeError where nothing can be deleted, or not this */
   delete(key: Uint8Array): boolean {
     this.requireSize('key', key, this.spec.keySize);
-    return this.remove(key) === 0;
+    const result = this.remove(key);
+    if (result === 0) return true;
+    if (result === -ENOENT) return false;
+    throw this.#refused('deletion', result);
   }
 
   /** Every key and its value, in no order. */
@@ -108,6 +111,12 @@ export abstract class VmMap {
     if (bytes.length !== size) {
       throw new RangeError(`map '${this.spec.name}': ${what} of ${bytes.length} bytes, ${size} needed`);
     }
+  }
+
+  #refused(what: string, result: number): RangeError {
+    return new RangeError(
+      `map '${this.spec.name}': the kernel would answer error ${-result} to this ${what}`,
+    );
   }
 
   protected unsupported(what: string): Trap {
