@@ -6,16 +6,23 @@ import type { Instruction } from './instruction.ts';
 import { INSTRUCTION_SIZE } from './isa.ts';
 import type { MapSpec, Program, SourceLocation } from './program.ts';
 
-/** A listing in the kernel's syntax, with the TypeScript line above the instructions it emitted. */
+/**
+ * A listing in the kernel's syntax, with the source line above the instructions it emitted (its text too, where that
+ * is known: `withSources`) and the names of functions above these.
+ */
 export function formatAsm(program: Program): string {
-  const { locations } = program;
+  const { locations, functions = [] } = program;
+  const names = new Map(functions.length > 1 ? functions.map(({ index, name }) => [index, name]) : []);
   const lines = [
     `; ${program.name}: ${program.type}, ${program.code.length / INSTRUCTION_SIZE} instructions`,
   ];
   let previous = '';
   for (const { unit, instruction } of withMaps(program)) {
     const location = locations[unit];
-    const comment = location ? `${shortened(location)}:${location.line}` : '';
+    const name = names.get(unit);
+    if (name !== undefined) lines.push(`; ${name}:`);
+    const text = location?.text?.trim() ? `: ${location.text.trim()}` : '';
+    const comment = location ? `${shortened(location)}:${location.line}${text}` : '';
     if (comment && comment !== previous) lines.push(`; ${comment}`);
     previous = comment;
     lines.push(`${String(unit).padStart(4)}: ${disassemble(instruction)}`);

@@ -27,11 +27,10 @@ export async function run(input: Input, output: Output): Promise<void> {
   if (format === 'elf' && path === undefined && output.terminal) {
     throw new UsageError('dump: an object is nothing to look at: name a file with -o, or use a pipe');
   }
-  const { programs } = await programsFor(input);
-  const text = render(
-    format,
-    programs.map(({ program }) => program),
+  const programs = (await programsFor(input)).programs.map(({ program }) =>
+    withSources(program, resolveSource),
   );
+  const text = render(format, programs);
   if (path === undefined) output.write(text);
   else writeWhole(path, text);
 }
@@ -45,7 +44,7 @@ function render(format: (typeof FORMATS)[number], programs: readonly Program[]):
     case 'hex':
       return programs.map((program) => headed(program, programs.length) + formatHex(program)).join('\n');
     case 'elf':
-      return formatElf(programs.map((program) => withSources(program, resolveSource)));
+      return formatElf(programs);
     case 'json':
       return formatJson({ programs: programs.map(programJson) });
   }
