@@ -95,8 +95,8 @@ export async function startEcho(t: ExecutionContext, host: Namespace): Promise<{
 export async function sendDatagrams(
   host: Namespace,
   address: string,
-  { count = 100, size = 64, rate = 1_000 }: { count?: number; size?: number; rate?: number } = {},
+  { count = 100, size = 64 }: { count?: number; size?: number } = {},
 ): Promise<Tally> {
-  const args = [address, UDP_PORT, count, size, rate].map(String);
+  const args = [address, UDP_PORT, count, size].map(String);
   return JSON.parse(await host.must([...peer('udp-send'), ...args])) as Tally;
 }

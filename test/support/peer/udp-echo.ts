@@ -3,10 +3,8 @@
 
 import { createSocket } from 'node:dgram';
 
-const RECEIVE_BUFFER = 1 << 23;
-
 const [port = '9000'] = process.argv.slice(2);
-const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER, sendBufferSize: RECEIVE_BUFFER });
+const socket = createSocket('udp4');
 const seen = new Map<number, number>();
 const from = new Set<string>();
 let bytes = 0;
