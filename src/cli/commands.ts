@@ -146,8 +146,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     notes: [
       PROGRAM_NOTE,
-      '--json is short for --format json. An object (elf) loads with bpftool, tc, ip and libbpf; tc takes the ' +
-        'first program of a section, so give it one program per object.',
+      '--json is short for --format json.',
+      'An object (elf) loads with bpftool, tc, ip and libbpf. tc takes its first program: make one for each.',
     ],
     examples: [
       ['dump egress', 'the program of the way out, with its TypeScript lines'],

@@ -25,7 +25,7 @@ test('bash offers what may stand there', async (t) => {
   t.deepEqual(await offered('tsnat attach eth0 --hook c'), ['clsact']);
   t.deepEqual(await offered('tsnat attach eth0 --map '), []);
   t.deepEqual(await offered('tsnat dump e'), ['egress']);
-  t.deepEqual(await offered('tsnat dump egress --format '), ['asm', 'hex', 'c', 'json']);
+  t.deepEqual(await offered('tsnat dump egress --format '), ['asm', 'hex', 'c', 'json', 'elf']);
   t.deepEqual(await offered('tsnat map list eth0 --j'), ['--json']);
   t.deepEqual(await offered('tsnat completion z'), ['zsh']);
 });
