@@ -68,10 +68,9 @@ export function assembleText(text: string, options: TextOptions = {}): TextProgr
       if (index) throw cursor.unexpected('an instruction');
       continue;
     }
+    const location = { file, line: cursor.position.line, column: cursor.position.column };
     const instructions = statement(cursor, scope, start);
     requireSingle(line, scope);
-    const { line: row, column } = line.tokens[0]!;
-    const location = { file, line: row, column };
     for (const instruction of instructions) {
       items.push({ ...instruction, site: { location } });
       units += unitsOf(instruction);
