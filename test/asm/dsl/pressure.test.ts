@@ -187,11 +187,11 @@ test('what does not fit the stack any more is refused, not cut short', (t) => {
   t.regex(error?.message ?? '', /\d+ bytes of stack are needed, the kernel gives 512/);
 });
 
-test('a hundred look-ups in one program', (t) => {
+test('hundreds of look-ups share the stack that their keys need', (t) => {
   const table = defineMap({ name: 'cells', type: 'array', key: u32, value: u64, maxEntries: 4 });
   const built = reporting('lookups', (p, report) => {
     const total = p.variable('u64', 0);
-    for (let n = 0; n < 100; n++) {
+    for (let n = 0; n < 300; n++) {
       const cell = p.lookup(table, n % 4, { orElse: () => p.drop() });
       cell.set(cell.add(n));
       total.set(total.add(cell));
@@ -200,7 +200,7 @@ test('a hundred look-ups in one program', (t) => {
   });
   const cells = [0, 0, 0, 0];
   let total = 0;
-  for (let n = 0; n < 100; n++) {
+  for (let n = 0; n < 300; n++) {
     cells[n % 4]! += n;
     total += cells[n % 4]!;
   }

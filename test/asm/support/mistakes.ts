@@ -220,8 +220,13 @@ export const MISTAKES: { readonly [what: string]: (p: TcBuilder) => void } = {
     p.next();
   },
   'more on the stack than there is, piece by piece': (p) => {
-    for (let i = 0; i < 8; i++) p.stack(array(u64, 8)).view.at(0).set(i);
+    const words = Array.from({ length: 64 }, (_, i) => {
+      const { view } = p.stack(u64);
+      view.set(i);
+      return view;
+    });
     p.stack(u8).view.set(1); // STACK
+    for (const word of words) p.skb.mark.set(word.as('u32'));
     p.next();
   },
   'too few arguments for a helper': (p) => {

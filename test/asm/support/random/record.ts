@@ -1,37 +1,9 @@
-// Says a random program in the DSL. The kinds were settled by the generator, so the types are not asked again here.
+// Says a random program in the DSL, statement by statement.
 
-import {
-  array,
-  type Builder,
-  be16,
-  be32,
-  be64,
-  bytes,
-  type Condition as DslCondition,
-  defineMap,
-  type FieldType,
-  HELPERS,
-  type MapDefinition,
-  type ScalarType,
-  type StructType,
-  struct,
-  subprogram,
-  type TcBuilder,
-  u8,
-  u16,
-  u32,
-  u64,
-} from '../../../../src/asm/index.ts';
+import { type Builder, HELPERS, subprogram, type TcBuilder } from '../../../../src/asm/index.ts';
+import { MAPS, STRUCTS } from './maps.ts';
 import {
   CONTEXT,
-  type Condition,
-  type Expression,
-  type FieldValue,
-  type Kind,
-  LAYOUTS,
-  type LayoutName,
-  type Literal,
-  type Place,
   type Plan,
   type PlannedFunction,
   type Procedure,
@@ -39,46 +11,7 @@ import {
   STATE,
   type Statement,
 } from './plan.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: a generated expression has a kind that only the plan knows.
-type Any = any;
-
-const SCALARS: { readonly [K in Kind]: ScalarType } = { u8, u16, u32, u64, be16, be32, be64 };
-
-function structOf(name: keyof typeof LAYOUTS): StructType {
-  const fields: Record<string, FieldType> = {};
-  for (const [field, type, length] of LAYOUTS[name]) {
-    const scalar = typeof type === 'number' ? bytes(type) : SCALARS[type];
-    fields[field] = length === undefined ? scalar : array(scalar, length);
-  }
-  return struct(name, fields);
-}
-
-const STRUCTS: { readonly [N in Exclude<LayoutName, 'skb'>]: StructType } = {
-  packed: structOf('packed'),
-  small: structOf('small'),
-  record: structOf('record'),
-};
-
-const BPF_F_NO_PREALLOC = 1;
-type Record48 = MapDefinition<FieldType, StructType>;
-/** What every random program works on. */
-export const MAPS: {
-  readonly results: MapDefinition<ScalarType<'u32'>, FieldType>;
-  readonly state: Record48;
-  readonly table: Record48;
-} = {
-  results: defineMap({ name: 'results', type: 'array', key: u32, value: array(u64, RESULTS), maxEntries: 1 }),
-  state: defineMap({ name: 'state', type: 'array', key: u32, value: STRUCTS.record, maxEntries: 1 }),
-  table: defineMap({
-    name: 'table',
-    type: 'hash',
-    key: be32,
-    value: STRUCTS.record,
-    maxEntries: 64,
-    flags: BPF_F_NO_PREALLOC,
-  }),
-};
+import { type Any, fieldAt, Speaker } from './say.ts';
 
 /** What a program returns that could not even start. */
 const BROKEN = 0xbad;
@@ -100,14 +33,9 @@ export function record(plan: Plan): (p: TcBuilder) => void {
   };
 }
 
-class Recording {
-  readonly #p: Any;
+class Recording extends Speaker {
   readonly #plan: Procedure;
   readonly #functions: readonly Any[];
-  readonly #lets = new Map<number, Any>();
-  readonly #conditions = new Map<number, DslCondition>();
-  readonly #views = new Map<number, Any>();
-  readonly #variables: Any[] = [];
   #results: Any;
   #leave: Any;
   #stop: () => void = () => {
@@ -115,7 +43,7 @@ class Recording {
   };
 
   constructor(p: Builder, plan: Procedure, functions: readonly Any[]) {
-    this.#p = p;
+    super(p);
     this.#plan = plan;
     this.#functions = functions;
   }
@@ -123,17 +51,17 @@ class Recording {
   /** The body of a subprogram, which knows its arguments only. */
   runFunction(parameters: PlannedFunction['parameters'], args: Any): void {
     parameters.forEach(({ id }, i) => {
-      this.#lets.set(id, args[`a${i}`]);
+      this.lets.set(id, args[`a${i}`]);
     });
     this.#declareAndRun();
   }
 
   run(): void {
-    const p = this.#p;
+    const p = this.p;
     const broken = { orElse: () => p.exit(BROKEN) };
     this.#results = p.lookup(MAPS.results, 0, broken);
-    this.#views.set(STATE.id, p.lookup(MAPS.state, 0, broken));
-    this.#views.set(CONTEXT.id, p.skb);
+    this.views.set(STATE.id, p.lookup(MAPS.state, 0, broken));
+    this.views.set(CONTEXT.id, p.skb);
     this.#leave = p.ending('leave', 'u32', (value: Any) => {
       this.#results.at(RESULTS - 1).set(value);
       p.exit(value.xor(0x1234_5678));
@@ -142,9 +70,9 @@ class Recording {
   }
 
   #declareAndRun(): void {
-    const p = this.#p;
+    const p = this.p;
     for (const { kind, initial } of this.#plan.variables) {
-      this.#variables.push(p.variable(kind, initial && this.#input(initial)));
+      this.variables.push(p.variable(kind, initial && this.input(initial)));
     }
     this.#all(this.#plan.body);
   }
@@ -154,32 +82,32 @@ class Recording {
   }
 
   #say(statement: Statement): void {
-    const p = this.#p;
+    const p = this.p;
     switch (statement.is) {
       case 'let':
-        this.#lets.set(statement.id, this.#expression(statement.value).get());
+        this.lets.set(statement.id, this.expression(statement.value).get());
         return;
       case 'condition':
-        this.#conditions.set(statement.id, this.#condition(statement.condition));
+        this.conditions.set(statement.id, this.condition(statement.condition));
         return;
       case 'set':
-        this.#place(statement.place).set(this.#input(statement.value));
+        this.place(statement.place).set(this.input(statement.value));
         return;
       case 'assign':
-        this.#variables[statement.index].set(this.#input(statement.value));
+        this.variables[statement.index].set(this.input(statement.value));
         return;
       case 'increase':
-        this.#place(statement.place).increase(this.#input(statement.by));
+        this.place(statement.place).increase(this.input(statement.by));
         return;
       case 'copyBytes':
-        this.#place(statement.to).copyFrom(this.#place(statement.from));
+        this.place(statement.to).copyFrom(this.place(statement.from));
         return;
       case 'emit':
-        this.#results.at(statement.index).set(this.#asU64(statement.value));
+        this.#results.at(statement.index).set(this.asU64(statement.value));
         return;
       case 'when': {
         const { condition, rarely, taken, otherwise } = statement;
-        const asked = this.#condition(condition);
+        const asked = this.condition(condition);
         if (rarely) p.rarely(asked, () => this.#all(taken));
         else if (otherwise) {
           p.when(
@@ -192,56 +120,57 @@ class Recording {
       }
       case 'stack': {
         const { view } = p.stack(STRUCTS.record);
-        for (const { field, value } of statement.initial) at(view, field.path).set(this.#fieldInput(value));
-        this.#views.set(statement.view.id, view);
+        for (const { field, value } of statement.initial)
+          fieldAt(view, field.path).set(this.fieldInput(value));
+        this.views.set(statement.view.id, view);
         return;
       }
       case 'read': {
         const layouts = statement.views.map(({ layout }) => STRUCTS[layout as keyof typeof STRUCTS]);
         const views = p.packet.read(layouts, { at: statement.at, orElse: () => p.exit(statement.orElse) });
         statement.views.forEach(({ id }, i) => {
-          this.#views.set(id, views[i]);
+          this.views.set(id, views[i]);
         });
         return;
       }
       case 'copy': {
         const options = { orElse: () => p.exit(statement.orElse) };
-        this.#views.set(
+        this.views.set(
           statement.view.id,
-          p.packet.copy(STRUCTS.record, this.#position(statement.at), options),
+          p.packet.copy(STRUCTS.record, this.position(statement.at), options),
         );
         return;
       }
       case 'store': {
         const { kind, at, value, id } = statement;
-        this.#lets.set(id, p.packet.store(kind, this.#position(at), this.#input(value)));
+        this.lets.set(id, p.packet.store(kind, this.position(at), this.input(value)));
         return;
       }
       case 'pull':
-        this.#lets.set(statement.id, p.call(HELPERS.skb_pull_data, [p.context, 0]));
+        this.lets.set(statement.id, p.call(HELPERS.skb_pull_data, [p.context, 0]));
         return;
       case 'readAt': {
         const { view, at, atMost, orElse } = statement;
-        const options = { at: this.#expression(at), atMost, orElse: () => p.exit(orElse) };
+        const options = { at: this.expression(at), atMost, orElse: () => p.exit(orElse) };
         const [seen] = p.packet.read([STRUCTS[view.layout as keyof typeof STRUCTS]], options);
-        this.#views.set(view.id, seen);
+        this.views.set(view.id, seen);
         return;
       }
       case 'setBytes':
-        this.#place(statement.place).set(Uint8Array.from(statement.bytes));
+        this.place(statement.place).set(Uint8Array.from(statement.bytes));
         return;
       case 'match': {
         const { subject, cases, otherwise } = statement;
         p.match(
-          this.#expression(subject),
-          cases.map(({ value, body }) => [this.#input(value), () => this.#all(body)]),
+          this.expression(subject),
+          cases.map(({ value, body }) => [this.input(value), () => this.#all(body)]),
           () => this.#all(otherwise),
         );
         return;
       }
       case 'loop':
         p.loop(statement.times, (round: Any, stop: () => void) => {
-          this.#lets.set(statement.id, round);
+          this.lets.set(statement.id, round);
           const outer = this.#stop;
           this.#stop = stop;
           this.#all(statement.body);
@@ -252,17 +181,17 @@ class Recording {
         this.#stop();
         return;
       case 'update': {
-        const value = this.#structOf(statement.values);
-        this.#lets.set(statement.id, p.update(MAPS.table, this.#input(statement.key), value, statement.mode));
+        const value = this.structOf(statement.values);
+        this.lets.set(statement.id, p.update(MAPS.table, this.input(statement.key), value, statement.mode));
         return;
       }
       case 'remove':
-        this.#lets.set(statement.id, p.remove(MAPS.table, this.#input(statement.key)));
+        this.lets.set(statement.id, p.remove(MAPS.table, this.input(statement.key)));
         return;
       case 'invoke': {
         const called = this.#functions[statement.called];
-        const args = statement.args.map((arg, i) => [`a${i}`, this.#input(arg)]);
-        this.#lets.set(statement.id, p.invoke(called, Object.fromEntries(args)));
+        const args = statement.args.map((arg, i) => [`a${i}`, this.input(arg)]);
+        this.lets.set(statement.id, p.invoke(called, Object.fromEntries(args)));
         return;
       }
       case 'clock':
@@ -270,13 +199,13 @@ class Recording {
         return;
       case 'find': {
         const options = { orElse: () => p.exit(statement.orElse) };
-        this.#views.set(statement.view.id, p.lookup(MAPS.table, this.#input(statement.key), options));
+        this.views.set(statement.view.id, p.lookup(MAPS.table, this.input(statement.key), options));
         return;
       }
       case 'ask': {
-        const entry = p.lookup(MAPS.table, this.#input(statement.key));
+        const entry = p.lookup(MAPS.table, this.input(statement.key));
         const found = (): void => {
-          this.#views.set(statement.view.id, entry.value);
+          this.views.set(statement.view.id, entry.value);
           this.#all(statement.found);
         };
         const missing = (): void => this.#all(statement.missing);
@@ -286,104 +215,11 @@ class Recording {
       }
       case 'exit': {
         const { code } = statement;
-        p.exit('literal' in code ? Number(code.literal) : this.#expression(code));
+        p.exit('literal' in code ? Number(code.literal) : this.expression(code));
         return;
       }
       case 'leave':
-        this.#leave(this.#input(statement.value));
+        this.#leave(this.input(statement.value));
     }
   }
-
-  #position(at: Expression | Literal): Any {
-    return 'literal' in at ? Number(at.literal) : this.#expression(at);
-  }
-
-  /** The bits as they are in the register: what is above the kind's own must be zero. */
-  #asU64(expression: Expression): Any {
-    const value = this.#expression(expression);
-    return (expression.kind.startsWith('be') ? value.bits() : value).as('u64');
-  }
-
-  #input(input: Expression | Literal): Any {
-    return 'literal' in input ? input.literal : this.#expression(input);
-  }
-
-  #fieldInput(value: FieldValue['value']): Any {
-    return isBytes(value) ? Uint8Array.from(value) : this.#input(value);
-  }
-
-  #structOf(values: readonly FieldValue[]): Any {
-    const built: Any = {};
-    for (const { field, value } of values) {
-      const [name, index] = field.path as [string, number?];
-      if (index === undefined) built[name] = this.#fieldInput(value);
-      else {
-        built[name] ??= [];
-        built[name][index] = this.#fieldInput(value);
-      }
-    }
-    return built;
-  }
-
-  #place({ view, field }: Place): Any {
-    return at(this.#views.get(view), field.path);
-  }
-
-  #expression(expression: Expression): Any {
-    const built = this.#build(expression);
-    if (built.kind !== expression.kind)
-      throw new Error(`${expression.is}: ${built.kind}, not ${expression.kind}`);
-    return built;
-  }
-
-  #build(expression: Expression): Any {
-    switch (expression.is) {
-      case 'constant':
-        return this.#p.constant(expression.kind, expression.value);
-      case 'place': {
-        const place = this.#place(expression.place);
-        return expression.once ? place.get() : place;
-      }
-      case 'variable':
-        return this.#variables[expression.index];
-      case 'let':
-        return this.#lets.get(expression.id);
-      case 'binary':
-        return this.#expression(expression.a)[expression.operator](this.#input(expression.b));
-      case 'shl':
-      case 'shr':
-        return this.#expression(expression.a)[expression.is](expression.bits);
-      case 'as':
-        return this.#expression(expression.a).as(expression.kind);
-      default:
-        return this.#expression(expression.a)[expression.is]();
-    }
-  }
-
-  #condition(condition: Condition): DslCondition {
-    switch (condition.is) {
-      case 'compare':
-        return this.#expression(condition.a)[condition.comparison](this.#input(condition.b));
-      case 'negative':
-        return this.#expression(condition.a).isNegative();
-      case 'not':
-        return this.#condition(condition.of).not();
-      case 'made':
-        return this.#conditions.get(condition.id)!;
-      case 'and':
-      case 'or': {
-        const left = this.#condition(condition.left);
-        return left[condition.is](this.#condition(condition.right));
-      }
-    }
-  }
-}
-
-const isBytes = (value: FieldValue['value']): value is readonly number[] => Array.isArray(value);
-
-function at(view: Any, path: readonly (string | number)[]): Any {
-  let place = view;
-  for (const step of path) place = typeof step === 'number' ? place.at(step) : place[step];
-  if (place === undefined) throw new Error(`no field ${path.join('.')}`);
-  return place;
 }

@@ -2,9 +2,9 @@
 
 import type { Program } from '../../../../src/asm/index.ts';
 import { BpfMap, loadProgram } from '../../../../src/loader/index.ts';
+import { MAPS } from './maps.ts';
 import type { World } from './model.ts';
 import { RESULTS, SIZES, SKB_SIZE } from './plan.ts';
-import { MAPS } from './record.ts';
 import { Tape } from './tape.ts';
 
 const RESULTS_SIZE = 8 * RESULTS;
