@@ -94,7 +94,7 @@ export function loadProgram(
   options: LoadProgramOptions = {},
 ): BpfProgram {
   requireResolved(program);
-  const { name, type, license, attachType } = program;
+  const { name, type, license, attachType, flags } = program;
   const { logLevel, btf: wanted = true } = options;
   const { fd, log } = loadCode({
     name,
@@ -102,6 +102,7 @@ export function loadProgram(
     license,
     code: relocate(program, maps),
     ...(attachType !== undefined && { attachType }),
+    ...(flags !== undefined && { flags }),
     ...(logLevel !== undefined && { logLevel }),
     ...(wanted && { btf: btf.programBtf(withSources(program, resolveSource)) }),
   });

@@ -125,6 +125,20 @@ test('types that the kernel refuses do not stand in the way', (t) => {
   t.false('btf_id' in json('bpftool', '-j', 'map', 'show', 'id', String(map.id)));
 });
 
+test('flags and the type of attachment are those of the program', (t) => {
+  const BPF_F_XDP_HAS_FRAGS = 1 << 5;
+  using frags = loadProgram(
+    { ...returning('btft_frags', 2), type: 'xdp', attachType: 37, flags: BPF_F_XDP_HAS_FRAGS },
+    {},
+  );
+  t.true(frags.fd > 0);
+  // A flag that no kernel knows, and a place that is none of this type.
+  t.throws(() => loadProgram({ ...returning('btft_flag', 2), flags: 1 << 30 }, {}), { code: 'EINVAL' });
+  t.throws(() => loadProgram({ ...returning('btft_place', 1), type: 'sk_lookup', attachType: 0 }, {}), {
+    code: 'EINVAL',
+  });
+});
+
 test("a refusal's log has the line", (t) => {
   const bad = {
     ...program('btft_refused', [...insn(LDX_DW, 0, 5, 0, 0), ...insn(EXIT, 0, 0, 0, 0)]),

@@ -66,6 +66,8 @@ export interface LoadOptions {
   readonly code: Uint8Array;
   /** `enum bpf_attach_type`, where the type of program asks for it. */
   readonly attachType?: number;
+  /** `BPF_F_*` bits. */
+  readonly flags?: number;
   /** Types and lines. Left away where the kernel does not take them. */
   readonly btf?: ProgramBtf;
   /** 1 says what went wrong, 2 lists every instruction; the log of a success is returned. */
@@ -144,6 +146,7 @@ function attempt(
   frame.pointer(attr.license, frame.put(license));
   frame.bytes.set(encoder.encode(options.name), attr.prog_name);
   frame.u32(attr.expected_attach_type, options.attachType ?? 0);
+  frame.u32(attr.prog_flags, options.flags ?? 0);
   if (btf !== undefined && btfFd !== undefined) {
     frame.u32(attr.prog_btf_fd, btfFd);
     frame.u32(attr.func_info_rec_size, FUNC_INFO_SIZE);
