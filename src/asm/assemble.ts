@@ -1,9 +1,9 @@
 // Items to a program: labels become distances (resolve.ts), instructions bytes, maps relocations. Nothing is guessed: a
 // label that is nowhere is an error at the line that said it.
 
-import { encodeInstruction, unitsOf } from './encoding.ts';
+import { encodeInstructions, unitsOf } from './encoding.ts';
 import type { Instruction, Item, Label } from './instruction.ts';
-import { INSTRUCTION_SIZE, PSEUDO } from './isa.ts';
+import { PSEUDO } from './isa.ts';
 import type { ProgramType } from './kernel.ts';
 import { requireObjectName } from './map.ts';
 import type { MapRelocation, MapSpec, Program, SourceLocation } from './program.ts';
@@ -41,13 +41,9 @@ export function assemble(options: ProgramOptions & AssembleOptions, items: reado
   requireObjectName('program', name);
   requireDistinctMaps(items);
   const { instructions, places } = resolveJumps(items, options);
-  const units = instructions.reduce((sum, instruction) => sum + unitsOf(instruction), 0);
-  const code = new Uint8Array(units * INSTRUCTION_SIZE);
-  const view = new DataView(code.buffer);
   const relocations: MapRelocation[] = [];
   let unit = 0;
   for (const instruction of instructions) {
-    encodeInstruction(view, unit * INSTRUCTION_SIZE, instruction);
     if (instruction.map) relocations.push(relocation(instruction, unit));
     unit += unitsOf(instruction);
   }
@@ -55,7 +51,7 @@ export function assemble(options: ProgramOptions & AssembleOptions, items: reado
     name,
     type,
     license,
-    code,
+    code: encodeInstructions(instructions),
     relocations,
     functions: functions.map(({ name, label }) => ({ name, index: label ? places.get(label)! : 0 })),
     get locations(): (SourceLocation | undefined)[] {

@@ -1,6 +1,7 @@
 // The case files of the public conformance suite (Alan-Jowett/bpf_conformance, tests/*.data): line-based sections, each
 // opened by a directive. Only the file format; the program in it is for `assembleText`.
 
+import { shortened } from './cursor.ts';
 import { TextError } from './error.ts';
 
 /** One case. Every section may be missing. */
@@ -82,7 +83,7 @@ function directive(text: string, dashes: number, line: number): Section | undefi
   const section = SECTIONS.find((known) => known === name);
   if (section) return section;
   const expected = [...SECTIONS, ...IGNORED].join(', ');
-  throw new TextError('SYNTAX', `directive '-- ${name}': expected one of ${expected}`, {
+  throw new TextError('SYNTAX', `directive '-- ${shortened(name)}': expected one of ${expected}`, {
     line,
     column: dashes + 1,
   });
@@ -91,20 +92,28 @@ function directive(text: string, dashes: number, line: number): Section | undefi
 /** A 64-bit number; a negative one as its two's complement. */
 function unit(word: Word): bigint {
   if (!NUMBER.test(word.text)) {
-    throw new TextError('SYNTAX', `'${word.text}': expected a number, decimal or hexadecimal with 0x`, word);
+    throw new TextError(
+      'SYNTAX',
+      `'${shortened(word.text)}': expected a number, decimal or hexadecimal with 0x`,
+      word,
+    );
   }
   const negative = word.text.startsWith('-');
   const magnitude = BigInt(negative ? word.text.slice(1) : word.text);
   const value = negative ? -magnitude : magnitude;
   if (value >= 1n << BigInt(UNIT_BITS) || value < -(1n << BigInt(UNIT_BITS - 1))) {
-    throw new TextError('RANGE', `${word.text} does not fit into ${UNIT_BITS} bits`, word);
+    throw new TextError('RANGE', `${shortened(word.text)} does not fit into ${UNIT_BITS} bits`, word);
   }
   return BigInt.asUintN(UNIT_BITS, value);
 }
 
 function byte(word: Word): number {
   if (!BYTE.test(word.text)) {
-    throw new TextError('SYNTAX', `'${word.text}': expected a byte of two hexadecimal digits`, word);
+    throw new TextError(
+      'SYNTAX',
+      `'${shortened(word.text)}': expected a byte of two hexadecimal digits`,
+      word,
+    );
   }
   return Number.parseInt(word.text, 16);
 }

@@ -23,17 +23,16 @@ export interface Line {
   readonly comment: (Position & { readonly text: string }) | undefined;
 }
 
-const BLANK = /[ \t\v\f]+/y;
-const NEWLINE = /\r\n|\n|\r/y;
-const COMMENT = /(?:;|\/\/|#)[^\n\r]*/y;
-const OPENING = '/*';
+/**
+ * What a text is made of, one group each: line end, comment over lines, comment to the end of the line, name, operator,
+ * number. A number takes in what makes it none, so that an error can show the whole of it. Blanks have no group.
+ */
+const PIECE =
+  /[ \t\v\f]+|(\r\n|\n|\r)|(\/\*)|((?:;|\/\/|#)[^\n\r]*)|(s(?:>>=|>=|<=|>|<|\/=|%=)|<<=|>>=|[=!><+*/%|&^-]=|[-+*/%&|^=<>()[\],:])|([A-Za-z_.$][\w.$]*)|([0-9][\w.]*)/y;
 const CLOSING = '*/';
-const NAME = /[A-Za-z_.$][\w.$]*/y;
-/** Also what is none, so that the error can show the whole of it. */
-const NUMBER = /[0-9][\w.]*/y;
-const SIGN =
-  /s(?:>>=|>=|<=|>|<|\/=|%=)|<<=|>>=|==|!=|>=|<=|\+=|-=|\*=|\/=|%=|\|=|&=|\^=|[-+*/%&|^=<>()[\],:#]/y;
-const HASH_NUMBER = /#-?[0-9]/y;
+const LINE_END = /\r\n|\n|\r/g;
+/** A `#` behind a name that is no comment. */
+const NUMBERED = /#(?=-?[0-9])/y;
 
 /** @throws TextError for a character that has no place in an assembler text, or a comment without an end. */
 export function scan(text: string): Line[] {
@@ -41,72 +40,48 @@ export function scan(text: string): Line[] {
   let tokens: Token[] = [];
   let comment: Line['comment'];
   let [at, line, start] = [0, 1, 0];
-  const position = (): Position => ({ line, column: at - start + 1 });
-  const match = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
-    return pattern.exec(text)?.[0];
-  };
-  const finish = (): void => {
+  const finish = (next: number): void => {
     const last = tokens.at(-1);
-    if (last) lines.push({ tokens, end: { line, column: last.column + last.text.length }, comment });
-    tokens = [];
-    comment = undefined;
-  };
-  const newline = (length: number): void => {
-    at += length;
+    if (last) {
+      lines.push({ tokens, end: { line, column: last.column + last.text.length }, comment });
+      tokens = [];
+      comment = undefined;
+    }
     line++;
-    start = at;
-  };
-  const push = (kind: Token['kind'], found: string): void => {
-    tokens.push({ kind, text: found, ...position() });
-    at += found.length;
-  };
-  /** A `#` that belongs to the name in front of it. */
-  const numbers = (): boolean => {
-    const last = tokens.at(-1);
-    const glued = last?.kind === 'name' && last.column + last.text.length === at - start + 1;
-    return glued && match(HASH_NUMBER) !== undefined;
+    start = next;
   };
   while (at < text.length) {
-    const blank = match(BLANK);
-    if (blank) {
-      at += blank.length;
-      continue;
-    }
-    const broken = match(NEWLINE);
-    if (broken) {
-      finish();
-      newline(broken.length);
-      continue;
-    }
-    if (text.startsWith(OPENING, at)) {
-      const end = text.indexOf(CLOSING, at + OPENING.length);
-      if (end < 0) throw new TextError('SYNTAX', `comment without its end ${CLOSING}`, position());
-      while (at < end + CLOSING.length) {
-        const inside = match(NEWLINE);
-        if (inside) {
-          finish();
-          newline(inside.length);
-        } else at++;
-      }
-      continue;
-    }
-    const commented = numbers() ? undefined : match(COMMENT);
-    if (commented) {
-      const behind = { line, column: at - start + 2 };
-      if (commented.startsWith(';')) comment = { text: commented.slice(1), ...behind };
-      at += commented.length;
-      continue;
-    }
-    const sign = match(SIGN);
-    const [kind, found] = sign
-      ? (['sign', sign] as const)
-      : ([/[0-9]/.test(text[at]!) ? 'number' : 'name', match(NAME) ?? match(NUMBER)] as const);
-    if (!found) throw new TextError('SYNTAX', `character ${shown(text, at)} has no meaning here`, position());
-    push(kind, found);
+    const column = at - start + 1;
+    const match =
+      (behindName(tokens.at(-1), column) && matchAt(NUMBERED, text, at)) || matchAt(PIECE, text, at);
+    if (!match)
+      throw new TextError('SYNTAX', `character ${shown(text, at)} has no meaning here`, { line, column });
+    const [found, newline, opening, remark, sign, name, number] = match;
+    at += found.length;
+    if (newline) finish(at);
+    else if (opening) {
+      const end = text.indexOf(CLOSING, at);
+      if (end < 0) throw new TextError('SYNTAX', `comment without its end ${CLOSING}`, { line, column });
+      for (const inside of text.slice(at, end).matchAll(LINE_END))
+        finish(at + inside.index + inside[0].length);
+      at = end + CLOSING.length;
+    } else if (remark) {
+      if (remark.startsWith(';')) comment = { text: remark.slice(1), line, column: column + 1 };
+    } else if (name) tokens.push({ kind: 'name', text: name, line, column });
+    else if (number) tokens.push({ kind: 'number', text: number, line, column });
+    else if (sign || found === '#') tokens.push({ kind: 'sign', text: found, line, column });
   }
-  finish();
+  finish(at);
   return lines;
+}
+
+/** Whether what stands at `column` follows a name without a blank: a # may belong to it. */
+const behindName = (last: Token | undefined, column: number): boolean =>
+  last?.kind === 'name' && last.column + last.text.length === column;
+
+function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at;
+  return pattern.exec(text);
 }
 
 function shown(text: string, at: number): string {
