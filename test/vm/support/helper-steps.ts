@@ -20,12 +20,16 @@ const refill: readonly Item[] = [
   i.mov.imm(4, -4),
   i.add.reg(3, 0),
 ];
-/** The same, with the packet fetched anew; r0 is kept in r9. */
-const refetch = ({ packet }: Place): readonly Item[] => [
+/** Fields of an skb that helpers change: length, protocol, VLAN tag. */
+const SHOWN = [0, 16, 20, 24, 28] as const;
+
+/** The same, with the packet fetched anew, and of an skb what the helper may have changed mixed into the numbers. */
+const refetch = ({ kind, packet }: Place): readonly Item[] => [
   i.mov.reg(9, 0),
   ...packet,
   i.mov.reg(0, 9),
   ...refill,
+  ...(kind === 'xdp' ? [] : SHOWN.flatMap((at) => [i.load(4, 5, 6, at), i.mul.imm(4, 31), i.xor.reg(4, 5)])),
 ];
 
 const address = (register: Register, at: number): readonly Item[] => [
@@ -141,8 +145,8 @@ const checksum = fc
   );
 
 /** Fields of `struct __sk_buff` that a test run determines. */
-const SKB_FIELDS = [0, 4, 8, 16, 20, 24, 28, 32, 44, 48, 52, 56, 60, 64, 176] as const;
-const SKB_WRITABLE = [8, 32, 44, 48, 52, 56, 60, 64] as const;
+const SKB_FIELDS = [0, 4, 8, 12, 16, 20, 24, 28, 32, 44, 48, 52, 56, 60, 64, 176] as const;
+const SKB_WRITABLE = [8, 12, 32, 44, 48, 52, 56, 60, 64] as const;
 const skbLoad = fc.tuple(numbers, fc.constantFrom(...SKB_FIELDS)).map(
   ([d, at]): Emit =>
     () => [i.load(4, d, 6, at)],
@@ -214,6 +218,22 @@ const pull = fc.nat({ max: 200 }).map(
     (place) => [i.mov.reg(1, 6), i.mov.imm(2, length), i.call(HELPER_IDS.skb_pull_data), ...refetch(place)],
 );
 
+/** Legacy loads: big-endian, from the packet or, below zero, from its headers; where they fail the program ends. */
+const legacyOffset = fc.oneof(
+  fc.nat({ max: 70 }),
+  fc.nat({ max: 70 }).map((at) => at - 0x10_0000),
+  fc.nat({ max: 70 }).map((at) => at - 0x20_0000),
+);
+const legacy = fc.tuple(fc.constantFrom<1 | 2 | 4>(1, 2, 4), legacyOffset, fc.boolean(), numbers).map(
+  ([n, at, indirect, s]): Emit =>
+    (place) => [
+      i.mov.reg(5, s),
+      i.and.imm(5, 15),
+      indirect ? i.loadIndirect(n, 5, at) : i.loadAbsolute(n, at),
+      ...refetch(place),
+    ],
+);
+
 const xdpAdjust = fc
   .tuple(
     fc.constantFrom(HELPER_IDS.xdp_adjust_head, HELPER_IDS.xdp_adjust_tail, HELPER_IDS.xdp_adjust_meta),
@@ -226,6 +246,7 @@ const xdpAdjust = fc
 
 const common = [lookup, update, remove, smallKey, diff, load, store] as const;
 const ofSkb = [
+  legacy,
   checksum,
   checksum,
   skbLoad,

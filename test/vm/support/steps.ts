@@ -234,5 +234,5 @@ export const stepArbitrary = (kind: Kind): fc.Arbitrary<Step> =>
     { weight: 1, arbitrary: loop },
     { weight: 1, arbitrary: patientLoop },
     { weight: 1, arbitrary: call },
-    { weight: 3, arbitrary: helperStep(kind).map(plain) },
+    { weight: 12, arbitrary: helperStep(kind).map(plain) },
   );
