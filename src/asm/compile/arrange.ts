@@ -1,8 +1,16 @@
 // The order of the blocks in the program: what goes on follows on, what ends early stands at the end, and blocks that
 // do the same are kept once.
 
+import { type Label, label } from '../instruction.ts';
 import { type Allocated, registerOf } from './allocate.ts';
-import { type Block, isConstant, type Operand, operandsOfTerminator, successorsOf } from './ir.ts';
+import {
+  type Block,
+  isConstant,
+  type Operand,
+  operandsOfTerminator,
+  type Procedure,
+  successorsOf,
+} from './ir.ts';
 import { type Functions, select } from './select.ts';
 
 /** Blocks in the order of emission, and for each block that another one stands in for, that other one. */
@@ -44,15 +52,16 @@ function compare(a: Block, b: Block): number {
 function merge(allocated: Allocated): Map<Block, Block> {
   const insteadOf = new Map<Block, Block>();
   const identities = new Map<string, Block>();
+  const functions = numbered();
   const numbers = new Map<Block, number>(allocated.blocks.map((block, i) => [block, i]));
   for (const block of allocated.blocks.toReversed()) {
     const { terminator } = block;
-    if (terminator?.end === 'jump' && select(block, allocated, anonymous).length === 0) {
+    if (terminator?.end === 'jump' && select(block, allocated, functions).length === 0) {
       // All its moves turned out to be between one register and itself.
       insteadOf.set(block, insteadOf.get(terminator.to) ?? terminator.to);
       continue;
     }
-    const identity = identityOf(block, allocated, (b) => numbers.get(insteadOf.get(b) ?? b)!);
+    const identity = identityOf(block, allocated, functions, (b) => numbers.get(insteadOf.get(b) ?? b)!);
     const same = identities.get(identity);
     if (same) insteadOf.set(block, same);
     else identities.set(identity, block);
@@ -60,11 +69,16 @@ function merge(allocated: Allocated): Map<Block, Block> {
   return insteadOf;
 }
 
-function identityOf(block: Block, allocated: Allocated, number: (block: Block) => number): string {
+function identityOf(
+  block: Block,
+  allocated: Allocated,
+  functions: Functions,
+  number: (block: Block) => number,
+): string {
   const operand = (o: Operand): string => (isConstant(o) ? `${o}n` : `r${registerOf(allocated, o)}`);
-  const instructions = select(block, allocated, anonymous).map(
-    ({ opcode, dst, src, offset, imm, wide, map }) =>
-      `${opcode} ${dst} ${src} ${offset} ${imm} ${wide} ${map?.name}`,
+  const instructions = select(block, allocated, functions).map(
+    ({ opcode, dst, src, offset, imm, wide, map, target }) =>
+      `${opcode} ${dst} ${src} ${offset} ${imm} ${wide} ${map?.name} ${target?.name}`,
   );
   const terminator = block.terminator!;
   const end = terminator.end === 'branch' ? `${terminator.comparison}${terminator.width}` : terminator.end;
@@ -72,5 +86,12 @@ function identityOf(block: Block, allocated: Allocated, number: (block: Block) =
   return [...instructions, end, operands, successorsOf(terminator).map(number)].join('\n');
 }
 
-/** For comparing blocks, a function is its name. */
-const anonymous: Functions = ({ name }) => ({ name });
+/** For comparing blocks, a function is a number of its own: two may have one name. */
+function numbered(): Functions {
+  const labels = new Map<Procedure, Label>();
+  return ({ procedure }) => {
+    const made = labels.get(procedure) ?? label(`${labels.size}`);
+    labels.set(procedure, made);
+    return made;
+  };
+}

@@ -3,13 +3,15 @@
 import { assemble, type FunctionStart, type ProgramOptions } from '../assemble.ts';
 import { type Item, type Label, label } from '../instruction.ts';
 import type { Program } from '../program.ts';
-import { allocate } from './allocate.ts';
+import type { Site } from '../source.ts';
+import { type Allocated, allocate } from './allocate.ts';
 import { arrange } from './arrange.ts';
 import { check } from './check.ts';
 import { emit } from './emit.ts';
-import type { Procedure, Subprocedure } from './ir.ts';
+import { isHelper, type Procedure, type Subprocedure } from './ir.ts';
 import { lower } from './lower.ts';
 import { simplify } from './simplify.ts';
+import { requireStack } from './slots.ts';
 import { split } from './split.ts';
 
 /**
@@ -18,27 +20,55 @@ import { split } from './split.ts';
  * @throws BuildError for a program that says something impossible, at the line that says it.
  */
 export function compile(options: ProgramOptions, main: Procedure): Program {
-  const labels = new Map<Procedure, Label>();
-  const waiting: Procedure[] = [];
-  const labelOf = ({ procedure, name }: Subprocedure): Label => {
-    const known = labels.get(procedure);
-    if (known) return known;
-    const made = label(name);
-    labels.set(procedure, made);
-    waiting.push(procedure);
-    return made;
-  };
-  const items: Item[] = [...instructionsOf(main, labelOf)];
-  const functions: FunctionStart[] = [{ name: main.name, label: undefined }];
-  for (let next = waiting.shift(); next; next = waiting.shift()) {
-    const start = labels.get(next)!;
-    functions.push({ name: next.name, label: start });
-    items.push({ place: start }, ...instructionsOf(next, labelOf));
+  const allocated = allocateAll(main);
+  requireCombinedStack(main, allocated, 0);
+  const starts = new Map<Procedure, Label>(
+    [...allocated.keys()].map((procedure) => [procedure, label(procedure.name)]),
+  );
+  const functions: FunctionStart[] = [];
+  const items: Item[] = [];
+  for (const [procedure, one] of allocated) {
+    const start = starts.get(procedure)!;
+    functions.push({ name: procedure.name, label: start });
+    items.push({ place: start }, ...emit(one, arrange(one), (callee) => starts.get(callee.procedure)!));
   }
   return assemble({ ...options, functions }, items);
 }
 
-function instructionsOf(procedure: Procedure, labelOf: (callee: Subprocedure) => Label): Item[] {
-  const allocated = allocate(lower(split(simplify(check(procedure)))));
-  return emit(allocated, arrange(allocated), labelOf);
+/** The main procedure and all it calls, each once, in the order in which they are first met. */
+function allocateAll(main: Procedure): Map<Procedure, Allocated> {
+  const allocated = new Map<Procedure, Allocated>();
+  const waiting = new Set([main]);
+  for (const procedure of waiting) {
+    const one = allocate(lower(split(simplify(check(procedure)))));
+    allocated.set(procedure, one);
+    for (const { callee } of callsOf(one)) waiting.add(callee.procedure);
+  }
+  return allocated;
+}
+
+function callsOf({ blocks }: Procedure): { callee: Subprocedure; site: Site }[] {
+  return blocks.flatMap(({ operations }) =>
+    operations.flatMap((operation) =>
+      operation.op === 'call' && !isHelper(operation.callee)
+        ? [{ callee: operation.callee, site: operation.site }]
+        : [],
+    ),
+  );
+}
+
+/** What the verifier rounds each function's stack up to (round_up_stack_depth in kernel/bpf/verifier.c). */
+const FRAME_UNIT = 32;
+
+/** All functions of a chain of calls share one stack of 512 bytes. */
+function requireCombinedStack(
+  procedure: Procedure,
+  allocated: ReadonlyMap<Procedure, Allocated>,
+  above: number,
+  from?: Site,
+): void {
+  const own = allocated.get(procedure)!;
+  const depth = above + Math.ceil(Math.max(own.frame, 1) / FRAME_UNIT) * FRAME_UNIT;
+  requireStack(depth, from);
+  for (const { callee, site } of callsOf(own)) requireCombinedStack(callee.procedure, allocated, depth, site);
 }
