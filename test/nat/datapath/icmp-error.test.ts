@@ -45,6 +45,7 @@ const quotes: { readonly [name: string]: { readonly make: Packet; readonly check
   'first fragment of udp': { make: quoted(UDP, udp(), { fragment: MORE_FRAGMENTS }), check: 26 },
   'later fragment of tcp': { make: quoted(TCP, () => bytes(40), { fragment: MORE_FRAGMENTS | 90 }) },
   'last fragment of udp': { make: quoted(UDP, () => bytes(40), { fragment: 1 }) },
+  'fragment of udp at offset 2^12': { make: quoted(UDP, () => bytes(40), { fragment: 1 << 12 }) },
 };
 
 for (const [name, { make, check }] of Object.entries(quotes)) {

@@ -95,6 +95,13 @@ const packets: { readonly [name: string]: Packet } = {
     800,
   ),
   'the greatest offset': packet(UDP, data(bytes(7)), { fragment: 0x1fff }),
+  // Every bit of the offset makes a later fragment: too short for a first one.
+  ...Object.fromEntries(
+    Array.from({ length: 13 }, (_, bit) => [
+      `fragment offset 2^${bit}`,
+      packet(UDP, data(bytes(7)), { fragment: 1 << bit }),
+    ]),
+  ),
 };
 
 for (const [name, make] of Object.entries(packets)) {
