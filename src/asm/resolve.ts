@@ -143,11 +143,11 @@ function finish(
     for (; from < index; from++) finished.push(instructions[from]!);
     from = index + 1;
     const instruction = instructions[index]!;
-    if (to === undefined) {
-      if (moved) throw lost(instruction, reach);
+    if (!instruction.target && !moved) {
       finished.push(instruction);
       continue;
     }
+    if (to === undefined) throw lost(instruction, reach);
     const last = starts[index]! + (long ? sizes[index]! : 1);
     finished.push(...reaching(instruction, reach, starts[to]! - last, long));
   }
@@ -168,7 +168,10 @@ function reaching(instruction: Instruction, reach: Reach, distance: number, long
   }
   // The label is done with: the text of what is resolved shows the distance.
   const { target: _, ...rest } = instruction;
-  if (instruction.opcode === LD_IMM64) return [{ ...rest, wide: BigInt.asUintN(32, BigInt(distance)) }];
+  if (instruction.opcode === LD_IMM64) {
+    const high = ((instruction.wide ?? 0n) >> 32n) << 32n;
+    return [{ ...rest, wide: high | BigInt.asUintN(32, BigInt(distance)) }];
+  }
   if (reach === 'far') return [{ ...rest, imm: distance }];
   if (!long) return [{ ...rest, offset: distance }];
   const { site } = instruction;
