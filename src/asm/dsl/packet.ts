@@ -7,6 +7,7 @@ import { type ScalarKind, type StructType, struct } from '../layout.ts';
 import type { PacketBuilder } from './context.ts';
 import { Expression, type Input, type Value } from './expression.ts';
 import { type Storable, sizeOf } from './kinds.ts';
+import type { Argument } from './pointer.ts';
 import { type ViewOf, viewOf } from './view.ts';
 
 /** Views of consecutive headers, in the order of the layouts asked for. */
@@ -93,54 +94,72 @@ export class Packet {
 
   /** The start of the packet, `size` bytes from there being readable and writable. */
   #require(size: number, orElse: () => void): Vreg {
-    const { recorder } = this.#builder;
-    const known = recorder.bounds;
+    const known = this.#builder.recorder.bounds;
     if (known && known.extent >= size) return known.data;
     const { data, end } = known ?? this.#bounds();
-    // Views taken before stay valid behind the slow path as well: it re-reads into the same registers.
     const extent = Math.max(size, known?.extent ?? 0);
-    const enough = recorder.block('enough');
-    const short = recorder.block('short', { cold: true });
-    if (this.#access.pull) {
-      const slow = recorder.block('pull', { cold: true });
-      this.#branchIfShort(data, end, extent, slow, enough);
-      recorder.enter(slow);
-      this.#builder.call(this.#access.pull, [this.#builder.context, extent]);
-      this.#bounds({ data, end });
-    }
-    this.#branchIfShort(data, end, extent, short, enough);
-    this.#tooShort(short, orElse);
-    recorder.enter(enough);
-    recorder.bounds = { data, end, extent };
+    this.#check(data, end, [{ base: data, size: extent }], extent, orElse, () => {});
+    this.#builder.recorder.bounds = { data, end, extent };
     return data;
   }
 
   /** The address `at` bytes into the packet, `size` bytes from there being readable and writable. */
   #requireAt(at: Expression<'u8' | 'u16' | 'u32'>, atMost: number, size: number, orElse: () => void): Vreg {
-    const { recorder } = this.#builder;
     const p = this.#builder;
+    const { recorder } = p;
     const position = at.get();
     p.rarely(position.gt(atMost), () => p.mustEnd('orElse of a packet read', orElse));
-    if (this.#access.pull) {
-      // Asking the kernel is cheap where the bytes are linear already, and what was known before is gone if not.
-      p.call(this.#access.pull, [p.context, position.add(size)]);
-    }
-    const { data, end } = this.#bounds();
+    const known = recorder.bounds;
+    const { data, end } = known ?? this.#bounds();
     const base = recorder.vreg('packet');
-    recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: base, a: data, b: position.operand() });
-    const enough = recorder.block('enough');
-    const short = recorder.block('short', { cold: true });
-    this.#branchIfShort(base, end, size, short, enough);
-    this.#tooShort(short, orElse);
-    recorder.enter(enough);
+    const locate = (): void => {
+      const offset = position.operand();
+      recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: base, a: data, b: offset });
+    };
+    locate();
+    // What was known of the start of the packet has to be seen again where the packet moved.
+    const again = known ? [{ base: data, size: known.extent }] : [];
+    this.#check(data, end, [{ base, size }, ...again], position.add(size), orElse, locate);
+    recorder.bounds = { data, end, extent: known?.extent ?? 0 };
     return base;
   }
 
-  #tooShort(block: Block, orElse: () => void): void {
+  /**
+   * Goes on where `size` bytes from each base lie in the packet; the first is asked, the others are known. Where it does
+   * not, `needed` bytes are pulled in, the pointers read again into the same registers, so that views taken before stay
+   * valid, and all asked.
+   */
+  #check(
+    data: Vreg,
+    end: Vreg,
+    ranges: readonly { readonly base: Vreg; readonly size: number }[],
+    needed: Argument,
+    orElse: () => void,
+    locate: () => void,
+  ): void {
     const { recorder } = this.#builder;
-    recorder.enter(block);
+    const enough = recorder.block('enough');
+    const short = recorder.block('short', { cold: true });
+    const { pull } = this.#access;
+    const [asked, ...known] = ranges;
+    const slow = pull ? recorder.block('pull', { cold: true }) : short;
+    this.#branchIfShort(asked!.base, end, asked!.size, slow, enough);
+    if (pull) {
+      recorder.enter(slow);
+      this.#builder.call(pull, [this.#builder.context, needed]);
+      this.#bounds({ data, end });
+      locate();
+      for (const { base, size } of known) {
+        const next = recorder.block('again', { cold: true });
+        this.#branchIfShort(base, end, size, short, next);
+        recorder.enter(next);
+      }
+      this.#branchIfShort(asked!.base, end, asked!.size, short, enough);
+    }
+    recorder.enter(short);
     recorder.bounds = undefined;
     this.#builder.mustEnd('orElse of a packet read', orElse);
+    recorder.enter(enough);
   }
 
   #bounds(into?: { data: Vreg; end: Vreg }): { data: Vreg; end: Vreg } {

@@ -50,7 +50,7 @@ export function translateIpv4(p: TcBuilder, ip: IpHeader, side: Side, leave: Lea
   );
   const mapping = p.lookup(side.table, ip[side.address], { orElse: () => leave('unmapped') });
   countPacket(p, mapping);
-  const { before, after } = rewriteAddress(ip, side, mapping);
+  const { before, after } = rewriteAddress(ip, side.address, mapping);
   p.when(check.at.ne(NO_CHECKSUM), () => {
     const result = replaceChecksum(p, check.at, before, after, check.flags);
     p.rarely(result.isNegative(), () => leave('helper_failed'));
@@ -114,16 +114,18 @@ function transportChecksum(
   return { at, flags };
 }
 
+/** What an address was and is. */
+export interface Rewrite {
+  readonly before: Value<'be32'>;
+  readonly after: Value<'be32'>;
+}
+
 /** Writes the mapped address into the header, and the header's checksum with it. */
-export function rewriteAddress(
-  ip: IpHeader,
-  side: Side,
-  mapping: Record,
-): { before: Value<'be32'>; after: Value<'be32'> } {
-  const before = ip[side.address].get();
+export function rewriteAddress(ip: IpHeader, address: 'saddr' | 'daddr', mapping: Record): Rewrite {
+  const before = ip[address].get();
   const after = mapping.address.get();
   ip.check.set(updatedChecksum(ip.check.get(), before, after));
-  ip[side.address].set(after);
+  ip[address].set(after);
   return { before, after };
 }
 
