@@ -12,8 +12,10 @@ import { Kernel, worldFrom } from '../support/random/run.ts';
 const PROGRAMS = Number(process.env.TSNAT_RANDOM_PROGRAMS ?? 300);
 /** Worlds each program runs on. */
 const WORLDS = 3;
+/** A failure is made smaller for no longer than this. */
+const LIMIT = { interruptAfterTimeLimit: 120_000 + 200 * PROGRAMS, markInterruptAsFailure: true };
 const number = fc.nat(0xffff);
-const tapes = fc.array(number, { minLength: 40, maxLength: 900, size: 'max' });
+const tapes = fc.array(number, { minLength: 40, maxLength: 1500, size: 'max' });
 const worlds = fc.array(fc.array(number, { maxLength: 300, size: 'max' }), {
   minLength: WORLDS,
   maxLength: WORLDS,
@@ -38,7 +40,7 @@ test('what the kernel does is what the DSL says', (t) => {
       tooLarge++;
     }
   });
-  const result = fc.check(property, { numRuns: PROGRAMS, ...seed() });
+  const result = fc.check(property, { numRuns: PROGRAMS, ...LIMIT, ...seed() });
   t.log(`${result.numRuns} programs, ${instructions} instructions, ${tooLarge} too large for the stack`);
   if (result.failed) {
     const [tape = []] = result.counterexample ?? [];

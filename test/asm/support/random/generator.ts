@@ -72,7 +72,7 @@ class Generator {
     for (let count = tape.below(3); count > 0; count--) functions.push(this.#function());
     const scope = new Scope(this.#variables());
     scope.views.push(STATE, CONTEXT);
-    const { variables, body } = this.#procedure(scope, 4 + tape.below(24));
+    const { variables, body } = this.#procedure(scope, 4 + tape.below(56));
     return { functions, variables, body };
   }
 
