@@ -17,8 +17,6 @@ import {
 } from '../asm/index.ts';
 import { REASONS } from './reason.ts';
 
-/** Kernel's BPF_F_NO_PREALLOC: an element costs memory only once it is there. */
-const BPF_F_NO_PREALLOC = 1 << 0;
 /** Kernel's BPF_F_RDONLY_PROG: only user space writes. */
 const BPF_F_RDONLY_PROG = 1 << 7;
 
@@ -76,7 +74,6 @@ export function instanceMaps(capacity: number = DEFAULT_CAPACITY): InstanceMaps 
       key: be32,
       value: addressRecord,
       maxEntries: capacity,
-      flags: BPF_F_NO_PREALLOC,
     });
   return {
     outbound: table('outbound'),
