@@ -24,6 +24,12 @@ type Reach =
   /** `gotol`, local call, address of a function: the immediate. */
   | 'far';
 
+/**
+ * Rounds of lengthening in which only what must be is made long. Two or three do; but jumps can be arranged so that each
+ * makes just one other too far, and then it would take as many rounds as there are jumps: the rest goes at once.
+ */
+const PATIENCE = 50;
+
 interface Branch {
   readonly index: number;
   readonly reach: Reach;
@@ -49,7 +55,10 @@ export function resolveJumps(items: readonly Item[], options: { readonly gotol?:
   const sizes: number[] = instructions.map(unitsOf);
   let starts = startsOf(sizes);
   const branches = branchesOf(instructions, starts, indices);
-  while (lengthen(branches, instructions, starts, sizes, options.gotol ?? true)) starts = startsOf(sizes);
+  const gotol = options.gotol ?? true;
+  for (let round = 1; lengthen(branches, instructions, starts, sizes, gotol, round > PATIENCE); round++) {
+    starts = startsOf(sizes);
+  }
   return {
     instructions: finish(instructions, branches, starts, sizes),
     places: new Map(Array.from(indices, ([label, index]) => [label, starts[index]!])),
@@ -110,13 +119,14 @@ function lengthen(
   starts: readonly number[],
   sizes: number[],
   gotol: boolean,
+  all: boolean,
 ): boolean {
   let moved = false;
   for (const branch of branches) {
     const { index, reach, to, long } = branch;
     if (long || reach === 'far' || to === undefined) continue;
     const distance = starts[to]! - (starts[index]! + 1);
-    if (distance >= MIN_S16 && distance <= MAX_S16) continue;
+    if (distance >= MIN_S16 && distance <= MAX_S16 && !all) continue;
     const instruction = instructions[index]!;
     if (!gotol) {
       const message = `jump of ${distance} instructions: at most ${MAX_S16} without gotol`;

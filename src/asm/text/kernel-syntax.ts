@@ -25,7 +25,13 @@ const STATEMENTS: ReadonlyMap<string, Statement> = new Map<string, Statement>([
   ['gotox', after('gotox', (cursor) => make.jaIndirect(registerOf(cursor, 'r')))],
   ['may_goto', after('may_goto', (cursor, scope) => make.mayGoto(target(cursor, scope, 16)))],
   ['call', after('call', call)],
-  ['callx', after('callx', (cursor) => make.callIndirect(registerOf(cursor, 'r')))],
+  [
+    'callx',
+    after('callx', (cursor) => {
+      cursor.take('%');
+      return make.callIndirect(registerOf(cursor, 'r'));
+    }),
+  ],
   ['exit', after('exit', () => make.exit())],
   ['store_release', storeRelease],
   ['.quad', after('.quad', raw)],

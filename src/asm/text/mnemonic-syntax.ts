@@ -6,7 +6,7 @@ import * as make from '../instruction.ts';
 import type { AccessSize, Register } from '../isa.ts';
 import type { Cursor } from './cursor.ts';
 import { atomicNamed } from './memory.ts';
-import { bits32, bits64, distance32, numeral } from './number.ts';
+import { bits32, bits32Or64, bits64, distance32, numeral } from './number.ts';
 import { type Address, address, atRegister, registerOf, target } from './operand.ts';
 import type { Scope } from './scope.ts';
 
@@ -34,13 +34,18 @@ const then = <T>(cursor: Cursor, read: (cursor: Cursor) => T): T => {
   return read(cursor);
 };
 
+function immediate(cursor: Cursor, bits: 32 | 64): number {
+  const value = numeral(cursor, 'a register or a number');
+  return bits === 64 ? bits32Or64(value) : bits32(value);
+}
+
 const binary =
   (forms: make.Binary, bits: 32 | 64): Operands =>
   (cursor) => {
     const dst = reg(cursor);
     cursor.expect(',');
     if (atReg(cursor)) return bits === 64 ? forms.reg(dst, reg(cursor)) : forms.reg32(dst, reg(cursor));
-    const imm = bits32(numeral(cursor, 'a register or a number'));
+    const imm = immediate(cursor, bits);
     return bits === 64 ? forms.imm(dst, imm) : forms.imm32(dst, imm);
   };
 
@@ -50,7 +55,7 @@ const jump =
     const dst = reg(cursor);
     cursor.expect(',');
     const src = atReg(cursor) ? reg(cursor) : undefined;
-    const imm = src === undefined ? bits32(numeral(cursor, 'a register or a number')) : 0;
+    const imm = src === undefined ? immediate(cursor, bits) : 0;
     cursor.expect(',');
     const to = target(cursor, scope, 16);
     if (src !== undefined) return bits === 64 ? forms.reg(dst, src, to) : forms.reg32(dst, src, to);

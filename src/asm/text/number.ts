@@ -70,11 +70,18 @@ export function bits32(numeral: Numeral): number {
  * would become 0xffffffffffffffff, and that, and all down to 0xffffffff80000000, is taken.
  */
 export function signed32(numeral: Numeral): number {
-  const { value, hexadecimal } = numeral;
-  const meant = hexadecimal && value > MAX_U32 && value < 1n << 64n ? BigInt.asIntN(64, value) : value;
+  const meant = signed64(numeral);
   if (meant >= MIN_S32 && meant <= MAX_S32) return Number(meant);
   throw outOfRange(numeral, '32 bits that are sign-extended to 64');
 }
+
+/** A hexadecimal number of 64 bits may be a negative one. */
+const signed64 = ({ value, hexadecimal }: Numeral): bigint =>
+  hexadecimal && value > MAX_U32 && value < 1n << 64n ? BigInt.asIntN(64, value) : value;
+
+/** Either of the two, for a syntax that writes 0xffffffff and 0xffffffffffffffff for -1. */
+export const bits32Or64 = (numeral: Numeral): number =>
+  numeral.value > MAX_U32 ? signed32(numeral) : bits32(numeral);
 
 /** A distance in instructions, or an offset that only the 32-bit field of a legacy load has. */
 export function distance32(numeral: Numeral): number {

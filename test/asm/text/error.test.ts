@@ -50,6 +50,7 @@ const ROWS: readonly Row[] = [
   ['r1 = 010', 'SYNTAX', '1:6', /octal/],
   [`r1 = ${'9'.repeat(100_000)}`, 'RANGE', '1:6', /9{40}\.\.\. does not fit/],
   ['mov %r1, 0x100000000', 'RANGE', '1:10', /32 bits/],
+  ['mov32 %r1, 0xffffffffffffffff', 'RANGE', '1:12', /32 bits/],
   ['if r1 == 2147483648 goto +1', 'RANGE', '1:10', /2147483648/],
   ['if r1 == 0x100000000 goto +1', 'RANGE', '1:10', /0x100000000/],
   ['r1 = *(u32 *)(r2 + 32768)', 'RANGE', '1:18', /32768 does not fit into 16 signed bits/],

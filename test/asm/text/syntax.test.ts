@@ -114,6 +114,8 @@ table('jumps and calls', [
 table("the conformance suite's mnemonics", [
   ['mov %r0, 0x80000000', 'r0 = -2147483648'],
   ['mov32 %r0, 4294967295', 'w0 = -1'],
+  ['mov %r0, 0xffffffffffffffff', 'r0 = -1'],
+  ['jeq %r0, 0xffffffff80000000, +1', 'if r0 == 0x80000000 goto pc+1'],
   ['add %r1, %r2', 'r1 += r2'],
   ['and32 %r1, %r2', 'w1 &= w2'],
   ['add64 r1, r2', 'r1 += r2'],
@@ -145,6 +147,7 @@ table("the conformance suite's mnemonics", [
   ['call local +3', 'call pc+3'],
   ['call runtime 3', 'call kernel-function#3'],
   ['call %r2', 'callx r2'],
+  ['callx %r2', 'callx r2'],
   ['ldabsh 12', 'r0 = *(u16 *)skb[12]'],
   ['ldindb %r6, 12', 'r0 = *(u8 *)skb[r6 + 12]'],
 ]);
