@@ -2,47 +2,55 @@
 // than BigInt, which only the division of large numbers falls back to.
 
 import { divide } from './divide.ts';
-import { BINARY } from './operation.ts';
 
 /** `d = d op s`. */
 export function alu64(lo: Int32Array, hi: Int32Array, operation: number, d: number, s: number): void {
   switch (operation) {
-    case BINARY.ADD: {
+    // BINARY.ADD
+    case 0: {
       const a = lo[d]!;
       const sum = (a + lo[s]!) | 0;
       hi[d] = hi[d]! + hi[s]! + (sum >>> 0 < a >>> 0 ? 1 : 0);
       lo[d] = sum;
       return;
     }
-    case BINARY.SUB: {
+    // BINARY.SUB
+    case 1: {
       const a = lo[d]!;
       const b = lo[s]!;
       hi[d] = hi[d]! - hi[s]! - (a >>> 0 < b >>> 0 ? 1 : 0);
       lo[d] = a - b;
       return;
     }
-    case BINARY.AND:
+    // BINARY.AND
+    case 2:
       lo[d] = lo[d]! & lo[s]!;
       hi[d] = hi[d]! & hi[s]!;
       return;
-    case BINARY.OR:
+    // BINARY.OR
+    case 3:
       lo[d] = lo[d]! | lo[s]!;
       hi[d] = hi[d]! | hi[s]!;
       return;
-    case BINARY.XOR:
+    // BINARY.XOR
+    case 4:
       lo[d] = lo[d]! ^ lo[s]!;
       hi[d] = hi[d]! ^ hi[s]!;
       return;
-    case BINARY.LSH:
+    // BINARY.LSH
+    case 5:
       shiftLeft(lo, hi, d, lo[s]! & 63);
       return;
-    case BINARY.RSH:
+    // BINARY.RSH
+    case 6:
       shiftRight(lo, hi, d, lo[s]! & 63);
       return;
-    case BINARY.ARSH:
+    // BINARY.ARSH
+    case 7:
       shiftRightSigned(lo, hi, d, lo[s]! & 63);
       return;
-    case BINARY.MUL:
+    // BINARY.MUL
+    case 8:
       multiply(lo, hi, d, s);
       return;
     default:

@@ -1,28 +1,36 @@
 // Conditions of jumps (RFC 9669, section 4.3), on the halves of 64-bit numbers and on 32-bit numbers.
 
-import { COMPARE } from './operation.ts';
-
 export function compare64(operation: number, aLo: number, aHi: number, bLo: number, bHi: number): boolean {
   switch (operation) {
-    case COMPARE.EQ:
+    // COMPARE.EQ
+    case 0:
       return aLo === bLo && aHi === bHi;
-    case COMPARE.NE:
+    // COMPARE.NE
+    case 1:
       return aLo !== bLo || aHi !== bHi;
-    case COMPARE.GT:
+    // COMPARE.GT
+    case 2:
       return aHi === bHi ? aLo >>> 0 > bLo >>> 0 : aHi >>> 0 > bHi >>> 0;
-    case COMPARE.GE:
+    // COMPARE.GE
+    case 3:
       return aHi === bHi ? aLo >>> 0 >= bLo >>> 0 : aHi >>> 0 > bHi >>> 0;
-    case COMPARE.LT:
+    // COMPARE.LT
+    case 4:
       return aHi === bHi ? aLo >>> 0 < bLo >>> 0 : aHi >>> 0 < bHi >>> 0;
-    case COMPARE.LE:
+    // COMPARE.LE
+    case 5:
       return aHi === bHi ? aLo >>> 0 <= bLo >>> 0 : aHi >>> 0 < bHi >>> 0;
-    case COMPARE.SGT:
+    // COMPARE.SGT
+    case 6:
       return aHi === bHi ? aLo >>> 0 > bLo >>> 0 : aHi > bHi;
-    case COMPARE.SGE:
+    // COMPARE.SGE
+    case 7:
       return aHi === bHi ? aLo >>> 0 >= bLo >>> 0 : aHi > bHi;
-    case COMPARE.SLT:
+    // COMPARE.SLT
+    case 8:
       return aHi === bHi ? aLo >>> 0 < bLo >>> 0 : aHi < bHi;
-    case COMPARE.SLE:
+    // COMPARE.SLE
+    case 9:
       return aHi === bHi ? aLo >>> 0 <= bLo >>> 0 : aHi < bHi;
     default:
       return (aLo & bLo) !== 0 || (aHi & bHi) !== 0;
@@ -31,25 +39,35 @@ export function compare64(operation: number, aLo: number, aHi: number, bLo: numb
 
 export function compare32(operation: number, a: number, b: number): boolean {
   switch (operation) {
-    case COMPARE.EQ:
+    // COMPARE.EQ
+    case 0:
       return a === b;
-    case COMPARE.NE:
+    // COMPARE.NE
+    case 1:
       return a !== b;
-    case COMPARE.GT:
+    // COMPARE.GT
+    case 2:
       return a >>> 0 > b >>> 0;
-    case COMPARE.GE:
+    // COMPARE.GE
+    case 3:
       return a >>> 0 >= b >>> 0;
-    case COMPARE.LT:
+    // COMPARE.LT
+    case 4:
       return a >>> 0 < b >>> 0;
-    case COMPARE.LE:
+    // COMPARE.LE
+    case 5:
       return a >>> 0 <= b >>> 0;
-    case COMPARE.SGT:
+    // COMPARE.SGT
+    case 6:
       return a > b;
-    case COMPARE.SGE:
+    // COMPARE.SGE
+    case 7:
       return a >= b;
-    case COMPARE.SLT:
+    // COMPARE.SLT
+    case 8:
       return a < b;
-    case COMPARE.SLE:
+    // COMPARE.SLE
+    case 9:
       return a <= b;
     default:
       return (a & b) !== 0;

@@ -26,12 +26,31 @@ export function divide(lo: Int32Array, hi: Int32Array, operation: number, d: num
     hi[d] = result / HALF;
     return;
   }
+  if (hi[s] === 0 && lo[s]! >>> 0 < EXACT_HI && (operation === BINARY.DIV || operation === BINARY.MOD)) {
+    divideBySmall(lo, hi, d, lo[s]!, wantsQuotient);
+    return;
+  }
   const signed = operation === BINARY.SDIV || operation === BINARY.SMOD;
   const a = toBigInt(lo[d]!, hi[d]!, signed);
   const b = toBigInt(lo[s]!, hi[s]!, signed);
   const result = wantsQuotient ? a / b : a % b;
   lo[d] = Number(BigInt.asIntN(32, result));
   hi[d] = Number(BigInt.asIntN(32, result >> 32n));
+}
+
+/** Long division, a half at a time: a divisor this small leaves remainders that are exact with a half behind them. */
+function divideBySmall(
+  lo: Int32Array,
+  hi: Int32Array,
+  d: number,
+  divisor: number,
+  wantsQuotient: boolean,
+): void {
+  const high = hi[d]! >>> 0;
+  const rest = (high % divisor) * HALF + (lo[d]! >>> 0);
+  const remainder = rest % divisor;
+  hi[d] = wantsQuotient ? high / divisor : 0;
+  lo[d] = wantsQuotient ? (rest - remainder) / divisor : remainder;
 }
 
 const toBigInt = (lo: number, hi: number, signed: boolean): bigint =>

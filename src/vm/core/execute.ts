@@ -10,7 +10,7 @@ import { compare32, compare64 } from './compare.ts';
 import { control } from './control.ts';
 import { refuse } from './invalid.ts';
 import type { Machine } from './machine.ts';
-import { FAMILY, FAMILY_MASK, OPERATION_SHIFT, STRIDE } from './operation.ts';
+import { FAMILY_MASK, OPERATION_SHIFT, STRIDE } from './operation.ts';
 import { alu32OnPointers, alu64OnPointers, requireNumber, requireValue } from './pointer.ts';
 import { forgetPointers, SCALAR, storedTag, storeTag } from './region.ts';
 import { unary } from './unary.ts';
@@ -35,16 +35,19 @@ export function execute(machine: Machine, steps: number): boolean {
       const s = words[pc + 2]!;
       const operation = word >>> OPERATION_SHIFT;
       switch (word & FAMILY_MASK) {
-        case FAMILY.ALU64:
+        // FAMILY.ALU64
+        case 0:
           if ((tag[d]! | tag[s]!) === SCALAR) alu64(lo, hi, operation, d, s);
           else alu64OnPointers(machine, operation, d, s);
           break;
-        case FAMILY.ALU32:
+        // FAMILY.ALU32
+        case 1:
           if ((tag[d]! | tag[s]!) !== SCALAR) alu32OnPointers(machine, operation, d, s);
           lo[d] = alu32(operation, lo[d]!, lo[s]!);
           hi[d] = 0;
           break;
-        case FAMILY.MOV64: {
+        // FAMILY.MOV64
+        case 2: {
           const kind = tag[s]!;
           if (kind < SCALAR) requireValue(machine, s);
           lo[d] = lo[s]!;
@@ -54,18 +57,21 @@ export function execute(machine: Machine, steps: number): boolean {
           pc += operation * STRIDE;
           break;
         }
-        case FAMILY.MOV32:
+        // FAMILY.MOV32
+        case 3:
           if (tag[s]! < SCALAR) requireValue(machine, s);
           lo[d] = lo[s]!;
           hi[d] = 0;
           tag[d] = SCALAR;
           break;
-        case FAMILY.UNARY:
+        // FAMILY.UNARY
+        case 4:
           if (tag[s]! !== SCALAR) requireNumber(machine, s);
           unary(lo, hi, operation, d, s);
           tag[d] = SCALAR;
           break;
-        case FAMILY.LOAD1: {
+        // FAMILY.LOAD1
+        case 5: {
           const region = regions[tag[s]!];
           const at = lo[s]! + words[pc + 3]!;
           if (region !== undefined && hi[s] === region.hi && at >= region.start && at < region.end) {
@@ -75,7 +81,8 @@ export function execute(machine: Machine, steps: number): boolean {
           } else loadElsewhere(machine, 1, d, s, words[pc + 3]!);
           break;
         }
-        case FAMILY.LOAD2: {
+        // FAMILY.LOAD2
+        case 6: {
           const region = regions[tag[s]!];
           const at = lo[s]! + words[pc + 3]!;
           if (region !== undefined && hi[s] === region.hi && at >= region.start && at + 2 <= region.end) {
@@ -85,7 +92,8 @@ export function execute(machine: Machine, steps: number): boolean {
           } else loadElsewhere(machine, 2, d, s, words[pc + 3]!);
           break;
         }
-        case FAMILY.LOAD4: {
+        // FAMILY.LOAD4
+        case 7: {
           const region = regions[tag[s]!];
           const at = lo[s]! + words[pc + 3]!;
           if (region !== undefined && hi[s] === region.hi && at >= region.start && at + 4 <= region.end) {
@@ -95,7 +103,8 @@ export function execute(machine: Machine, steps: number): boolean {
           } else loadElsewhere(machine, 4, d, s, words[pc + 3]!);
           break;
         }
-        case FAMILY.LOAD8: {
+        // FAMILY.LOAD8
+        case 8: {
           const region = regions[tag[s]!];
           const at = lo[s]! + words[pc + 3]!;
           if (region !== undefined && hi[s] === region.hi && at >= region.start && at + 8 <= region.end) {
@@ -105,10 +114,12 @@ export function execute(machine: Machine, steps: number): boolean {
           } else loadElsewhere(machine, 8, d, s, words[pc + 3]!);
           break;
         }
-        case FAMILY.LOAD_SIGNED:
+        // FAMILY.LOAD_SIGNED
+        case 9:
           loadSignedElsewhere(machine, operation, d, s, words[pc + 3]!);
           break;
-        case FAMILY.STORE1: {
+        // FAMILY.STORE1
+        case 10: {
           const region = regions[tag[d]!];
           const at = lo[d]! + words[pc + 3]!;
           if (region !== undefined && hi[d] === region.hi && at >= region.start && at < region.writeEnd) {
@@ -118,7 +129,8 @@ export function execute(machine: Machine, steps: number): boolean {
           } else storeElsewhere(machine, 1, d, s, words[pc + 3]!);
           break;
         }
-        case FAMILY.STORE2: {
+        // FAMILY.STORE2
+        case 11: {
           const region = regions[tag[d]!];
           const at = lo[d]! + words[pc + 3]!;
           if (
@@ -133,7 +145,8 @@ export function execute(machine: Machine, steps: number): boolean {
           } else storeElsewhere(machine, 2, d, s, words[pc + 3]!);
           break;
         }
-        case FAMILY.STORE4: {
+        // FAMILY.STORE4
+        case 12: {
           const region = regions[tag[d]!];
           const at = lo[d]! + words[pc + 3]!;
           if (
@@ -148,7 +161,8 @@ export function execute(machine: Machine, steps: number): boolean {
           } else storeElsewhere(machine, 4, d, s, words[pc + 3]!);
           break;
         }
-        case FAMILY.STORE8: {
+        // FAMILY.STORE8
+        case 13: {
           const region = regions[tag[d]!];
           const at = lo[d]! + words[pc + 3]!;
           if (
@@ -164,27 +178,32 @@ export function execute(machine: Machine, steps: number): boolean {
           } else storeElsewhere(machine, 8, d, s, words[pc + 3]!);
           break;
         }
-        case FAMILY.ATOMIC:
+        // FAMILY.ATOMIC
+        case 14:
           atomic(machine, operation, d, s, words[pc + 3]!);
           break;
-        case FAMILY.JUMP64:
+        // FAMILY.JUMP64
+        case 15:
           if ((tag[d]! | tag[s]!) < SCALAR) requireValue(machine, d, s);
           if (compare64(operation, lo[d]!, hi[d]!, lo[s]!, hi[s]!)) {
             pc = words[pc + 3]!;
             continue;
           }
           break;
-        case FAMILY.JUMP32:
+        // FAMILY.JUMP32
+        case 16:
           if ((tag[d]! | tag[s]!) < SCALAR) requireValue(machine, d, s);
           if (compare32(operation, lo[d]!, lo[s]!)) {
             pc = words[pc + 3]!;
             continue;
           }
           break;
-        case FAMILY.JUMP:
+        // FAMILY.JUMP
+        case 17:
           pc = words[pc + 3]!;
           continue;
-        case FAMILY.CONTROL: {
+        // FAMILY.CONTROL
+        case 18: {
           // What is not finished by now is finished by whoever it calls: the next instruction is known in advance.
           machine.pc = pc + STRIDE;
           const done = control(machine, operation, d, s, words[pc + 3]!);

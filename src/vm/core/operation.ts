@@ -1,5 +1,7 @@
 // The interpreter's own instruction set: the kernel's, sorted into families that share their operands. A family is
-// a case of the main loop; the operation inside it is a case of the family's function.
+// a case of the main loop; the operation inside it is a case of the family's function. Those cases are written as
+// numbers with their names beside them: V8 makes a jump table of nothing else, and without one the main loop runs at
+// two thirds of its speed (measured on Node 20). A test holds the numbers against these tables.
 
 /** Cases of the main loop. */
 export const FAMILY = {
