@@ -1,6 +1,6 @@
 // An interpreter with a program in it: runs it on packets, as BPF_PROG_TEST_RUN does, or on a piece of memory.
 
-import type { MapSpec, Program } from '../asm/index.ts';
+import { helperName, type MapSpec, type Program } from '../asm/index.ts';
 import type { Code } from './core/code.ts';
 import { decode } from './core/decode.ts';
 import { execute } from './core/execute.ts';
@@ -40,8 +40,13 @@ export class Vm {
   readonly #limit: number;
   readonly #watchers: readonly Watcher[];
 
-  /** @throws RangeError for code that is cut short, or a map type that is not modelled */
+  /** @throws RangeError for code that is cut short or lacks something, or a map type that is not modelled */
   constructor(program: Program, options: VmOptions = {}) {
+    const [missing] = (program.unresolved ?? []).filter(({ kind }) => kind !== 'kfunc' || !options.kfuncs);
+    if (missing) {
+      const { kind, index, what } = missing;
+      throw new RangeError(`program '${program.name}', instruction ${index}: unresolved ${kind}: ${what}`);
+    }
     this.program = program;
     this.maps = mapsOf(program, options);
     this.#code = decode(program);
@@ -175,7 +180,11 @@ function environmentOf(maps: { readonly [name: string]: VmMap }, options: VmOpti
     kfuncs,
     mapOf: (map: MapSpec | number): VmMap | undefined =>
       typeof map === 'number' ? descriptors?.get(map) : maps[map.name],
-    unknownHelper: (id) => new Trap('HELPER', `helper ${id} is not modelled`),
+    unknownHelper: (id) => {
+      const name = helperName(id);
+      const what = name === undefined ? 'there is no such helper' : `bpf_${name} is not modelled`;
+      return new Trap('HELPER', `helper ${id}: ${what}`);
+    },
     now,
     random,
     cpu,

@@ -168,8 +168,13 @@ const cases: { readonly [name: string]: Case } = {
   },
   'an unknown helper': {
     code: 'HELPER',
-    message: /helper 9999 /,
+    message: /helper 9999: there is no such helper/,
     items: [i.call(9999), i.exit()],
+  },
+  'a helper that is not modelled': {
+    code: 'HELPER',
+    message: /helper 84: bpf_sk_lookup_tcp is not modelled/,
+    items: [i.call(84), i.exit()],
   },
   'a helper of another program type': {
     code: 'HELPER',
