@@ -6,13 +6,9 @@ export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
 export const EFAULT = 14;
-export const EBUSY = 16;
 export const EEXIST = 17;
 export const EINVAL = 22;
 export const ENOSPC = 28;
-export const ERANGE = 34;
-export const EPROTO = 71;
-export const EOPNOTSUPP = 95;
 export const EALREADY = 114;
 /** The kernel's own, seen by programs only. */
 export const ENOTSUPP = 524;

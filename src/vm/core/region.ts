@@ -15,12 +15,10 @@ export type RegionKind =
   | 'memory'
   | 'record';
 
-/** Tag of a number that is no pointer. */
+/** Tag of a number that is no pointer; the others are positions in a machine's table of regions. */
 export const SCALAR = 0;
 /** Tag of a register that holds nothing yet: the only negative one, so that one sign bit tells. */
 export const UNINITIALISED = -1;
-/** Tags from here on are positions in the table of regions. */
-export const FIRST_TAG = 1;
 
 /** A spilled pointer keeps its tag in an aligned slot of this many bytes, as a power of two. */
 const SLOT_SHIFT = 3;

@@ -59,10 +59,6 @@ export function writable(machine: Machine, register: number, length: number): Ui
   return region.bytes.subarray(at, at + length);
 }
 
-/** Whether the register is a null pointer. */
-export const isNull = (machine: Machine, register: number): boolean =>
-  machine.tag[register] === SCALAR && machine.lo[register] === 0 && machine.hi[register] === 0;
-
 /** A map. */
 export function map(machine: Machine, register: number): VmMap {
   const { owner, kind, name } = regionOf(machine, register);
