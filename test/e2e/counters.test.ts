@@ -83,7 +83,7 @@ for kind in (0x86dd, 0x88b5):
     t.is(grown('inbound', 'malformed'), 6);
     t.is(grown('inbound', 'not_ipv4'), 2);
     t.is(grown('inbound', 'helper_failed'), 0);
-    t.is(before.inbound.arp_answered, 1);
+    t.true((before.inbound.arp_answered ?? 0) >= 1);
     t.is((await mappingsOf(t, name))[0]?.inbound.packets, 3, 'nothing malformed was translated');
   });
 }

@@ -107,7 +107,7 @@ for (const hook of ['tcx', 'clsact'] as const) {
 }
 
 test.serial('killed at any moment of attach, the next commands put it right', async (t) => {
-  t.timeout(120_000);
+  t.timeout(280_000);
   const lab = await makeLab(t);
   const name = instanceName(t);
   const attach = [

@@ -15,7 +15,7 @@ import { eventually, showProgram } from '../support/witness.ts';
 
 const PEER = join(ROOT, 'test/support/peer/udp-stream.py');
 const PORT = '9000';
-const COUNT = 16_000;
+const SWAPS = 8;
 const RATE = 4_000;
 
 needsRootAndBpf(test);
@@ -38,8 +38,17 @@ async function startReceiver(t: ExecutionContext, host: Namespace): Promise<() =
   };
 }
 
-async function stream(host: Namespace, address: string): Promise<{ sent: number; refused: number }> {
-  return JSON.parse(await host.must([PYTHON, PEER, 'send', address, PORT, `${COUNT}`, `${RATE}`]));
+/** Sends until it is told to stop. @returns how many it sent */
+function stream(t: ExecutionContext, host: Namespace, address: string): () => Promise<number> {
+  const sender = host.start([PYTHON, PEER, 'send', address, PORT, `${RATE}`]);
+  t.teardown(() => sender.stop());
+  return async () => {
+    sender.process.stdin?.end();
+    const { stdout, stderr } = await sender.ended;
+    const { sent, refused } = JSON.parse(stdout) as { sent: number; refused: number };
+    t.is(refused, 0, stderr);
+    return sent;
+  };
 }
 
 for (const hook of HOOKS) {
@@ -49,34 +58,24 @@ for (const hook of HOOKS) {
     const first = await statusOf(t, name);
     const outer = await startReceiver(t, lab.outside);
     const inner = await startReceiver(t, lab.inside);
-    let running = true;
-    const streams = Promise.all([stream(lab.inside, lab.server), stream(lab.outside, ON_LINK)]).finally(
-      () => {
-        running = false;
-      },
-    );
-    await sleep(200);
-    let swaps = 0;
-    while (running) {
+    const [outward, inward] = [stream(t, lab.inside, lab.server), stream(t, lab.outside, ON_LINK)];
+    await sleep(500);
+    for (let swap = 0; swap < SWAPS; swap++) {
       await tsnatOk(t, ['attach', lab.device, '--netns', lab.gateway.name, '--name', name, '--replace']);
-      swaps += 1;
     }
-    t.deepEqual(await streams, [
-      { sent: COUNT, refused: 0 },
-      { sent: COUNT, refused: 0 },
-    ]);
-    await sleep(200);
-    t.deepEqual(await outer(), { received: COUNT, missing: [], lost: 0, from: [ON_LINK] });
-    t.deepEqual(await inner(), { received: COUNT, missing: [], lost: 0, from: [lab.server] });
-    t.true(swaps >= 3, `${swaps} swaps`);
-    t.log(`${swaps} swaps in ${COUNT} packets each way`);
+    const [sentOut, sentIn] = await Promise.all([outward(), inward()]);
+    await sleep(300);
+    t.true(sentOut > SWAPS && sentIn > SWAPS);
+    t.deepEqual(await outer(), { received: sentOut, missing: [], lost: 0, from: [ON_LINK] });
+    t.deepEqual(await inner(), { received: sentIn, missing: [], lost: 0, from: [lab.server] });
+    t.log(`${SWAPS} swaps, ${sentOut} packets out and ${sentIn} in`);
     const last = await statusOf(t, name);
     t.not(last.programs.outbound?.id, first.programs.outbound?.id, 'the programs are others');
     t.not(last.programs.inbound?.id, first.programs.inbound?.id);
     t.like(last, { hook, healthy: true, mappings: 1 });
     const [mapping] = await mappingsOf(t, name);
-    t.is(mapping?.outbound.packets, COUNT, 'every packet is counted');
-    t.is(mapping?.inbound.packets, COUNT);
+    t.is(mapping?.outbound.packets, sentOut, 'every packet is counted');
+    t.is(mapping?.inbound.packets, sentIn);
     const old = first.programs.outbound?.id ?? 0;
     await eventually(t, 'the old program is gone', async () => (await showProgram(old)) === undefined);
   });

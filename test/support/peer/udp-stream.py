@@ -1,5 +1,5 @@
 # Numbered datagrams at a steady rate, and the account of those that arrive.
-#   send ADDRESS PORT COUNT RATE     sends; the first 4 bytes are the number
+#   send ADDRESS PORT RATE           sends until its input ends; the first 4 bytes are the number
 #   receive PORT                     counts until its input ends; prints `ready`, then the account as JSON
 # The receive buffer is forced beyond net.core.rmem_max, so that a busy machine is not taken for a lost packet.
 import json
@@ -14,20 +14,21 @@ BUFFER = 1 << 26
 PAYLOAD = 64
 
 
-def send(address, port, count, rate):
+def send(address, port, rate):
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.connect((address, port))
     begun = time.monotonic()
-    refused = 0
-    for number in range(count):
+    number = refused = 0
+    while True:
         ahead = begun + number / rate - time.monotonic()
-        if ahead > 0:
-            time.sleep(ahead)
+        if select.select([sys.stdin], [], [], max(ahead, 0))[0]:
+            break
         try:
             sender.send(struct.pack("!I", number) + bytes(PAYLOAD))
         except OSError:
             refused += 1
-    print(json.dumps({"sent": count - refused, "refused": refused}))
+        number += 1
+    print(json.dumps({"sent": number - refused, "refused": refused}))
 
 
 def receive(port):
@@ -50,6 +51,6 @@ def receive(port):
 
 
 if sys.argv[1] == "send":
-    send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+    send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 else:
     receive(int(sys.argv[2]))
