@@ -100,7 +100,11 @@ export class Vm {
     const step = this.#watchers.length === 0 ? CHUNK : 1;
     for (;;) {
       const left = this.#limit - machine.executed;
-      if (left <= 0) throw new Trap('BUDGET', `more than ${this.#limit} instructions`);
+      if (left <= 0)
+        throw new Trap(
+          'BUDGET',
+          `more than ${this.#limit} instructions: a runaway loop, or an instructionLimit too low for the program`,
+        );
       const done = step === 1 ? this.#watchedStep() : execute(machine, Math.min(left, step));
       if (done) break;
     }
