@@ -118,6 +118,28 @@ const CASES: { readonly [what: string]: readonly [(p: TcBuilder) => void, number
     },
     3,
   ],
+  'a masked variable that changes before the branch, its zero found late': [
+    (p) => {
+      const v = p.variable('u32', 4);
+      const masked = v.and(4);
+      v.set(p.skb.len.sub(77));
+      p.when(masked.ne(p.constant('u32', 5).sub(5)), () => p.exit(v.add(3)));
+      p.exit(4);
+    },
+    3,
+  ],
+  'a masked variable that changes before a narrow store, its mask found late': [
+    (p) => {
+      const { view } = p.stack(cells);
+      const v = p.variable('u32', p.skb.len.add(0xf_0000));
+      p.when(p.skb.len.eq(1), () => v.set(9));
+      const masked = v.and(p.constant('u32', 0xff00).or(0xff));
+      v.set(5);
+      view.c.set(masked.as('u16'));
+      p.exit(view.c.shl(8).add(v));
+    },
+    (77 << 8) + 5,
+  ],
   'sums that wrap at 32 bits': [
     (p) => p.exit(p.constant('u32', 0xffff_ffff).add(2).add(p.skb.len.sub(77))),
     1,
