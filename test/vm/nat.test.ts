@@ -3,9 +3,11 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { encode } from '../../src/asm/index.ts';
+import { encode, withSources } from '../../src/asm/index.ts';
+import { resolveSource } from '../../src/loader/source-map.ts';
 import { datapath } from '../../src/nat/datapath/index.ts';
 import { addressRecord, interfaceRecord } from '../../src/nat/maps.ts';
+import { Coverage, Vm, VmFault } from '../../src/vm/index.ts';
 import {
   be16,
   be32,
@@ -24,7 +26,7 @@ import {
   udp,
 } from '../nat/datapath/support/wire.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
-import { type BothInput, inKernel, inVm } from './support/both.ts';
+import { type BothInput, inKernel, inVm, vmMaps } from './support/both.ts';
 
 needsRootAndBpf(test);
 
@@ -143,3 +145,34 @@ for (const [name, program] of Object.entries({ outbound, inbound })) {
     fc.assert(property, { numRuns: 300 });
   });
 }
+
+test('coverage is by line of the datapath, and the packets above go through most of it', (t) => {
+  const coverage = new Coverage();
+  for (const plain of [outbound, inbound]) {
+    const program = withSources(plain, resolveSource);
+    const vm = new Vm(program, {
+      maps: vmMaps(program, { packet: others[0]!, maps: filled }),
+      watch: [coverage.watch],
+    });
+    for (const packet of [...ways, ...others]) vm.run({ packet });
+  }
+  const records = coverage.lcov().split('end_of_record\n').slice(0, -1);
+  const files = records.map((record) => /^SF:(.*)$/m.exec(record)?.[1] ?? '');
+  t.true(files.length > 3);
+  for (const file of files) t.regex(file, /\/src\/nat\/.*\.ts$/);
+  const sum = (field: string): number =>
+    records.reduce(
+      (total, record) => total + Number(new RegExp(`^${field}:(\\d+)$`, 'm').exec(record)?.[1]),
+      0,
+    );
+  t.true(sum('LH') / sum('LF') > 0.8, `${sum('LH')} of ${sum('LF')} lines`);
+  t.log(`${sum('LH')} of ${sum('LF')} lines, ${sum('BRH')} of ${sum('BRF')} branches`);
+});
+
+test('a fault names the line of the datapath', (t) => {
+  const program = withSources(outbound, resolveSource);
+  const fault = t.throws(() => new Vm(program, { instructionLimit: 20 }).run({ packet: ways[0]! }), {
+    instanceOf: VmFault,
+  });
+  t.regex(fault?.location?.file ?? '', /\/src\/nat\/datapath\/\w+\.ts$/);
+});
