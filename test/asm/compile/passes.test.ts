@@ -41,7 +41,12 @@ for (const passes of SUBSETS) {
     const compile: Compiler = (body) => compileBy('random', body, passes);
     const property = fc.property(tapes, worlds, (tape, numbers) => {
       try {
-        const wrong = difference(kernel, planFrom(tape), numbers.map(worldFrom), compile);
+        const wrong = difference(
+          kernel,
+          planFrom(tape),
+          numbers.map((one) => worldFrom(one)),
+          compile,
+        );
         if (wrong.length > 0) throw new Error(wrong.join('\n'));
       } catch (error) {
         if (!outOfStack(error)) throw error;

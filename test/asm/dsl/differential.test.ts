@@ -4,7 +4,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { formatAsm } from '../../../src/asm/index.ts';
-import { difference, outOfStack, usual } from '../support/random/compare.ts';
+import { asXdp, difference, outOfStack, usual } from '../support/random/compare.ts';
 import { planFrom } from '../support/random/generator.ts';
 import { record } from '../support/random/record.ts';
 import { Kernel, worldFrom } from '../support/random/run.ts';
@@ -21,36 +21,43 @@ const worlds = fc.array(fc.array(number, { maxLength: 300, size: 'max' }), {
   maxLength: WORLDS,
 });
 
-test('what the kernel does is what the DSL says', (t) => {
-  t.timeout(30 * 60_000);
-  using kernel = new Kernel();
-  let tooLarge = 0;
-  let instructions = 0;
-  const property = fc.property(tapes, worlds, (tape, numbers) => {
-    const plan = planFrom(tape);
-    try {
-      const wrong = difference(kernel, plan, numbers.map(worldFrom), (body) => {
-        const program = usual(body);
-        instructions += program.code.length / 8;
-        return program;
-      });
-      if (wrong.length > 0) throw new Error(wrong.join('\n'));
-    } catch (error) {
-      if (!outOfStack(error)) throw error;
-      tooLarge++;
+for (const hook of ['sched_cls', 'xdp'] as const) {
+  test(`what the kernel does with a program of type ${hook} is what the DSL says`, (t) => {
+    t.timeout(30 * 60_000);
+    using kernel = new Kernel();
+    let tooLarge = 0;
+    let instructions = 0;
+    const property = fc.property(tapes, worlds, (tape, numbers) => {
+      const plan = planFrom(tape);
+      try {
+        const started = numbers.map((one) => worldFrom(one, hook));
+        const wrong = difference(kernel, plan, started, (body) => {
+          const program = hook === 'xdp' ? asXdp(body) : usual(body);
+          instructions += program.code.length / 8;
+          return program;
+        });
+        if (wrong.length > 0) throw new Error(wrong.join('\n'));
+      } catch (error) {
+        if (!outOfStack(error)) throw error;
+        tooLarge++;
+      }
+    });
+    const result = fc.check(property, {
+      numRuns: hook === 'xdp' ? PROGRAMS / 3 : PROGRAMS,
+      ...LIMIT,
+      ...seed(),
+    });
+    t.log(`${result.numRuns} programs, ${instructions} instructions, ${tooLarge} too large for the stack`);
+    if (result.failed) {
+      const [tape = []] = result.counterexample ?? [];
+      t.log(JSON.stringify(planFrom(tape), (_, v) => (typeof v === 'bigint' ? `${v}n` : v), 1));
+      t.log(listing(tape));
+      t.log(`seed ${result.seed}`);
     }
+    t.false(result.failed, fc.defaultReportMessage(result) ?? '');
+    t.true(tooLarge < PROGRAMS / 20, 'nearly all programs fit the stack');
   });
-  const result = fc.check(property, { numRuns: PROGRAMS, ...LIMIT, ...seed() });
-  t.log(`${result.numRuns} programs, ${instructions} instructions, ${tooLarge} too large for the stack`);
-  if (result.failed) {
-    const [tape = []] = result.counterexample ?? [];
-    t.log(JSON.stringify(planFrom(tape), (_, v) => (typeof v === 'bigint' ? `${v}n` : v), 1));
-    t.log(listing(tape));
-    t.log(`seed ${result.seed}`);
-  }
-  t.false(result.failed, fc.defaultReportMessage(result) ?? '');
-  t.true(tooLarge < PROGRAMS / 20, 'nearly all programs fit the stack');
-});
+}
 
 function listing(tape: readonly number[]): string {
   try {

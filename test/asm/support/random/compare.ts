@@ -1,6 +1,12 @@
 // One random program, the whole way: generate, record, compile, run in the kernel, and compare with the model.
 
-import { BuildError, type Program, program, type TcBuilder } from '../../../../src/asm/index.ts';
+import {
+  BuildError,
+  type Program,
+  program,
+  type TcBuilder,
+  type XdpBuilder,
+} from '../../../../src/asm/index.ts';
 import { evaluate, type World } from './model.ts';
 import type { Plan } from './plan.ts';
 import { record } from './record.ts';
@@ -9,8 +15,9 @@ import { copyOf, type Kernel } from './run.ts';
 /** The stack is what a random program may honestly run out of. */
 export const outOfStack = (error: unknown): boolean => error instanceof BuildError && error.code === 'STACK';
 
-export type Compiler = (body: (p: TcBuilder) => void) => Program;
+export type Compiler = (body: (p: TcBuilder | XdpBuilder) => void) => Program;
 export const usual: Compiler = (body) => program('sched_cls', 'random', body);
+export const asXdp = (body: (p: XdpBuilder) => void): Program => program('xdp', 'random', body);
 
 /** Where kernel and model part, in words; nothing where they agree. */
 export function difference(
@@ -34,7 +41,7 @@ export function difference(
     compare('return code', want.code, got.code);
     compare('results', want.world.results, got.world.results);
     compare('packet', want.world.packet, got.world.packet);
-    compare('context', want.world.context, got.world.context);
+    if (want.world.hook === 'sched_cls') compare('context', want.world.context, got.world.context);
     compare('state', want.world.state, got.world.state);
     const keys = new Set([...want.world.table.keys(), ...got.world.table.keys()]);
     for (const key of keys) compare(`table[${key}]`, want.world.table.get(key), got.world.table.get(key));

@@ -22,7 +22,7 @@ export const MEMORY: { readonly [is: string]: Maker } = {
     const { tape } = generator;
     const at = expression(tape, scope, tape.pick(['u8', 'u16', 'u32'] as const), 2);
     const view: View = { id: generator.id(), layout: tape.pick(['small', 'packed'] as const) };
-    scope.losePacket();
+    scope.loseFloating();
     showPacket(scope, [view]);
     scope.floating.add(view.id);
     const bounded: Expression = tape.chance(4)

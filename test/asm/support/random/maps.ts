@@ -36,6 +36,14 @@ export const STRUCTS: { readonly [N in Exclude<LayoutName, 'skb'>]: StructType }
   record: structOf('record'),
 };
 
+/** What stands for the context in XDP programs: the same fields, all zero at the start. */
+export const NO_CONTEXT: StructType = struct('no_context', {
+  len: u32,
+  mark: u32,
+  priority: u32,
+  cb: array(u32, 5),
+});
+
 const BPF_F_NO_PREALLOC = 1;
 type Record48 = MapDefinition<FieldType, StructType>;
 /** What every random program works on. */

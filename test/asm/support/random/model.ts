@@ -20,6 +20,8 @@ import {
 
 /** Everything a program can read and change. */
 export interface World {
+  /** What kind of program runs: XDP has no context worth the name, and other errors. */
+  readonly hook: 'sched_cls' | 'xdp';
   readonly packet: Uint8Array;
   readonly context: Uint8Array;
   readonly state: Uint8Array;
@@ -30,8 +32,11 @@ export interface World {
 
 const ENOENT = 2n;
 const EFAULT = 14n;
+const EINVAL = 22n;
 const EEXIST = 17n;
 const INT_MAX = 0x7fff_ffffn;
+/** How far the helpers of XDP look: MAX_PACKET_OFF. */
+const FARTHEST = 0xffffn;
 const LEAVE_MASK = 0x1234_5678n;
 
 /** The end of the innermost loop. */
@@ -150,7 +155,8 @@ class Machine extends Evaluator {
         const size = BITS[statement.kind] / 8;
         const fits = at <= INT_MAX && at + BigInt(size) <= BigInt(packet.length);
         if (fits) writeNumber(packet, Number(at), statement.kind, value);
-        this.lets.set(statement.id, fits ? 0n : mask(-EFAULT, 64));
+        const error = this.#world.hook === 'xdp' && at <= FARTHEST ? EINVAL : EFAULT;
+        this.lets.set(statement.id, fits ? 0n : mask(-error, 64));
         return;
       }
       case 'pull':

@@ -1,7 +1,13 @@
 // Says a random program in the DSL, statement by statement.
 
-import { type Builder, HELPERS, subprogram, type TcBuilder } from '../../../../src/asm/index.ts';
-import { MAPS, STRUCTS } from './maps.ts';
+import {
+  type Builder,
+  HELPERS,
+  subprogram,
+  type TcBuilder,
+  type XdpBuilder,
+} from '../../../../src/asm/index.ts';
+import { MAPS, NO_CONTEXT, STRUCTS } from './maps.ts';
 import {
   CONTEXT,
   type Plan,
@@ -17,7 +23,7 @@ import { type Any, fieldAt, Speaker } from './say.ts';
 const BROKEN = 0xbad;
 
 /** The body of `program(...)` for a plan. */
-export function record(plan: Plan): (p: TcBuilder) => void {
+export function record(plan: Plan): (p: TcBuilder | XdpBuilder) => void {
   return (p) => {
     const functions: Any[] = [];
     plan.functions.forEach((planned, i) => {
@@ -61,12 +67,18 @@ class Recording extends Speaker {
     const broken = { orElse: () => p.exit(BROKEN) };
     this.#results = p.lookup(MAPS.results, 0, broken);
     this.views.set(STATE.id, p.lookup(MAPS.state, 0, broken));
-    this.views.set(CONTEXT.id, p.skb);
+    this.views.set(CONTEXT.id, 'skb' in p ? p.skb : this.#noContext());
     this.#leave = p.ending('leave', 'u32', (value: Any) => {
       this.#results.at(RESULTS - 1).set(value);
       p.exit(value.xor(0x1234_5678));
     });
     this.#declareAndRun();
+  }
+
+  #noContext(): Any {
+    const { view }: Any = this.p.stack(NO_CONTEXT);
+    for (const place of [view.len, view.mark, view.priority, ...view.cb]) place.set(0);
+    return view;
   }
 
   #declareAndRun(): void {
@@ -147,7 +159,10 @@ class Recording extends Speaker {
         return;
       }
       case 'pull':
-        this.lets.set(statement.id, p.call(HELPERS.skb_pull_data, [p.context, 0]));
+        this.lets.set(
+          statement.id,
+          'skb' in p ? p.call(HELPERS.skb_pull_data, [p.context, 0]) : p.constant('u64', 0),
+        );
         return;
       case 'readAt': {
         const { view, at, atMost, orElse } = statement;

@@ -16,7 +16,7 @@ const LONGEST = 110;
 const SKB = { len: 0, mark: 8, priority: 32, cb: 48, cbWords: 5 };
 
 /** A world out of random numbers. */
-export function worldFrom(numbers: readonly number[]): World {
+export function worldFrom(numbers: readonly number[], hook: World['hook'] = 'sched_cls'): World {
   const tape = new Tape(numbers);
   const random = (size: number): Uint8Array =>
     Uint8Array.from({ length: size }, () => Number(tape.integer(8)));
@@ -28,11 +28,13 @@ export function worldFrom(numbers: readonly number[]): World {
   for (let i = 0; i < SKB.cbWords; i++) view.setUint32(SKB.cb + 4 * i, Number(tape.integer(32)), true);
   const state = random(SIZES.record);
   const table = new Map(KEYS.map((key) => [key, random(SIZES.record)]));
-  return { packet, context, state, table, results: new BigUint64Array(RESULTS) };
+  if (hook === 'xdp') context.fill(0);
+  return { hook, packet, context, state, table, results: new BigUint64Array(RESULTS) };
 }
 
-export function copyOf({ packet, context, state, table, results }: World): World {
+export function copyOf({ hook, packet, context, state, table, results }: World): World {
   const copy = {
+    hook,
     packet: packet.slice(),
     context: context.slice(),
     state: state.slice(),
@@ -40,7 +42,7 @@ export function copyOf({ packet, context, state, table, results }: World): World
     results: results.slice(),
   };
   // The kernel takes a context without a length and tells it to the program.
-  new DataView(copy.context.buffer).setUint32(SKB.len, packet.length, true);
+  if (hook === 'sched_cls') new DataView(copy.context.buffer).setUint32(SKB.len, packet.length, true);
   return copy;
 }
 
@@ -67,11 +69,13 @@ export class Kernel implements Disposable {
         this.#state.raw.set(FIRST, world.state);
         for (const [key] of this.#table.entries()) this.#table.delete(key);
         for (const [key, bytes] of world.table) this.#table.raw.set(keyBytes(key), bytes);
-        const { returnValue, data, context } = loaded.testRun({ data: world.packet, context: world.context });
+        const given = world.hook === 'xdp' ? {} : { context: world.context };
+        const { returnValue, data, context } = loaded.testRun({ data: world.packet, ...given });
         const results = this.#results.raw.get(FIRST)!;
         return {
           code: returnValue,
           world: {
+            hook: world.hook,
             packet: data,
             context: changeable(context, data.length),
             state: this.#state.raw.get(FIRST)!,

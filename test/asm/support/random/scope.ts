@@ -16,7 +16,7 @@ export class Scope {
   views: View[] = [];
   /** Views of the packet, by number: a helper that moves it takes them away. */
   packet: Set<number>;
-  /** Those of them whose place is not constant: reading the packet anew takes them away as well. */
+  /** Those of them whose place is not constant: looking at more of the packet takes them away. */
   floating: Set<number>;
   /** Views of values of the hash map, which a change of the map takes away. */
   entries: Set<number>;
