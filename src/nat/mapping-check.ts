@@ -43,6 +43,24 @@ export function checkMappings(entries: readonly LocatedMapping[]): Mapping[] {
   return entries.map(({ mapping }) => mapping);
 }
 
+/**
+ * The same for mappings that come from nowhere in particular: they are called by their position. Lists are long and
+ * nearly always sound, which is soon seen.
+ *
+ * @throws MappingError with every complaint.
+ */
+export function requireSound(mappings: readonly Mapping[]): void {
+  const insides = new Set<number>();
+  const outsides = new Set<number>();
+  for (const { inside, outside } of mappings) {
+    if (unusableIpv4(inside, 'inside') !== undefined || unusableIpv4(outside, 'outside') !== undefined) break;
+    insides.add(inside);
+    outsides.add(outside);
+  }
+  if (insides.size === mappings.length && outsides.size === mappings.length) return;
+  checkMappings(mappings.map((mapping, i) => ({ mapping, origin: `mapping #${i + 1}` })));
+}
+
 function unusable({ mapping, origin }: LocatedMapping): Complaint[] {
   const complaints: Complaint[] = [];
   for (const side of SIDES) {

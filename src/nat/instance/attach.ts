@@ -18,7 +18,7 @@ import {
 } from '../../loader/index.ts';
 import { type Datapath, type DatapathOptions, datapath } from '../datapath/index.ts';
 import type { AddressMapping } from '../mapping.ts';
-import { checkMappings } from '../mapping-check.ts';
+import { requireSound } from '../mapping-check.ts';
 import { DEFAULT_CAPACITY, type InstanceMaps } from '../maps.ts';
 import { DIRECTIONS } from '../reason.ts';
 import { dismantle, recover } from './dismantle.ts';
@@ -78,7 +78,7 @@ function checked(options: AttachOptions): Request {
   if (capacity !== undefined && (!Number.isInteger(capacity) || capacity < 1 || capacity > 0xffff_ffff)) {
     throw new RangeError(`capacity ${capacity} is not an integer from 1 to 2^32-1`);
   }
-  checkMappings(mappings.map((mapping, i) => ({ mapping, origin: `mapping #${i + 1}` })));
+  requireSound(mappings);
   return { ...options, name };
 }
 

@@ -3,7 +3,7 @@
 
 import { type BpfMap, FolderLock } from '../../loader/index.ts';
 import type { AddressMapping } from '../mapping.ts';
-import { checkMappings } from '../mapping-check.ts';
+import { requireSound } from '../mapping-check.ts';
 import { instanceMaps } from '../maps.ts';
 import type { Context } from './attach.ts';
 import { recover } from './dismantle.ts';
@@ -42,7 +42,7 @@ export function openInstance(name: string, context: Context = {}): Instance {
   return {
     name,
     addMappings: (mappings) => {
-      checkMappings(mappings.map((mapping, i) => ({ mapping, origin: `mapping #${i + 1}` })));
+      requireSound(mappings);
       parts.change((table) => table.add(mappings));
     },
     deleteMappings: (insides) => parts.change((table) => table.remove([...new Set(insides)])),
