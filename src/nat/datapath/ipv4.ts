@@ -129,7 +129,7 @@ export function rewriteAddress(ip: IpHeader, address: 'saddr' | 'daddr', mapping
   return { before, after };
 }
 
-/** Counted from the IP header on, as other NATs count. */
+/** Counted from the IP header on; what Ethernet pads a short frame with is counted too. */
 export function countPacket(p: TcBuilder, mapping: Record): void {
   mapping.packets.increase(1);
   mapping.bytes.increase(p.skb.len.sub(ethhdr.size));
