@@ -3,7 +3,8 @@
 import { btf, LITTLE_ENDIAN, type Program, withSources } from '../asm/index.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from './bpf/abi.ts';
 import { openById, openPin, type ProgramInfo, pinObject, programInfoOf } from './bpf/object.ts';
-import { loadCode, type TestRunOptions, type TestRunResult, testRun } from './bpf/program-commands.ts';
+import { type TestRunOptions, type TestRunResult, testRun } from './bpf/program-commands.ts';
+import { loadCode } from './bpf/program-load.ts';
 import { Descriptor } from './descriptor.ts';
 import { LoaderError } from './errors.ts';
 import { resolveSource } from './source-map.ts';

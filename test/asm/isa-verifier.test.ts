@@ -12,7 +12,8 @@ import {
   SIZE_MASK,
 } from '../../src/asm/index.ts';
 import { resolveJumps } from '../../src/asm/resolve.ts';
-import { loadCode, testRun } from '../../src/loader/bpf/program-commands.ts';
+import { testRun } from '../../src/loader/bpf/program-commands.ts';
+import { loadCode } from '../../src/loader/bpf/program-load.ts';
 import { VerifierError } from '../../src/loader/index.ts';
 
 const HEAD = '0: ';
