@@ -43,7 +43,7 @@ for (const hook of ['sched_cls', 'xdp'] as const) {
       }
     });
     const result = fc.check(property, {
-      numRuns: hook === 'xdp' ? PROGRAMS / 3 : PROGRAMS,
+      numRuns: hook === 'xdp' ? Math.ceil(PROGRAMS / 3) : PROGRAMS,
       ...LIMIT,
       ...seed(),
     });

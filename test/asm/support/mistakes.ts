@@ -158,6 +158,92 @@ export const MISTAKES: { readonly [what: string]: (p: TcBuilder) => void } = {
     deep.set(7); // UNBOUNDED
     p.next();
   },
+  'a longer view, used where only the other path looked so far': (p) => {
+    const [short] = p.packet.read([header], { orElse: () => p.drop() });
+    let deep: { set(value: number): void } = short.length;
+    p.when(
+      p.skb.mark.eq(1),
+      () => p.skb.mark.set(2),
+      () => {
+        const [long] = p.packet.read([large], { orElse: () => p.drop() });
+        deep = long.end;
+      },
+    );
+    deep.set(7); // UNBOUNDED
+    p.next();
+  },
+  'a longer view, used where the way that did not look is the longer one': (p) => {
+    const [short] = p.packet.read([header], { orElse: () => p.drop() });
+    let deep: { set(value: number): void } = short.length;
+    p.when(
+      p.skb.mark.eq(1),
+      () => {
+        const [long] = p.packet.read([large], { orElse: () => p.drop() });
+        deep = long.end;
+      },
+      () => {
+        for (let i = 0; i < 12; i++) p.when(p.skb.len.gt(i), () => p.skb.mark.set(i));
+      },
+    );
+    deep.set(7); // UNBOUNDED
+    p.next();
+  },
+  'a longer view, used where one of two cases looked': (p) => {
+    let deep: { set(value: number): void } = p.packet.read([header], { orElse: () => p.drop() })[0].length;
+    p.match(p.skb.mark, [
+      [1, () => p.skb.mark.set(2)],
+      [
+        2,
+        () => {
+          deep = p.packet.read([large], { orElse: () => p.drop() })[0].end;
+        },
+      ],
+    ]);
+    deep.set(7); // UNBOUNDED
+    p.next();
+  },
+  'something in the orElse of a packet read': (p) => {
+    p.packet.read([header], {
+      orElse: () => {
+        p.drop();
+        p.next(); // UNREACHABLE
+      },
+    });
+    p.next();
+  },
+  'something in the orElse of a look-up': (p) => {
+    p.lookup(table, 1, {
+      orElse: () => {
+        const v = p.variable('u32');
+        p.exit(v); // UNINITIALISED
+      },
+    });
+    p.next();
+  },
+  'something in a case of a match': (p) => {
+    p.match(p.skb.mark, [
+      [1, () => p.drop()],
+      [
+        2,
+        () => {
+          const entry = p.lookup(table, 1);
+          p.exit(entry.value.count); // UNCHECKED
+        },
+      ],
+    ]);
+    p.next();
+  },
+  'something in a loop in a branch in a loop': (p) => {
+    p.loop(2, (i) => {
+      p.when(i.eq(1), () => {
+        p.loop(2, (_, stop) => {
+          stop();
+          p.skb.mark.set(1); // UNREACHABLE
+        });
+      });
+    });
+    p.next();
+  },
   'stack memory that was never written': (p) => {
     const { view } = p.stack(record);
     view.address.set(1);

@@ -23,7 +23,7 @@ import { Tape } from './tape.ts';
 export type Maker = (generator: Generator, scope: Scope, nesting: number) => Statement | undefined;
 
 const MAKERS: { readonly [is: string]: Maker } = { ...DATA, ...FLOW, ...MEMORY };
-const ORDINARY = ['let', 'assign', 'set', 'when', 'emit', 'condition'];
+const ORDINARY = ['let', 'assign', 'set', 'when', 'emit', 'condition', 'read'];
 const SELDOM = Object.keys(MAKERS).filter((is) => !ORDINARY.includes(is));
 /** What a function can do, having neither packet nor context nor results. */
 const IN_FUNCTIONS = [

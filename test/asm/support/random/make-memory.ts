@@ -6,7 +6,7 @@ import { type Expression, FIELDS, type Input, type Literal, type View } from './
 import type { Scope } from './scope.ts';
 
 const LAYOUTS = [['packed'], ['small'], ['small', 'packed'], ['small', 'small']] as const;
-const PLACES = [0, 14, 1, 40] as const;
+const PLACES = [0, 14, 1, 30] as const;
 const MODES = ['any', 'noexist', 'exist'] as const;
 
 export const MEMORY: { readonly [is: string]: Maker } = {

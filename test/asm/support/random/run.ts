@@ -12,6 +12,9 @@ const RESULTS_SIZE = 8 * RESULTS;
 const KEYS = [0, 2, 0x0a00_0001];
 const SHORTEST = 14;
 const LONGEST = 110;
+const ETHERTYPE = 12;
+/** ETH_P_IP, ETH_P_IPV6 */
+const IP = [0x0800, 0x86dd];
 /** struct __sk_buff: what BPF_PROG_TEST_RUN lets a caller set. */
 const SKB = { len: 0, mark: 8, priority: 32, cb: 48, cbWords: 5 };
 
@@ -20,8 +23,11 @@ export function worldFrom(numbers: readonly number[], hook: World['hook'] = 'sch
   const tape = new Tape(numbers);
   const random = (size: number): Uint8Array =>
     Uint8Array.from({ length: size }, () => Number(tape.integer(8)));
-  const length = SHORTEST + tape.below(LONGEST - SHORTEST);
+  // Most are long enough for what programs look at.
+  const length = tape.chance(4) ? SHORTEST + tape.below(LONGEST - SHORTEST) : LONGEST + tape.below(50);
   const packet = random(length);
+  // BPF_PROG_TEST_RUN refuses IP packets that are shorter than their headers.
+  if (IP.includes((packet[ETHERTYPE]! << 8) | packet[ETHERTYPE + 1]!)) packet[ETHERTYPE] = 0;
   const context = new Uint8Array(SKB_SIZE);
   const view = new DataView(context.buffer);
   for (const at of [SKB.mark, SKB.priority]) view.setUint32(at, Number(tape.integer(32)), true);
