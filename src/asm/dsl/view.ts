@@ -64,6 +64,12 @@ export class ArrayView<E> implements Iterable<E> {
 /** Widest first: how a run of bytes is cut into accesses. */
 const ACCESS_SIZES: readonly AccessSize[] = [8, 4, 2, 1];
 
+/** A part of a run of bytes that is accessed at once. */
+interface Word {
+  readonly at: number;
+  readonly size: AccessSize;
+}
+
 /** Bytes in memory that are only copied. */
 export class BytesPlace {
   readonly size: number;
@@ -77,41 +83,53 @@ export class BytesPlace {
     this.#offset = offset;
   }
 
-  /** Takes over the bytes of `other`, which must be of the same size. */
+  /** Takes over the bytes of `other`, which must be of the same size. The two may overlap. */
   copyFrom(other: BytesPlace): void {
     const { recorder } = this.#memory;
-    const load = (done: number, size: AccessSize): Operand => {
+    const from = other.#memory.base;
+    const words = this.#cut(other.size, (at, size) => this.#takes(at, size) && other.#takes(at, size));
+    const load = ({ at, size }: Word): Operand => {
       const word = recorder.vreg();
-      recorder.emit({ op: 'load', dst: word, base: other.#memory.base, offset: other.#offset + done, size });
+      recorder.emit({ op: 'load', dst: word, base: from, offset: other.#offset + at, size });
       return word;
     };
-    this.#fill(other.size, load, (at, size) => this.#takes(at, size) && other.#takes(at, size));
+    recorder.statement(() => {
+      // Seen from one address the places are known, and so is the direction in which nothing is overwritten unread.
+      // Two addresses may be anywhere: all is read before anything is written.
+      if (from !== this.#memory.base) {
+        const loaded = words.map(load);
+        for (const [i, word] of words.entries()) this.#store(word, loaded[i]!);
+        return;
+      }
+      const ordered = this.#offset > other.#offset ? words.toReversed() : words;
+      for (const word of ordered) this.#store(word, load(word));
+    });
   }
 
   /** Sets the bytes to constants. */
   set(bytes: Uint8Array): void {
-    this.#fill(
-      bytes.length,
-      (done, size) => wordAt(bytes, done, size),
-      (at, size) => this.#takes(at, size),
-    );
-  }
-
-  #fill(
-    size: number,
-    word: (done: number, size: AccessSize) => Operand,
-    takes: (done: number, size: AccessSize) => boolean,
-  ): void {
-    if (size !== this.size) throw new RangeError(`${size} bytes given for ${this.size}`);
-    const { recorder, base } = this.#memory;
-    recorder.statement(() => {
-      for (let done = 0; done < size; ) {
-        const width = ACCESS_SIZES.find((s) => s <= size - done && takes(done, s)) ?? 1;
-        const value = word(done, width);
-        recorder.emit({ op: 'store', base, offset: this.#offset + done, size: width, value });
-        done += width;
+    this.#memory.recorder.statement(() => {
+      for (const word of this.#cut(bytes.length, (at, size) => this.#takes(at, size))) {
+        this.#store(word, wordAt(bytes, word.at, word.size));
       }
     });
+  }
+
+  /** The widest accesses that make up `size` bytes. */
+  #cut(size: number, takes: (at: number, size: AccessSize) => boolean): Word[] {
+    if (size !== this.size) throw new RangeError(`${size} bytes given for ${this.size}`);
+    const words: Word[] = [];
+    for (let at = 0; at < size; ) {
+      const width = ACCESS_SIZES.find((s) => s <= size - at && takes(at, s)) ?? 1;
+      words.push({ at, size: width });
+      at += width;
+    }
+    return words;
+  }
+
+  #store({ at, size }: Word, value: Operand): void {
+    const { recorder, base } = this.#memory;
+    recorder.emit({ op: 'store', base, offset: this.#offset + at, size, value });
   }
 
   /** Whether `size` bytes at `at` may be accessed at once. */

@@ -52,6 +52,7 @@ for (const hook of ['sched_cls', 'xdp'] as const) {
       const [tape = []] = result.counterexample ?? [];
       t.log(JSON.stringify(planFrom(tape), (_, v) => (typeof v === 'bigint' ? `${v}n` : v), 1));
       t.log(listing(tape));
+      t.log(`${result.errorInstance}`);
       t.log(`seed ${result.seed}`);
     }
     t.false(result.failed, fc.defaultReportMessage(result) ?? '');

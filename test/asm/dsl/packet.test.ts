@@ -92,4 +92,38 @@ for (const type of ['sched_cls', 'xdp'] as const) {
       [120, 140, 2, 2, 2, 2, 2, 2],
     );
   });
+
+  test(`${type}: bytes copied onto themselves, further on and further back`, (t) => {
+    const run = struct('run', { pad: u8, value: bytes(7) });
+    const copied = (from: number, to: number, offset: 'known' | 'read'): Uint8Array => {
+      const built = program(type, 'overlap', (p) => {
+        const tooShort = { orElse: () => p.exit(1) };
+        p.packet.read([struct('whole', { all: bytes(60) })], tooShort);
+        const [source] = p.packet.read([run], { at: from, ...tooShort });
+        const at =
+          offset === 'known' ? to : p.packet.read([byte], { at: 13, ...tooShort })[0].value.add(to - 13);
+        const [target] = p.packet.read([run], { at, atMost: 60, ...tooShort } as {
+          at: number;
+          orElse: () => void;
+        });
+        target.value.copyFrom(source.value);
+        p.exit(0);
+      });
+      using loaded = loadProgram(built, {});
+      return loaded.testRun({ data: packetOf(100) }).data;
+    };
+    for (const [from, to] of [
+      [20, 22],
+      [22, 20],
+      [20, 26],
+      [26, 20],
+      [20, 20],
+    ] as const) {
+      const wanted = packetOf(100);
+      wanted.copyWithin(to + 1, from + 1, from + 8);
+      for (const offset of ['known', 'read'] as const) {
+        t.deepEqual(copied(from, to, offset), wanted, `from ${from} to ${to}, ${offset}`);
+      }
+    }
+  });
 }
