@@ -1,8 +1,11 @@
 // Where pins go: finds the bpffs, and makes names that it takes.
 // `ip netns exec` hides it behind a fresh /sys; there it is reached through the root of a process outside.
+// Folders and names change by way of ffi.ts, where tests of faults can stop every step.
 
 import { readFileSync, readlinkSync, statfsSync } from 'node:fs';
-import { LoaderError, systemError } from './errors.ts';
+import { dirname } from 'node:path';
+import { permissionHint } from './bpf/privilege.ts';
+import { ERRNO, LoaderError, systemError } from './errors.ts';
 import { libc } from './ffi.ts';
 
 /** include/uapi/linux/magic.h */
@@ -102,4 +105,49 @@ export function unescapePinName(file: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Readable and writable by its owner alone. */
+const PRIVATE = 0o700;
+
+/** Makes a folder that only its owner can look into. @throws LoaderError with code `EEXIST` when it is there. */
+export function makeFolder(path: string): void {
+  demand('mkdir', libc('mkdir', path, PRIVATE), `cannot make '${path}'`, path);
+}
+
+/** Makes a folder and those above it, where they are missing. */
+export function ensureFolder(path: string): void {
+  const result = libc('mkdir', path, PRIVATE);
+  if (result === -ERRNO.EEXIST) return;
+  if (result === -ERRNO.ENOENT && dirname(path) !== path) {
+    ensureFolder(dirname(path));
+    ensureFolder(path);
+  } else demand('mkdir', result, `cannot make '${path}'`, path);
+}
+
+/** Removes a folder that is empty. @returns whether it was there. */
+export function removeFolder(path: string): boolean {
+  const result = libc('rmdir', path);
+  if (result === -ERRNO.ENOENT) return false;
+  demand('rmdir', result, `cannot remove '${path}'`, path);
+  return true;
+}
+
+/** Renames a pin or a folder of pins, in one step; a pin that is at `to` goes. */
+export function renamePin(from: string, to: string): void {
+  demand('rename', libc('rename', from, to), `cannot rename '${from}' to '${to}'`, from);
+}
+
+/** Removes a pin. @returns whether it was there. */
+export function removePin(path: string): boolean {
+  const result = libc('unlink', path);
+  if (result === -ERRNO.ENOENT) return false;
+  demand('unlink', result, `cannot remove '${path}'`, path);
+  return true;
+}
+
+function demand(syscall: string, result: number, what: string, object: string): void {
+  if (result >= 0) return;
+  const refused = result === -ERRNO.EPERM || result === -ERRNO.EACCES;
+  throw systemError(result, syscall, what, { object, ...(refused && { hint: permissionHint() }) });
 }

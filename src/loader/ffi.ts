@@ -40,14 +40,18 @@ const PROTOTYPES = {
   bind: 'int bind(int fd, void *address, uint length)',
   flock: 'int flock(int fd, int operation)',
   getsockname: 'int getsockname(int fd, void *address, void *length)',
+  mkdir: 'int mkdir(str path, uint mode)',
   mount: 'int mount(str source, str target, str type, ulong flags, str data)',
   pthread_sigmask: 'int pthread_sigmask(int how, void *set, void *old)',
   prlimit: 'int prlimit(int pid, int resource, void *limit, void *old)',
+  rename: 'int rename(str from, str to)',
   recv: 'long recv(int fd, void *buffer, size_t length, int flags)',
+  rmdir: 'int rmdir(str path)',
   send: 'long send(int fd, void *buffer, size_t length, int flags)',
   setns: 'int setns(int fd, int type)',
   setsockopt: 'int setsockopt(int fd, int level, int name, void *value, uint length)',
   socket: 'int socket(int domain, int type, int protocol)',
+  unlink: 'int unlink(str path)',
   umount2: 'int umount2(str target, int flags)',
   unshare: 'int unshare(int flags)',
 } as const;
@@ -82,13 +86,16 @@ function library(): Library {
  * @returns what the function returns, or -errno where it returns -1.
  */
 export function libc(name: keyof typeof PROTOTYPES, ...args: Parameters<Native>): number {
-  const { functions, errno } = library();
   for (let attempt = 0; ; attempt++) {
-    const result = functions[name](...args);
-    if (result !== -1) return result;
-    const error = errno();
-    if (error !== EINTR || attempt >= MAX_RETRIES) return -error;
+    const result = tap === undefined ? callLibc(name, args) : tap(name, () => callLibc(name, args), args);
+    if (result !== -EINTR || attempt >= MAX_RETRIES) return result;
   }
+}
+
+function callLibc(name: keyof typeof PROTOTYPES, args: Parameters<Native>): number {
+  const { functions, errno } = loaded ?? library();
+  const result = functions[name](...args);
+  return result === -1 ? -errno() : result;
 }
 
 /**
@@ -100,19 +107,43 @@ export function libc(name: keyof typeof PROTOTYPES, ...args: Parameters<Native>)
  * @throws Error on an architecture whose number for bpf(2) is not known.
  */
 export function bpf(command: number, attr: number, size: number): number {
-  const { bpf: call, errno } = loaded ?? library();
-  const result = call(nrBpf, command, attr, size);
-  if (result !== -1) return result;
-  const error = errno();
-  if (error !== EINTR && error !== EAGAIN) return -error;
+  const result = callBpf(command, attr, size);
+  if (result !== -EINTR && result !== -EAGAIN) return result;
   return withoutSignals(() => {
     for (let attempt = 0; ; attempt++) {
-      const again = call(nrBpf, command, attr, size);
-      if (again !== -1) return again;
-      const reason = errno();
-      if ((reason !== EINTR && reason !== EAGAIN) || attempt >= MAX_RETRIES) return -reason;
+      const again = callBpf(command, attr, size);
+      if ((again !== -EINTR && again !== -EAGAIN) || attempt >= MAX_RETRIES) return again;
     }
   });
+}
+
+function callBpf(command: number, attr: number, size: number): number {
+  return tap === undefined
+    ? callKernel(command, attr, size)
+    : tap('bpf', () => callKernel(command, attr, size), [command]);
+}
+
+function callKernel(command: number, attr: number, size: number): number {
+  const { bpf: call, errno } = loaded ?? library();
+  const result = call(nrBpf, command, attr, size);
+  return result === -1 ? -errno() : result;
+}
+
+/**
+ * What stands between this process and the kernel in a test of faults: it is called in place of each call, and
+ * answers what `run` answers, or a fault of its own as -errno. `args` are those of the call; of `bpf` the command.
+ */
+export type Tap = (
+  call: 'bpf' | keyof typeof PROTOTYPES,
+  run: () => number,
+  args: Parameters<Native>,
+) => number;
+
+let tap: Tap | undefined;
+
+/** For tests of faults alone, which reach into this module; nothing else in the package calls it. */
+export function interpose(next: Tap | undefined): void {
+  tap = next;
 }
 
 /** Runs `run` with the signals of this thread held back until it is done. */

@@ -1,6 +1,5 @@
 // Attach and replace, each all or nothing.
 
-import { renameSync } from 'node:fs';
 import {
   attach as attachProgram,
   BpfMap,
@@ -12,6 +11,7 @@ import {
   loadProgram,
   NetlinkSocket,
   netnsInode,
+  renamePin,
   requireInterfaceName,
   requireNetnsName,
   withNetns,
@@ -146,7 +146,7 @@ function build(
     for (const direction of DIRECTIONS) programs[direction].pin(shadow.path(`progs/${direction}`));
     const places = place(shadow, target, programs);
     shadow.writeRecord(withPrograms(record, programs, places));
-    renameSync(shadow.folder, pins.folder);
+    renamePin(shadow.folder, pins.folder);
   });
 }
 

@@ -1,8 +1,14 @@
 // Takes an instance apart, however much of it there is: a whole one, a half-present one, or what a failed or killed
 // attach left in the shadow folder. And makes good what a killed replace left.
 
-import { renameSync } from 'node:fs';
-import { type BpfProgram, isFilterOf, NetlinkSocket, replaceFilter, withNetns } from '../../loader/index.ts';
+import {
+  type BpfProgram,
+  isFilterOf,
+  NetlinkSocket,
+  renamePin,
+  replaceFilter,
+  withNetns,
+} from '../../loader/index.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import { findNamespace } from './namespace.ts';
 import { listNames, Pins } from './pins.ts';
@@ -66,7 +72,7 @@ function settle(pins: Pins, shadow: Pins, record: InstanceRecord, direction: Dir
     const unwanted = isOther ? mine : other;
     attempt(() => ensureRuns(pins, record, direction, wanted, unwanted));
   }
-  if (isOther) renameSync(shadow.path(`progs/${direction}`), pins.path(`progs/${direction}`));
+  if (isOther) renamePin(shadow.path(`progs/${direction}`), pins.path(`progs/${direction}`));
 }
 
 function ensureRuns(

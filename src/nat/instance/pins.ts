@@ -1,16 +1,20 @@
 // The pin folder of an instance: <bpffs>/tsnat/NAME/{maps,progs,links}/..., and its shadow NAME%new, in which the
 // whole is built before one rename makes it true. '%' is escaped in names, so the shadow's cannot be a name.
 
-import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { FieldType, MapDefinition } from '../../asm/index.ts';
 import {
   BpfLink,
   BpfMap,
   BpfProgram,
+  ensureFolder,
   escapePinName,
   findBpffs,
   LoaderError,
+  makeFolder,
   permissionHint,
+  removeFolder,
+  removePin,
   unescapePinName,
   withLock,
 } from '../../loader/index.ts';
@@ -20,7 +24,6 @@ import { decodeRecord, encodeRecord, type InstanceRecord, recordMap } from './re
 
 const FOLDER = 'tsnat';
 const SHADOW = '%new';
-const PRIVATE = 0o700;
 
 export const MAPS = ['outbound', 'inbound', 'reasons', 'interface', 'instance'] as const;
 export type MapName = (typeof MAPS)[number];
@@ -40,7 +43,7 @@ export function instancesFolder(root?: string): string {
 /** Makes the folder of all instances where it is missing, and holds its lock while `run` runs. */
 export function withFolder<T>(folder: string, run: () => T): T {
   return explained(`cannot use '${folder}'`, () => {
-    mkdirSync(folder, { recursive: true, mode: PRIVATE });
+    ensureFolder(folder);
     return withLock(folder, run);
   });
 }
@@ -72,9 +75,7 @@ export class Pins {
 
   /** Makes the folders. */
   make(): void {
-    explained(`cannot make '${this.folder}'`, () => {
-      for (const part of ['', ...SUBFOLDERS]) mkdirSync(`${this.folder}/${part}`, { mode: PRIVATE });
-    });
+    for (const part of ['', ...SUBFOLDERS]) makeFolder(`${this.folder}/${part}`);
   }
 
   path(part: string): string {
@@ -164,7 +165,7 @@ export class Pins {
 
   /** Unpins what is ours and removes the folders. @throws InstanceError when foreign pins stay. */
   remove(): void {
-    for (const part of this.present().filter((each) => KNOWN.includes(each))) unlinkSync(this.path(part));
+    for (const part of this.present().filter((each) => KNOWN.includes(each))) removePin(this.path(part));
     const foreign = this.foreign();
     if (foreign.length > 0) {
       const paths = foreign.map((part) => this.path(part)).join(', ');
@@ -173,9 +174,7 @@ export class Pins {
         `instance '${this.name}' is detached, but its folder has foreign pins: remove ${paths}`,
       );
     }
-    for (const part of [...SUBFOLDERS, '']) {
-      if (existsSync(this.path(part))) rmdirSync(this.path(part));
-    }
+    for (const part of [...SUBFOLDERS, '']) removeFolder(this.path(part));
   }
 
   #whole<T>(part: string, open: (path: string) => T | undefined): T {

@@ -1,13 +1,13 @@
 // Swaps a running instance: new programs, the interface's addresses as they are now, and where mappings are given
 // exactly those. Packets meet the old programs or the new ones; mappings that stay keep their counters.
 
-import { renameSync } from 'node:fs';
 import {
   type BpfProgram,
   type Interface,
   loadProgram,
   type NetlinkSocket,
   netnsInode,
+  renamePin,
   replaceFilter,
 } from '../../loader/index.ts';
 import type { Datapath, DatapathOptions } from '../datapath/index.ts';
@@ -78,7 +78,7 @@ export function replace(
   });
   // The record names the new programs: whoever finds their pins not yet in place completes it.
   for (const direction of DIRECTIONS) {
-    renameSync(shadow.path(`progs/${direction}`), pins.path(`progs/${direction}`));
+    renamePin(shadow.path(`progs/${direction}`), pins.path(`progs/${direction}`));
   }
   shadow.remove();
 }
