@@ -1,6 +1,7 @@
 export { assemble } from './assemble.ts';
 export * as btf from './btf/index.ts';
 export { type BinaryFormat, type MalformedCode, MalformedError } from './btf/reader.ts';
+export { STAGES, type Stage, type StageName, stagesOf } from './compile/stages.ts';
 export { disassemble } from './disassemble.ts';
 export { Builder, type Entry, type InnerMap } from './dsl/builder.ts';
 export type { ArgumentsOf, Parameters, Subprogram } from './dsl/call.ts';

@@ -1,5 +1,6 @@
 // The one table of commands. Parsing, help and shell completion are all made from it.
 
+import type { StageName } from '../asm/index.ts';
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts';
 
 /** Understood by every command. */
@@ -18,6 +19,17 @@ export const PROGRAM_NAMES: Readonly<Record<string, 'outbound' | 'inbound'>> = {
 };
 
 export const FORMATS: readonly ['asm', 'hex', 'c', 'json', 'elf'] = ['asm', 'hex', 'c', 'json', 'elf'];
+/** As the assembler's own STAGES, which is not loaded for every command line. */
+export const STAGES: readonly StageName[] = [
+  'record',
+  'check',
+  'simplify',
+  'split',
+  'lower',
+  'allocate',
+  'arrange',
+  'emit',
+];
 export const HOOKS: readonly ['auto', 'tcx', 'clsact'] = ['auto', 'tcx', 'clsact'];
 export const POLICIES: readonly ['pass', 'drop'] = ['pass', 'drop'];
 export const SHELLS: readonly ['bash', 'zsh', 'fish'] = ['bash', 'zsh', 'fish'];
@@ -140,6 +152,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [PROGRAM],
     options: [
       { name: 'format', type: 'text', value: 'FORMAT', choices: FORMATS, summary: 'how (asm)' },
+      {
+        name: 'stage',
+        type: 'text',
+        value: 'STAGE',
+        choices: STAGES,
+        summary: 'on the way to that',
+      },
       { name: 'output', short: 'o', type: 'text', value: 'FILE', offer: 'file', summary: 'into a file' },
       UNMAPPED,
       CAPACITY,
@@ -147,6 +166,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     notes: [
       PROGRAM_NOTE,
       '--json is short for --format json.',
+      'Stages are for people to read; v0, v1, ... are values before they have registers.',
       'An object (elf) loads with bpftool, tc, ip and libbpf. tc takes its first program: make one for each.',
     ],
     examples: [
@@ -156,6 +176,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         'dump egress --format elf -o egress.o',
         'for tc filter add dev eth0 egress bpf da obj egress.o sec tc',
       ],
+      ['dump egress --stage allocate', 'which value is in which register'],
     ],
     load: () => import('./command/dump.ts'),
   },

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { parseElf } from '../../src/asm/index.ts';
+import { parseElf, STAGES } from '../../src/asm/index.ts';
 import { tsnat, tsnatJson, tsnatOk } from '../support/cli.ts';
 import { run } from '../support/command.ts';
 import { CLI } from '../support/root.ts';
@@ -109,4 +109,35 @@ test('a reader that has seen enough is no failure', async (t) => {
 test('no colours go into a pipe', async (t) => {
   const { stdout } = await tsnat(['dump', 'egress']);
   t.false(stdout.includes('\x1b'));
+});
+
+test('every stage of the compiler can be looked at', async (t) => {
+  const texts = await Promise.all(STAGES.map((stage) => tsnatOk(t, ['dump', 'egress', '--stage', stage])));
+  for (const text of texts) {
+    t.true(text.startsWith('; tsnat_egress'));
+    t.regex(text, /^ {2}; src\/nat\/datapath\/\w+\.ts:\d+: \S/m);
+  }
+  t.is(new Set(texts).size, STAGES.length - 1, 'checking changes nothing, the others do');
+  const { stages } = await tsnatJson<{ stages: { program: string; stage: string; text: string }[] }>(t, [
+    'dump',
+    '--stage',
+    'emit',
+  ]);
+  t.deepEqual(
+    stages.map(({ program, stage }) => [program, stage]),
+    [
+      ['tsnat_egress', 'emit'],
+      ['tsnat_ingress', 'emit'],
+    ],
+  );
+  t.is(stages[0]?.text, texts.at(-1));
+});
+
+test('a stage is no object', async (t) => {
+  const { status, stderr } = await tsnat(['dump', '--stage', 'lower', '--format', 'elf', '-o', '/dev/null']);
+  t.is(status, 2);
+  t.true(stderr.includes('leave --format or --stage out'));
+  const unknown = await tsnat(['dump', '--stage', 'guess']);
+  t.is(unknown.status, 2);
+  t.true(unknown.stderr.includes('allocate'));
 });

@@ -13,6 +13,7 @@ import { lower } from './lower.ts';
 import { simplify } from './simplify.ts';
 import { requireStack } from './slots.ts';
 import { split } from './split.ts';
+import { seen, seenArrangement, seenItems } from './stages.ts';
 
 /**
  * Compiles a program's main procedure and every subprogram it calls, and assembles them behind each other.
@@ -30,7 +31,9 @@ export function compile(options: ProgramOptions, main: Procedure): Program {
   for (const [procedure, one] of allocated) {
     const start = starts.get(procedure)!;
     functions.push({ name: procedure.name, label: start });
-    items.push({ place: start }, ...emit(one, arrange(one), (callee) => starts.get(callee.procedure)!));
+    const arrangement = seenArrangement(main.name, one, arrange(one));
+    const emitted = emit(one, arrangement, (callee) => starts.get(callee.procedure)!);
+    items.push({ place: start }, ...seenItems(main.name, procedure.name, emitted));
   }
   return assemble({ ...options, functions }, items);
 }
@@ -40,7 +43,10 @@ function allocateAll(main: Procedure): Map<Procedure, Allocated> {
   const allocated = new Map<Procedure, Allocated>();
   const waiting = new Set([main]);
   for (const procedure of waiting) {
-    const one = allocate(lower(split(simplify(check(procedure)))));
+    const checked = seen(main.name, 'check', check(seen(main.name, 'record', procedure)));
+    const better = seen(main.name, 'simplify', simplify(checked));
+    const lowered = seen(main.name, 'lower', lower(seen(main.name, 'split', split(better))));
+    const one = seen(main.name, 'allocate', allocate(lowered));
     allocated.set(procedure, one);
     for (const { callee } of callsOf(one)) waiting.add(callee.procedure);
   }

@@ -7,14 +7,16 @@ import {
   formatHex,
   type Program,
   programJson,
+  type Stage,
+  stagesOf,
   withSources,
 } from '../../asm/index.ts';
 import { resolveSource } from '../../loader/source-map.ts';
-import { FORMATS } from '../commands.ts';
+import { FORMATS, STAGES } from '../commands.ts';
 import { writeWhole } from '../file.ts';
 import type { Input } from '../input.ts';
 import { formatJson, type Output } from '../output.ts';
-import { programsFor } from '../programs.ts';
+import { builderFor, programsFor } from '../programs.ts';
 import { UsageError } from '../usage-error.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
@@ -22,17 +24,36 @@ export async function run(input: Input, output: Output): Promise<void> {
   if (output.json && asked !== undefined && asked !== 'json') {
     throw new UsageError(`dump: --json contradicts --format ${asked}: leave one of them out`);
   }
+  const stage = input.choice('stage', STAGES);
+  if (stage !== undefined && asked !== undefined && asked !== 'asm' && asked !== 'json') {
+    throw new UsageError(`dump: a stage is text or json, not ${asked}: leave --format or --stage out`);
+  }
   const format = output.json ? 'json' : (asked ?? 'asm');
   const path = input.text('output');
+  const write = (text: string | Uint8Array): void =>
+    path === undefined ? output.write(text) : writeWhole(path, text);
+  if (stage !== undefined) {
+    const stages = await atStage(input, stage);
+    write(format === 'json' ? formatJson({ stages }) : stages.map(({ text }) => text).join('\n'));
+    return;
+  }
   if (format === 'elf' && path === undefined && output.terminal) {
     throw new UsageError('dump: an object is nothing to look at: name a file with -o, or use a pipe');
   }
   const programs = (await programsFor(input)).programs.map(({ program }) =>
     withSources(program, resolveSource),
   );
-  const text = render(format, programs);
-  if (path === undefined) output.write(text);
-  else writeWhole(path, text);
+  write(render(format, programs));
+}
+
+/** The functions of the programs asked for, at that stage. */
+async function atStage(input: Input, wanted: (typeof STAGES)[number]): Promise<readonly Stage[]> {
+  const build = await builderFor(input);
+  const names = new Set<string>();
+  const stages = stagesOf(() => {
+    for (const { program } of build().programs) names.add(program.name);
+  }, resolveSource);
+  return stages.filter(({ stage, program }) => stage === wanted && names.has(program));
 }
 
 function render(format: (typeof FORMATS)[number], programs: readonly Program[]): string | Uint8Array {
