@@ -1,12 +1,14 @@
-// npm run bench: everything side by side, as ratios. `--quick` takes fewer turns; a name (programs, tables, startup)
-// runs that part alone.
+// npm run bench: everything side by side, as ratios. `--quick` takes fewer turns; the name of a part (programs,
+// emission, ...) runs that part alone.
 
 import { join } from 'node:path';
 import { ROOT } from '../test/support/root.ts';
+import { emission } from './emission.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
 import { startup } from './startup.ts';
 import { tables } from './tables.ts';
+import { interpreter } from './vm.ts';
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
@@ -15,6 +17,8 @@ const wanted = args.filter((arg) => !arg.startsWith('--'));
 const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
   tables: () => tables(quick ? 3 : 9),
+  emission: () => emission(quick ? 3 : 15),
+  interpreter: () => interpreter(quick ? 3 : 7),
   startup: () => startup(quick ? 10 : 30),
 };
 

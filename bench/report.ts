@@ -60,7 +60,7 @@ const mark = ({ target, reached }: Row): string =>
 export function markdown(on: Machine, sections: readonly Section[]): string {
   const lines = [
     `${on.cores} x ${on.cpu}, ${on.memoryGiB} GiB, Linux ${on.kernel}, JIT ${on.jit}, Node ${on.node}, ${on.clang}.`,
-    'All figures are medians of turns taken side by side in one run; lower is better.',
+    'All figures are medians of turns taken side by side in one run; lower is better, but of rates.',
     '',
   ];
   for (const { title, rows } of sections) {

@@ -157,7 +157,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         type: 'text',
         value: 'STAGE',
         choices: STAGES,
-        summary: 'on the way to that',
+        summary: 'as this leaves them',
       },
       { name: 'output', short: 'o', type: 'text', value: 'FILE', offer: 'file', summary: 'into a file' },
       UNMAPPED,

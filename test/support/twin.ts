@@ -9,7 +9,8 @@ import type { Namespace } from './namespace.ts';
 import { BPF_FS, ownFolder, removeFolder, uniqueName } from './registry.ts';
 import { ROOT } from './root.ts';
 
-const DIRECTIONS = ['egress', 'ingress'] as const;
+/** Names of the two files. */
+export const TWINS: readonly ['egress', 'ingress'] = ['egress', 'ingress'];
 const MAX_SUBNETS = 16;
 
 export interface TwinObjects {
@@ -19,21 +20,26 @@ export interface TwinObjects {
 
 const compiled = new Map<string, Promise<TwinObjects>>();
 
+/** What clang is called with to compile one of the twins. */
+export function twinArguments(
+  name: (typeof TWINS)[number],
+  output: string,
+  defines: readonly string[] = [],
+): string[] {
+  return [
+    ...['-O2', '-g', '-Wall', '-Wextra', '-Werror', '-target', 'bpf', '-mcpu=v3'],
+    // Debian keeps asm/types.h under the host's architecture.
+    `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
+    ...defines.map((define) => `-D${define}`),
+    ...['-c', join(ROOT, 'fixtures/twin', `${name}.c`), '-o', output],
+  ];
+}
+
 async function compile(defines: readonly string[]): Promise<TwinObjects> {
   const folder = mkdtempSync(join(tmpdir(), 'tsl-twin-'));
   ownFolder(folder);
   const object = (name: string) => join(folder, `${name}.o`);
-  await Promise.all(
-    DIRECTIONS.map((name) =>
-      must('clang', [
-        ...['-O2', '-g', '-Wall', '-Wextra', '-Werror', '-target', 'bpf', '-mcpu=v3'],
-        // Debian keeps asm/types.h under the host's architecture.
-        `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
-        ...defines.map((define) => `-D${define}`),
-        ...['-c', join(ROOT, 'fixtures/twin', `${name}.c`), '-o', object(name)],
-      ]),
-    ),
-  );
+  await Promise.all(TWINS.map((name) => must('clang', twinArguments(name, object(name), defines))));
   return { egress: object('egress'), ingress: object('ingress') };
 }
 
@@ -118,7 +124,7 @@ export async function attachTwin(
   await loadTwin(folder, mappings, defines);
   await update(join(folder, 'more/interface'), [0, 0, 0, 0], await interfaceRecord(namespace, device));
   await namespace.must(['tc', 'qdisc', 'add', 'dev', device, 'clsact']);
-  for (const direction of DIRECTIONS) {
+  for (const direction of TWINS) {
     await namespace.must([
       ...['tc', 'filter', 'add', 'dev', device, direction],
       ...['bpf', 'direct-action', 'object-pinned', join(folder, direction)],

@@ -1,0 +1,83 @@
+// How long the NAT programs take from TypeScript to bytecode: both of an instance, recorded, checked, allocated and
+// assembled, cold in fresh processes and warm, against clang -O2 compiling their C twins.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TWINS, twinArguments } from '../test/support/twin.ts';
+import type { Emission } from './emission/once.ts';
+import { interleave, type Summary, summarize, timed } from './measure.ts';
+import type { Row, Section } from './report.ts';
+
+const COLD_TARGET_US = 10_000;
+const WARM_TARGET_US = 2_000;
+const ONCE = fileURLToPath(new URL('./emission/once.js', import.meta.url));
+
+function once(): Emission {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [ONCE], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${ONCE}: exit ${status}: ${stderr}`);
+  return JSON.parse(stdout) as Emission;
+}
+
+/** Both twins, one process after the other, as a Makefile would. */
+function clang(folder: string): number {
+  return timed(() => {
+    for (const name of TWINS) {
+      const { status, stderr } = spawnSync('clang', twinArguments(name, join(folder, `${name}.o`)), {
+        encoding: 'utf8',
+      });
+      if (status !== 0) throw new Error(`clang: ${name}: exit ${status}: ${stderr}`);
+    }
+  });
+}
+
+export async function emission(rounds: number): Promise<Section> {
+  const folder = mkdtempSync(join(tmpdir(), 'tsnat-bench-'));
+  try {
+    const runs: Emission[] = [];
+    const { twins } = await interleave(rounds, {
+      emitted: () => {
+        const run = once();
+        runs.push(run);
+        return run.first;
+      },
+      twins: () => clang(folder),
+    });
+    // The first round of `interleave` is thrown away here as well.
+    const of = (what: keyof Emission): Summary => summarize(runs.slice(1).map((run) => run[what]));
+    const data = {
+      imports: of('imports'),
+      first: of('first'),
+      firstProcessor: of('firstProcessor'),
+      warm: of('warm'),
+      twins,
+    };
+    return {
+      title: 'From TypeScript to bytecode: both programs, against clang -O2 and their C twins',
+      rows: [
+        row('cold: the first time in a fresh process', data.first, twins, COLD_TARGET_US),
+        row('warm', data.warm, twins, WARM_TARGET_US),
+        row('cold, with loading the modules', add(data.first, data.imports), twins),
+      ],
+      data,
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const add = (a: Summary, b: Summary): Summary => ({ ...a, median: a.median + b.median });
+
+const ms = (microseconds: number): string => `${(microseconds / 1_000).toFixed(1)} ms`;
+
+function row(what: string, ours: Summary, peer: Summary, target?: number): Row {
+  return {
+    what,
+    ours: ms(ours.median),
+    peer: ms(peer.median),
+    ratio: `${(peer.median / ours.median).toFixed(1)}x faster`,
+    ...(target !== undefined && { target: `<= ${ms(target)}`, reached: ours.median <= target }),
+  };
+}
