@@ -33,11 +33,25 @@ interface Library {
   readonly bpf: (nr: number, command: number, attr: number, size: number) => number;
   readonly errno: () => number;
   readonly address: (buffer: ArrayBuffer) => number;
+  readonly map: (
+    address: null,
+    length: number,
+    prot: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ) => bigint | number;
+  readonly unmap: (address: bigint, length: number) => number;
+  readonly view: (address: bigint, length: number) => ArrayBuffer;
   readonly functions: { readonly [N in keyof typeof PROTOTYPES]: Native };
 }
 
 const PROTOTYPES = {
   bind: 'int bind(int fd, void *address, uint length)',
+  epoll_create1: 'int epoll_create1(int flags)',
+  epoll_ctl: 'int epoll_ctl(int epfd, int op, int fd, void *event)',
+  epoll_wait: 'int epoll_wait(int epfd, void *events, int maxevents, int timeout)',
+  eventfd: 'int eventfd(uint initval, int flags)',
   flock: 'int flock(int fd, int operation)',
   getsockname: 'int getsockname(int fd, void *address, void *length)',
   mkdir: 'int mkdir(str path, uint mode)',
@@ -75,6 +89,11 @@ function library(): Library {
     bpf: define('long syscall(long nr, long command, uintptr_t attr, uint size)'),
     errno: () => koffi.errno(),
     address: (buffer) => Number(koffi.address(buffer)),
+    map: libc.func(
+      'uintptr_t mmap(void *address, size_t length, int prot, int flags, int fd, int64_t offset)',
+    ),
+    unmap: libc.func('int munmap(uintptr_t address, size_t length)'),
+    view: (address, length) => koffi.view(address, length),
     functions,
   };
   return loaded;
@@ -95,6 +114,19 @@ export function libc(name: keyof typeof PROTOTYPES, ...args: Parameters<Native>)
 function callLibc(name: keyof typeof PROTOTYPES, args: Parameters<Native>): number {
   const { functions, errno } = loaded ?? library();
   const result = functions[name](...args);
+  return result === -1 ? -errno() : result;
+}
+
+/**
+ * bpf(2), once: for commands that write into their attribute how far they came, which a retry would take for what it
+ * is to do.
+ *
+ * @param attr address of the attribute; see `Memory`
+ * @returns what the system call returns, or -errno.
+ */
+export function bpfOnce(command: number, attr: number, size: number): number {
+  const { bpf: call, errno } = loaded ?? library();
+  const result = call(nrBpf, command, attr, size);
   return result === -1 ? -errno() : result;
 }
 
@@ -173,4 +205,33 @@ export interface Memory {
 export function allocate(size: number): Memory {
   const buffer = new ArrayBuffer(size);
   return { bytes: new Uint8Array(buffer), view: new DataView(buffer), address: library().address(buffer) };
+}
+
+/** mmap(2) (include/uapi/asm-generic/mman-common.h). */
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_FAILED = (1n << 64n) - 1n;
+
+/** Memory shared with the kernel. Touching `buffer` after `unmap` ends the process: whoever unmaps lets go of it. */
+export interface Mapping {
+  readonly buffer: ArrayBuffer;
+  unmap(): void;
+}
+
+/** Maps `length` bytes of `fd` from `offset` on. @returns the mapping, or -errno. */
+export function mapMemory(fd: number, offset: number, length: number, writable: boolean): Mapping | number {
+  const { map, unmap, view, errno } = library();
+  const address = BigInt(
+    map(null, length, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, offset),
+  );
+  if (address === MAP_FAILED || address === -1n) return -errno();
+  let mapped = true;
+  return {
+    buffer: view(address, length),
+    unmap: () => {
+      if (mapped) unmap(address, length);
+      mapped = false;
+    },
+  };
 }

@@ -1,5 +1,5 @@
-export type { Elements } from './bpf/batch.ts';
-export { BatchError } from './bpf/batch.ts';
+export type { DeleteOptions, Elements } from './bpf/batch.ts';
+export { BatchError } from './bpf/batch-error.ts';
 export type { HookDirection } from './bpf/link-commands.ts';
 export { queryTcx } from './bpf/link-commands.ts';
 export type { UpdateMode } from './bpf/map-commands.ts';

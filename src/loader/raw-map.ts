@@ -2,18 +2,11 @@
 
 import type { MapSpec, MapType } from '../asm/index.ts';
 import { MAP_TYPES } from './bpf/abi.ts';
-import { deleteBatch, type Elements, lookupBatch, updateBatch } from './bpf/batch.ts';
-import {
-  createMap,
-  deleteElement,
-  freezeMap,
-  lookupElement,
-  type MapHandle,
-  nextKey,
-  type UpdateMode,
-  updateElement,
-} from './bpf/map-commands.ts';
-import { mapInfoOf, openById, openPin, pinObject } from './bpf/object.ts';
+import { type DeleteOptions, deleteBatch, type Elements, updateBatch } from './bpf/batch.ts';
+import { ElementCalls, type MapHandle, type UpdateMode } from './bpf/map-commands.ts';
+import { createMap, freezeMap, isFrozen } from './bpf/map-create.ts';
+import { type MapInfo, mapInfoOf, openById, openPin, pinObject } from './bpf/object.ts';
+import { type ListedMap, type Listing, walk } from './bpf/walk.ts';
 import { possibleCpus } from './cpu.ts';
 import { Descriptor } from './descriptor.ts';
 import { LoaderError } from './errors.ts';
@@ -21,11 +14,20 @@ import { LoaderError } from './errors.ts';
 const PER_CPU: ReadonlySet<MapType> = new Set<MapType>(['percpu_hash', 'percpu_array', 'lru_percpu_hash']);
 /** A CPU's value in a per-CPU map starts at a multiple of this. */
 const PER_CPU_ALIGNMENT = 8;
+/** How maps are listed; `keys` those that are not here. */
+const LISTINGS: { readonly [T in MapType]?: Listing } = {
+  hash: 'buckets',
+  percpu_hash: 'buckets',
+  lru_hash: 'buckets',
+  lru_percpu_hash: 'buckets',
+  array: 'indexes',
+  percpu_array: 'indexes',
+};
 
 /**
  * Owns the descriptor of a map. The map itself lives as long as any descriptor, pin or program holds it.
  */
-export class RawMap implements Disposable, MapHandle {
+export class RawMap implements Disposable, MapHandle, ListedMap {
   readonly spec: MapSpec;
   /** Whether a value is one value for each possible CPU. */
   readonly perCpu: boolean;
@@ -33,7 +35,9 @@ export class RawMap implements Disposable, MapHandle {
   readonly stride: number;
   /** Bytes of a whole value, all CPUs together. */
   readonly transferSize: number;
+  readonly listing: Listing;
   readonly #descriptor: Descriptor;
+  #calls: ElementCalls | undefined;
 
   /** Takes over `fd`, which must be a map made as `spec` says. */
   constructor(fd: number, spec: MapSpec) {
@@ -43,6 +47,7 @@ export class RawMap implements Disposable, MapHandle {
     this.stride = this.perCpu
       ? Math.ceil(spec.valueSize / PER_CPU_ALIGNMENT) * PER_CPU_ALIGNMENT
       : spec.valueSize;
+    this.listing = LISTINGS[spec.type] ?? 'keys';
     this.transferSize = this.perCpu ? this.stride * possibleCpus() : spec.valueSize;
   }
 
@@ -68,7 +73,7 @@ export class RawMap implements Disposable, MapHandle {
       value.set(initial);
       this.set(new Uint8Array(this.keySize), value);
     }
-    if (frozen) freezeMap(this.fd, this.spec);
+    if (frozen) this.freeze();
   }
 
   /** Opens a pinned map; undefined where nothing is pinned. @throws LoaderError when it is no map. */
@@ -122,37 +127,99 @@ export class RawMap implements Disposable, MapHandle {
     return mapInfoOf(this.fd).id;
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    return lookupElement(this, key);
+  get info(): MapInfo {
+    return mapInfoOf(this.fd);
   }
 
-  /** @returns 'exists' or 'missing', with nothing changed, when `mode` says no. */
+  /** The commands on one element, with memory of their own: for whoever reads and writes keys and values in place. */
+  get calls(): ElementCalls {
+    this.#calls ??= new ElementCalls(this);
+    return this.#calls;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const { calls } = this;
+    calls.putKey(key);
+    return calls.lookup() ? calls.value() : undefined;
+  }
+
+  /**
+   * @returns 'exists' or 'missing', with nothing changed, when `mode` says no.
+   * @throws LoaderError with code `E2BIG` when the map is full, `EPERM` when it is frozen
+   */
   set(key: Uint8Array, value: Uint8Array, mode: UpdateMode = 'any'): 'done' | 'exists' | 'missing' {
-    return updateElement(this, key, value, mode);
+    const { calls } = this;
+    calls.putKey(key);
+    calls.putValue(value);
+    return calls.update(mode);
   }
 
   /** @returns whether it was there. */
   delete(key: Uint8Array): boolean {
-    return deleteElement(this, key);
+    const { calls } = this;
+    calls.putKey(key);
+    return calls.delete();
   }
 
+  /** Deletes it. One step for hashes since Linux 5.14; else what a program writes in between is lost. */
+  take(key: Uint8Array): Uint8Array | undefined {
+    const { calls } = this;
+    calls.putKey(key);
+    return calls.take() ? calls.value() : undefined;
+  }
+
+  /** The key behind `key` in the kernel's order, the first one for undefined; undefined at the end. */
   nextKey(key?: Uint8Array): Uint8Array | undefined {
-    return nextKey(this, key);
+    const { calls } = this;
+    if (key !== undefined) calls.putKey(key);
+    return calls.next(key === undefined) ? calls.key() : undefined;
+  }
+
+  /**
+   * Every element, some thousands at a time, in few system calls. An element that is there all the time is seen, once;
+   * one that others add or delete meanwhile is seen once or not at all.
+   *
+   * @throws LoaderError with code `EAGAIN` when others change the map faster than it can be read.
+   */
+  chunks(): Generator<Elements, void, undefined> {
+    return walk(this);
   }
 
   /** Every element, laid end to end. */
   elements(): Elements {
-    return lookupBatch(this);
+    return join([...walk(this)]);
   }
 
-  /** @throws BatchError, which says how many were written. */
+  /**
+   * Every element, which is then deleted. What programs write to an element meanwhile is in what is returned, or in the
+   * map: for hashes since Linux 5.6. In other maps a write between the two is lost.
+   */
+  drain(): Elements {
+    return join([...walk(this, { take: true })]);
+  }
+
+  /** Deletes what is there. */
+  clear(): void {
+    for (const _ of walk(this, { take: true }));
+  }
+
+  /** Writes all, in order. @throws BatchError, which says how many were written: the first `processed`, no others. */
   setBatch(elements: Elements, mode: UpdateMode = 'any'): void {
     updateBatch(this, elements, mode);
   }
 
-  /** @throws BatchError, which says how many were deleted. */
-  deleteBatch(keys: Uint8Array, count: number): void {
-    deleteBatch(this, keys, count);
+  /** Deletes all, in order. @throws BatchError, which says how many were deleted: the first `processed`, no others. */
+  deleteBatch(keys: Uint8Array, count: number, options: DeleteOptions = {}): void {
+    deleteBatch(this, keys, count, options);
+  }
+
+  /** From now on only programs write to it, and no program either where its flags say so. Since Linux 5.2. */
+  freeze(): void {
+    freezeMap(this.fd, this);
+  }
+
+  get frozen(): boolean {
+    return isFrozen(this.fd);
   }
 
   pin(path: string): void {
@@ -166,4 +233,14 @@ export class RawMap implements Disposable, MapHandle {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function join(parts: readonly Elements[]): Elements {
+  const only = parts.length === 1 ? parts[0] : undefined;
+  if (only !== undefined) return only;
+  return {
+    count: parts.reduce((sum, { count }) => sum + count, 0),
+    keys: Buffer.concat(parts.map(({ keys }) => keys)),
+    values: Buffer.concat(parts.map(({ values }) => values)),
+  };
 }

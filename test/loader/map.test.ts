@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import test from 'ava';
 import { be32, defineMap, struct, u32, u64 } from '../../src/asm/index.ts';
-import { lookupBatch } from '../../src/loader/bpf/batch.ts';
+import { walk } from '../../src/loader/bpf/walk.ts';
 import { BatchError, BpfMap, LoaderError, possibleCpus, RawMap } from '../../src/loader/index.ts';
 import { json } from './support/commands.ts';
 
@@ -27,13 +27,13 @@ test('a typed map: set, get, modes, delete, as bpftool sees it', (t) => {
   t.deepEqual(map.get(0x0a000005), value(7));
   t.is(map.set(0x0a000005, value(8), 'noexist'), 'exists');
   t.is(map.set(0x0a000006, value(8), 'exist'), 'missing');
-  t.deepEqual(map.entries(), [[0x0a000005, value(7)]]);
+  t.deepEqual([...map], [[0x0a000005, value(7)]]);
   const [element] = json('bpftool', '-j', 'map', 'dump', 'id', String(map.raw.id));
   t.deepEqual(element.key, ['0x0a', '0x00', '0x00', '0x05']);
   t.is(element.value[0], '0x07');
   t.true(map.delete(0x0a000005));
   t.false(map.delete(0x0a000005));
-  t.deepEqual(map.entries(), []);
+  t.deepEqual([...map], []);
 });
 
 test('batches: thousands at once, more than one buffer, in any mode', (t) => {
@@ -41,11 +41,11 @@ test('batches: thousands at once, more than one buffer, in any mode', (t) => {
   const entries = many(100_000);
   map.setBatch(entries);
   t.deepEqual(
-    map.entries().sort(([a], [b]) => a - b),
+    [...map].sort(([a], [b]) => a - b),
     entries,
   );
   map.deleteBatch(entries.slice(1).map(([key]) => key));
-  t.deepEqual(map.entries(), [entries[0]]);
+  t.deepEqual([...map], [entries[0]]);
   map.setBatch(entries.slice(1, 10), 'noexist');
   const error = t.throws(() => map.setBatch(many(20).slice(8), 'noexist'), { instanceOf: BatchError });
   t.is(error?.code, 'EEXIST');
@@ -58,7 +58,7 @@ test('a batch that stops says how far it came', (t) => {
   t.is(full?.code, 'E2BIG');
   t.is(full?.processed, 8);
   t.regex(full?.message ?? '', /element 9 of 12.*full with 8 entries/);
-  t.is(map.entries().length, 8);
+  t.is(map.size, 8);
   const gone = t.throws(() => map.deleteBatch([0x0a000000, 0x0a000001, 99, 0x0a000002]), {
     instanceOf: BatchError,
   });
@@ -83,18 +83,21 @@ test('maps without batch commands are served element by element', (t) => {
     [{ prefixlen: 8, address: 0x0a000000 }, 1],
     [{ prefixlen: 16, address: 0x0a010000 }, 2],
   ]);
-  t.is(map.entries().length, 2);
+  t.is(map.size, 2);
   map.deleteBatch([{ prefixlen: 8, address: 0x0a000000 }]);
-  t.deepEqual(map.entries(), [[{ prefixlen: 16, address: 0x0a010000 }, 2]]);
+  t.deepEqual([...map], [[{ prefixlen: 16, address: 0x0a010000 }, 2]]);
 });
 
 test('look-up of a hash whose bucket is longer than the batch grows the buffer', (t) => {
   // As many buckets as elements: some bucket has two, and a batch of one cannot hold it.
   using map = BpfMap.create(table(256));
   map.setBatch(many(256));
-  const { count, keys } = lookupBatch(map.raw, 1);
-  t.is(count, 256);
-  t.is(new Set(Array.from({ length: count }, (_, i) => keys.slice(4 * i, 4 * i + 4).join())).size, 256);
+  const found: string[] = [];
+  for (const { count, keys } of walk(map.raw, { first: 1 })) {
+    for (let i = 0; i < count; i++) found.push(keys.slice(4 * i, 4 * i + 4).join());
+  }
+  t.is(found.length, 256);
+  t.is(new Set(found).size, 256);
 });
 
 test('per-CPU maps hold one value for each possible CPU', (t) => {
@@ -115,11 +118,14 @@ test('per-CPU maps hold one value for each possible CPU', (t) => {
   const expected = Array.from({ length: possibleCpus() }, (_, i) => i + 1);
   t.deepEqual(map.getPerCpu(1), expected);
   const zeros = expected.map(() => 0);
-  t.deepEqual(map.entriesPerCpu(), [
-    [0, zeros],
-    [1, expected],
-    [2, zeros],
-  ]);
+  t.deepEqual(
+    [...map.entriesPerCpu()],
+    [
+      [0, zeros],
+      [1, expected],
+      [2, zeros],
+    ],
+  );
   t.throws(() => map.get(1), { instanceOf: TypeError });
 });
 

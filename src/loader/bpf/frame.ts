@@ -2,7 +2,7 @@
 // The memory is reused, so a frame is good until the next one begins; nothing here waits, so they cannot mix.
 
 import { LITTLE_ENDIAN } from '../../asm/index.ts';
-import { allocate, bpf, type Memory } from '../ffi.ts';
+import { allocate, bpf, bpfOnce, type Memory } from '../ffi.ts';
 
 /** Large enough for every call but batches, logs and test packets. */
 const SMALL = 64 * 1024;
@@ -91,5 +91,10 @@ export class Frame {
   /** bpf(2) with this frame's attribute. @returns the result, or -errno. */
   call(command: number): number {
     return bpf(command, this.#address, this.#attrSize);
+  }
+
+  /** The same without a retry, for commands that change their own attribute. @returns the result, or -errno. */
+  callOnce(command: number): number {
+    return bpfOnce(command, this.#address, this.#attrSize);
   }
 }

@@ -1,45 +1,27 @@
-// The map commands of bpf(2) on single elements, in bytes. A result is what the kernel says: undefined or
-// false for a key that is not there, an error for everything unexpected.
-// Left out: lookup-and-delete, freeze, map-in-map by name.
+// The map commands of bpf(2) on single elements. Each map has memory of its own for a key and a value at addresses that
+// stay, so that a call is a key put in place, a system call, and a value read in place: nothing is made for it.
 
-import { btf, bytes, type MapSpec, struct, u32, u64 } from '../../asm/index.ts';
-import { ERRNO, type LoaderError, systemError } from '../errors.ts';
+import { bytes, LITTLE_ENDIAN, struct, u32, u64 } from '../../asm/index.ts';
+import { ERRNO } from '../errors.ts';
+import { allocate, bpf, type Memory } from '../ffi.ts';
 import {
   BPF_ANY,
   BPF_EXIST,
-  BPF_MAP_CREATE,
   BPF_MAP_DELETE_ELEM,
-  BPF_MAP_FREEZE,
   BPF_MAP_GET_NEXT_KEY,
+  BPF_MAP_LOOKUP_AND_DELETE_ELEM,
   BPF_MAP_LOOKUP_ELEM,
   BPF_MAP_UPDATE_ELEM,
   BPF_NOEXIST,
-  BPF_OBJ_NAME_LEN,
-  MAP_TYPES,
 } from './abi.ts';
-import { withBtf } from './btf-commands.ts';
-import { Frame, spaceFor } from './frame.ts';
-import { permissionHint, raiseMemlock } from './privilege.ts';
-
-const createAttr = struct('bpf_attr_map_create', {
-  map_type: u32,
-  key_size: u32,
-  value_size: u32,
-  max_entries: u32,
-  map_flags: u32,
-  inner_map_fd: u32,
-  numa_node: u32,
-  map_name: bytes(BPF_OBJ_NAME_LEN),
-  map_ifindex: u32,
-  btf_fd: u32,
-  btf_key_type_id: u32,
-  btf_value_type_id: u32,
-});
+import { spaceFor } from './frame.ts';
+import { mapError } from './map-create.ts';
 
 const { offsets: elem, size: elemSize } = struct('bpf_attr_elem', {
   map_fd: u32,
   pad: bytes(4),
   key: u64,
+  /** Of BPF_MAP_GET_NEXT_KEY: where the next key goes. */
   value: u64,
   flags: u64,
 });
@@ -68,128 +50,148 @@ const MODES: { readonly [M in UpdateMode]: number } = {
  */
 const ENOMEM_RETRIES = 16;
 
-const encoder = new TextEncoder();
+/** What the third argument points to. The kernel refuses one that a command does not have. */
+type Target = 'value' | 'next' | 'nothing';
 
-/** @returns the descriptor, close-on-exec. The map has the types of its key and value where the kernel takes them. */
-export function createMap(spec: MapSpec, options: { innerMapFd?: number } = {}): number {
-  const types = btf.mapBtf(spec);
-  const attempt = (btfFd?: number): number => {
-    const frame = new Frame(createAttr.size);
-    const { offsets } = createAttr;
-    frame.u32(offsets.map_type, MAP_TYPES[spec.type]);
-    frame.u32(offsets.key_size, spec.keySize);
-    frame.u32(offsets.value_size, spec.valueSize);
-    frame.u32(offsets.max_entries, spec.maxEntries);
-    frame.u32(offsets.map_flags, spec.flags);
-    frame.u32(offsets.inner_map_fd, options.innerMapFd ?? 0);
-    frame.bytes.set(encoder.encode(spec.name), offsets.map_name);
-    if (btfFd !== undefined && types !== undefined) {
-      frame.u32(offsets.btf_fd, btfFd);
-      frame.u32(offsets.btf_key_type_id, types.keyType);
-      frame.u32(offsets.btf_value_type_id, types.valueType);
+/** The commands on one element of one map, with the memory they work in. */
+export class ElementCalls {
+  readonly #map: MapHandle;
+  readonly #memory: Memory;
+  readonly #next: number;
+  /** Offset of the key in `view` and `bytes`. */
+  readonly keyAt: number = spaceFor(elemSize);
+  /** Offset of the value. */
+  readonly valueAt: number;
+  #target: Target = 'nothing';
+
+  constructor(map: MapHandle) {
+    this.#map = map;
+    const keySpace = spaceFor(map.keySize);
+    this.#next = this.keyAt + keySpace;
+    this.valueAt = this.#next + keySpace;
+    this.#memory = allocate(this.valueAt + spaceFor(map.transferSize));
+    this.#pointer(elem.key, this.keyAt);
+  }
+
+  get view(): DataView {
+    return this.#memory.view;
+  }
+
+  /** @throws RangeError when it has another size. */
+  putKey(key: Uint8Array): void {
+    this.#requireSize('key', key, this.#map.keySize);
+    this.#memory.bytes.set(key, this.keyAt);
+  }
+
+  /** @throws RangeError when it has another size. */
+  putValue(value: Uint8Array): void {
+    this.#requireSize('value', value, this.#map.transferSize);
+    this.#memory.bytes.set(value, this.valueAt);
+  }
+
+  /** A copy of the key in place. */
+  key(): Uint8Array {
+    return this.#memory.bytes.slice(this.keyAt, this.keyAt + this.#map.keySize);
+  }
+
+  /** A copy of the value in place. */
+  value(): Uint8Array {
+    return this.#memory.bytes.slice(this.valueAt, this.valueAt + this.#map.transferSize);
+  }
+
+  /** Puts the value of the key in place. @returns whether the key was there. */
+  lookup(): boolean {
+    const result = this.#call(BPF_MAP_LOOKUP_ELEM, 'value', 0);
+    if (result === 0) return true;
+    if (result === -ERRNO.ENOENT) return false;
+    throw this.#error(result, 'BPF_MAP_LOOKUP_ELEM', 'read from');
+  }
+
+  /**
+   * @returns 'done', or 'exists' (mode noexist) or 'missing' (mode exist) with the map unchanged.
+   * @throws LoaderError with code `E2BIG` when the map is full.
+   */
+  update(mode: UpdateMode): 'done' | 'exists' | 'missing' {
+    for (let attempt = 0; ; attempt++) {
+      const result = this.#call(BPF_MAP_UPDATE_ELEM, 'value', MODES[mode]);
+      if (result === 0) return 'done';
+      if (result === -ERRNO.EEXIST && mode === 'noexist') return 'exists';
+      if (result === -ERRNO.ENOENT && mode === 'exist') return 'missing';
+      if (result === -ERRNO.ENOMEM && attempt < ENOMEM_RETRIES) continue;
+      throw this.#error(result, 'BPF_MAP_UPDATE_ELEM', 'write to');
     }
-    return frame.call(BPF_MAP_CREATE);
-  };
-  let result = withBtf(types?.data, attempt);
-  // Types are an extra: without them it is the same map.
-  if (result < 0 && types !== undefined) result = attempt();
-  if ((result === -ERRNO.EPERM || result === -ERRNO.ENOMEM) && raiseMemlock()) result = attempt();
-  if (result >= 0) return result;
-  throw mapError(result, 'BPF_MAP_CREATE', `cannot create map '${spec.name}'`, spec);
-}
+  }
 
-/** Nobody but programs writes to it any more, and where the map is read-only to these, nobody at all. */
-export function freezeMap(fd: number, map: MapSpec): void {
-  const frame = new Frame(elemSize);
-  frame.u32(elem.map_fd, fd);
-  const result = frame.call(BPF_MAP_FREEZE);
-  if (result < 0) throw mapError(result, 'BPF_MAP_FREEZE', `cannot freeze map '${map.name}'`, map);
-}
+  /** @returns whether the key was there. */
+  delete(): boolean {
+    const result = this.#call(BPF_MAP_DELETE_ELEM, 'nothing', 0);
+    if (result === 0) return true;
+    if (result === -ERRNO.ENOENT) return false;
+    throw this.#error(result, 'BPF_MAP_DELETE_ELEM', 'delete from');
+  }
 
-export function lookupElement(map: MapHandle, key: Uint8Array): Uint8Array | undefined {
-  const frame = keyed(map, key, map.transferSize);
-  const at = frame.reserve(map.transferSize);
-  frame.pointer(elem.value, at);
-  const result = frame.call(BPF_MAP_LOOKUP_ELEM);
-  if (result === 0) return frame.read(at, map.transferSize);
-  if (result === -ERRNO.ENOENT) return undefined;
-  throw mapError(result, 'BPF_MAP_LOOKUP_ELEM', `cannot read from map '${map.name}'`, map);
-}
+  /**
+   * Puts the value in place and deletes the key, in one step where the kernel has one for this type of map. Where it has
+   * none, what a program writes in between is lost.
+   *
+   * @returns whether the key was there.
+   */
+  take(): boolean {
+    const result = this.#call(BPF_MAP_LOOKUP_AND_DELETE_ELEM, 'value', 0);
+    if (result === 0) return true;
+    if (result === -ERRNO.ENOENT) return false;
+    if (unsupported(result)) return this.lookup() && this.delete();
+    throw this.#error(result, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM', 'take from');
+  }
 
-/**
- * @returns 'done', or 'exists' (mode noexist) or 'missing' (mode exist) with the map unchanged.
- * @throws LoaderError with code `E2BIG` when the map is full.
- */
-export function updateElement(
-  map: MapHandle,
-  key: Uint8Array,
-  value: Uint8Array,
-  mode: UpdateMode,
-): 'done' | 'exists' | 'missing' {
-  requireSize(map, 'value', value, map.transferSize);
-  for (let attempt = 0; ; attempt++) {
-    const frame = keyed(map, key, map.transferSize);
-    frame.pointer(elem.value, frame.put(value));
-    frame.u64(elem.flags, MODES[mode]);
-    const result = frame.call(BPF_MAP_UPDATE_ELEM);
-    if (result === 0) return 'done';
-    if (result === -ERRNO.EEXIST && mode === 'noexist') return 'exists';
-    if (result === -ERRNO.ENOENT && mode === 'exist') return 'missing';
-    if (result === -ERRNO.ENOMEM && attempt < ENOMEM_RETRIES) continue;
-    throw mapError(result, 'BPF_MAP_UPDATE_ELEM', `cannot write to map '${map.name}'`, map);
+  /**
+   * Replaces the key in place by the one behind it in the kernel's order, or by the first one.
+   * From a key that is not there any more the kernel goes on with the first one.
+   *
+   * @returns false at the end.
+   */
+  next(first: boolean): boolean {
+    const { bytes } = this.#memory;
+    if (first) this.#pointer(elem.key, undefined);
+    const result = this.#call(BPF_MAP_GET_NEXT_KEY, 'next', 0);
+    if (first) this.#pointer(elem.key, this.keyAt);
+    if (result === 0) {
+      bytes.copyWithin(this.keyAt, this.#next, this.#next + this.#map.keySize);
+      return true;
+    }
+    if (result === -ERRNO.ENOENT) return false;
+    throw this.#error(result, 'BPF_MAP_GET_NEXT_KEY', 'list');
+  }
+
+  #call(command: number, target: Target, flags: number): number {
+    const { view, address } = this.#memory;
+    if (this.#target !== target) {
+      this.#target = target;
+      this.#pointer(
+        elem.value,
+        target === 'value' ? this.valueAt : target === 'next' ? this.#next : undefined,
+      );
+    }
+    view.setUint32(elem.map_fd, this.#map.fd, LITTLE_ENDIAN);
+    view.setUint32(elem.flags + (LITTLE_ENDIAN ? 0 : 4), flags, LITTLE_ENDIAN);
+    return bpf(command, address, elemSize);
+  }
+
+  #pointer(field: number, at: number | undefined): void {
+    const { view, address } = this.#memory;
+    view.setBigUint64(field, at === undefined ? 0n : BigInt(address + at), LITTLE_ENDIAN);
+  }
+
+  #requireSize(what: string, data: Uint8Array, size: number): void {
+    if (data.length === size) return;
+    throw new RangeError(`map '${this.#map.name}': a ${what} has ${size} bytes, not ${data.length}`);
+  }
+
+  #error(result: number, command: string, verb: string): Error {
+    return mapError(result, command, `cannot ${verb} map '${this.#map.name}'`, this.#map);
   }
 }
 
-/** @returns whether the key was there. */
-export function deleteElement(map: MapHandle, key: Uint8Array): boolean {
-  const result = keyed(map, key, 0).call(BPF_MAP_DELETE_ELEM);
-  if (result === 0) return true;
-  if (result === -ERRNO.ENOENT) return false;
-  throw mapError(result, 'BPF_MAP_DELETE_ELEM', `cannot delete from map '${map.name}'`, map);
-}
-
-/** The key behind `key` in the kernel's order, the first one for undefined; undefined at the end. */
-export function nextKey(map: MapHandle, key: Uint8Array | undefined): Uint8Array | undefined {
-  const frame = new Frame(elemSize, spaceFor(map.keySize) * 2);
-  frame.u32(elem.map_fd, map.fd);
-  if (key !== undefined) frame.pointer(elem.key, frame.put(key));
-  const at = frame.reserve(map.keySize);
-  frame.pointer(elem.value, at);
-  const result = frame.call(BPF_MAP_GET_NEXT_KEY);
-  if (result === 0) return frame.read(at, map.keySize);
-  if (result === -ERRNO.ENOENT) return undefined;
-  throw mapError(result, 'BPF_MAP_GET_NEXT_KEY', `cannot list map '${map.name}'`, map);
-}
-
-function keyed(map: MapHandle, key: Uint8Array, valueSize: number): Frame {
-  requireSize(map, 'key', key, map.keySize);
-  const frame = new Frame(elemSize, spaceFor(map.keySize) + spaceFor(valueSize));
-  frame.u32(elem.map_fd, map.fd);
-  frame.pointer(elem.key, frame.put(key));
-  return frame;
-}
-
-function requireSize(map: MapHandle, what: string, data: Uint8Array, size: number): void {
-  if (data.length !== size) {
-    throw new RangeError(`map '${map.name}': a ${what} has ${size} bytes, not ${data.length}`);
-  }
-}
-
-/** An error of a map command, explained where the number alone says little. */
-export function mapError(
-  result: number,
-  command: string,
-  what: string,
-  map: { readonly name: string; readonly maxEntries: number },
-): LoaderError {
-  const object = `map '${map.name}'`;
-  const syscall = `bpf(${command})`;
-  if (result === -ERRNO.EPERM) return systemError(result, syscall, what, { object, hint: permissionHint() });
-  if (result === -ERRNO.E2BIG && command !== 'BPF_MAP_CREATE') {
-    return systemError(result, syscall, what, { object, detail: `full with ${map.maxEntries} entries` });
-  }
-  if (result === -ERRNO.ENOMEM) {
-    return systemError(result, syscall, what, { object, detail: 'the kernel has no memory for it' });
-  }
-  return systemError(result, syscall, what, { object });
-}
+/** Errors by which kernels say that they do not have a command, or not for this map. */
+export const unsupported = (result: number): boolean =>
+  result === -ERRNO.EINVAL || result === -ERRNO.ENOTSUPP || result === -ERRNO.EOPNOTSUPP;

@@ -132,9 +132,7 @@ export class Rig {
   }
 
   #takeCounters(table: Direction): string[] {
-    const moved = this.maps[table]
-      .entries()
-      .filter(([, { packets, bytes }]) => packets !== 0n || bytes !== 0n);
+    const moved = [...this.maps[table]].filter(([, { packets, bytes }]) => packets !== 0n || bytes !== 0n);
     for (const [key, { address }] of moved) this.maps[table].set(key, record(address));
     return moved.map(([key, { packets, bytes }]) => counter(table, key, packets, bytes));
   }
