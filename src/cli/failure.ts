@@ -6,6 +6,8 @@ import { UsageError } from './usage-error.ts';
 
 export const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+/** At the end of a line about a program that was refused. */
+export const LOG_HINT = '; --verbose shows the whole log';
 
 /** More complaints than anybody reads; JSON has them all. */
 const MOST_LINES = 20;
@@ -29,7 +31,8 @@ export function tell(error: unknown, { json, verbose }: { json: boolean; verbose
   const { complaints, log } = error as Told;
   const lines = complaints?.map(({ message }) => message) ?? [messageOf(error)];
   const shown = lines.length > MOST_LINES && !verbose ? lines.slice(0, MOST_LINES) : lines;
-  const text = shown.map((line) => `tsnat: ${oneLine(line)}\n`);
+  const more = typeof log === 'string' && log !== '' && !verbose ? LOG_HINT : '';
+  const text = shown.map((line) => `tsnat: ${oneLine(line)}${more}\n`);
   if (shown.length < lines.length) {
     text.push(`tsnat: and ${lines.length - shown.length} more (all of them with --verbose or --json)\n`);
   }

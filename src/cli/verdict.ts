@@ -1,7 +1,7 @@
 // What this kernel's verifier says of a program: accepted with its figures, or refused with the TypeScript line.
 
-import { formatLocation, type Program, type SourceLocation } from '../asm/index.ts';
-import { BpfMap, loadProgram, VerifierError, verdict } from '../loader/index.ts';
+import type { Program, SourceLocation } from '../asm/index.ts';
+import { BpfMap, loadProgram, VerifierError } from '../loader/index.ts';
 import type { InstanceMaps } from '../nat/maps.ts';
 
 interface Common {
@@ -21,10 +21,17 @@ export interface Accepted extends Common {
 
 export interface Refused extends Common {
   readonly verdict: 'refused';
+  /** All of it in one line. */
+  readonly message: string;
   readonly reason: string;
+  /** Stable name of the mistake, where it is a common one. */
+  readonly kind?: string;
   /** Index of the refused instruction, and what emitted it, where the log tells. */
   readonly instruction?: number;
   readonly source?: SourceLocation;
+  /** What the verifier knew of the registers it uses, in words. */
+  readonly state: readonly string[];
+  readonly hint?: string;
   readonly log: string;
 }
 
@@ -64,29 +71,18 @@ function verdictOn(program: Program, maps: Readonly<Record<string, BpfMap>>): Ac
     };
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
-    const { log } = error;
-    const instruction = lastInstruction(log);
-    const source = instruction === undefined ? undefined : program.locations[instruction];
+    const { message, reason, kind, instruction, source, state, hint, log } = error;
     return {
       ...common,
       verdict: 'refused',
-      reason: verdict(log),
+      message,
+      reason,
+      ...(kind !== undefined && { kind }),
       ...(instruction !== undefined && { instruction }),
       ...(source && { source }),
+      state,
+      ...(hint !== undefined && { hint }),
       log,
     };
   }
-}
-
-/** The instruction the verifier was at when it gave up: the last it listed, as in `12: (61) r1 = ...`. */
-function lastInstruction(log: string): number | undefined {
-  const listed = [...log.matchAll(/^(\d+): \(/gm)].at(-1)?.[1];
-  return listed === undefined ? undefined : Number(listed);
-}
-
-/** A refusal in one line, with the TypeScript line where it is known. */
-export function refusalLine({ name, reason, instruction, source }: Refused): string {
-  const where = instruction === undefined ? '' : ` at instruction ${instruction}`;
-  const line = source === undefined ? '' : `, emitted by ${formatLocation(source)}`;
-  return `this kernel refuses program '${name}'${where}${line}: ${reason}; --verbose shows the whole log`;
 }

@@ -1,6 +1,8 @@
 // The loader's errors: what failed, on which object, why (the kernel's own words where it has some), what to do.
 
 import { constants } from 'node:os';
+import type { SourceLocation } from '../asm/index.ts';
+import { explain, formatPlace, type ProgramText } from './verifier/explain.ts';
 
 /** The kernel's own ENOTSUPP, which is not in the C library (include/linux/errno.h). */
 const ENOTSUPP = 524;
@@ -57,37 +59,46 @@ export class LoaderError extends Error {
   }
 }
 
-/** The verifier refused a program; `log` is everything it said. */
+/** The verifier refused a program. The message is one line: the reason, the place, what was known there, a hint. */
 export class VerifierError extends LoaderError {
   override readonly name: string = 'VerifierError';
+  /** Everything the verifier said. */
   readonly log: string;
+  /** The kernel's own words, in one line. */
+  readonly reason: string;
+  /** Stable name of the mistake, such as `packet_bounds`, for the commonest ones. */
+  readonly kind: string | undefined;
+  /** Index of the refused instruction in 8-byte units, where the log tells. */
+  readonly instruction: number | undefined;
+  /** What emitted it, with the text of the line where that is known. */
+  readonly source: SourceLocation | undefined;
+  /** What was known of the registers it uses, in words. */
+  readonly state: readonly string[];
 
-  constructor(object: string, errno: number, log: string) {
-    super(`the kernel refused ${object}: ${verdict(log)}`, {
+  /** @param program tells what the instructions are and where they come from */
+  constructor(object: string, errno: number, log: string, program: ProgramText = {}) {
+    const explanation = explain(log, program);
+    const { reason, state, hint } = explanation;
+    const place = formatPlace(explanation);
+    const known = state.length === 0 ? '' : ` (${state.join(', ')})`;
+    super(`the kernel refused ${object}${place === '' ? '' : ` at ${place}`}: ${reason}${known}`, {
       code: 'VERIFIER',
       syscall: 'bpf(BPF_PROG_LOAD)',
       errno,
       object,
+      ...(hint !== undefined && { hint }),
     });
     this.log = log;
+    this.reason = reason;
+    this.kind = explanation.kind;
+    this.instruction = explanation.instruction;
+    this.source = explanation.source;
+    this.state = state;
   }
 }
 
-/** Lines at the end of a log that count things and give no reason. */
-const STATISTICS = /^(processed \d+ insns|verification time|stack depth|peak_states|max_states)/;
-
-/**
- * The line of a verifier's log that says why: a `Reason:` line where the kernel prints such, else the
- * last that is no statistic.
- */
-export function verdict(log: string): string {
-  const lines = log
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !STATISTICS.test(line));
-  const reason = lines.findLast((line) => line.startsWith('Reason:'));
-  return reason?.slice('Reason:'.length).trim() ?? lines.at(-1) ?? 'no reason given';
-}
+/** The line of a verifier's log that says why. */
+export const verdict = (log: string): string => explain(log).reason;
 
 /** An error out of a negative result of a system call: `<what>: <ENAME> (<explanation>); <hint>`. */
 export function systemError(

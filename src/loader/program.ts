@@ -97,6 +97,7 @@ export function loadProgram(
   requireResolved(program);
   const { name, type, license, attachType, flags } = program;
   const { logLevel, btf: wanted = true } = options;
+  const sourced = withSources(program, resolveSource);
   const { fd, log } = loadCode({
     name,
     type,
@@ -105,7 +106,8 @@ export function loadProgram(
     ...(attachType !== undefined && { attachType }),
     ...(flags !== undefined && { flags }),
     ...(logLevel !== undefined && { logLevel }),
-    ...(wanted && { btf: btf.programBtf(withSources(program, resolveSource)) }),
+    ...(wanted && { btf: btf.programBtf(sourced) }),
+    locate: (index) => sourced.locations[index],
   });
   return new BpfProgram(fd, program.name, log);
 }

@@ -54,7 +54,7 @@ test('a refusal carries the whole log and names the reason', (t) => {
   const bad = program('ldrtest_bad', [...insn(LDX_DW, 0, 5, 0, 0), ...insn(EXIT, 0, 0, 0, 0)]);
   const error = t.throws(() => loadProgram(bad, {}), { instanceOf: VerifierError });
   t.is(error?.code, 'VERIFIER');
-  t.regex(error?.message ?? '', /^the kernel refused program 'ldrtest_bad': .*R5 !read_ok/);
+  t.regex(error?.message ?? '', /^the kernel refused program 'ldrtest_bad' at instruction 0 .*: R5 !read_ok/);
   t.regex(error?.log ?? '', /r0 = \*\(u64 \*\)\(r5 \+0\)/);
 });
 

@@ -1,6 +1,6 @@
 // tsnat verify: put the programs through this kernel's verifier, without attaching them.
 
-import { EXIT_FAILED } from '../failure.ts';
+import { EXIT_FAILED, LOG_HINT } from '../failure.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { programsFor } from '../programs.ts';
@@ -9,7 +9,7 @@ import type { Accepted } from '../verdict.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const { programs, maps } = await programsFor(input);
-  const { refusalLine, verify } = await import('../verdict.ts');
+  const { verify } = await import('../verdict.ts');
   const verdicts = verify(
     programs.map(({ program }) => program),
     maps,
@@ -20,8 +20,9 @@ export async function run(input: Input, output: Output): Promise<void> {
   if (refused.length === 0) return;
   process.exitCode = EXIT_FAILED;
   for (const each of refused) {
-    process.stderr.write(`tsnat: ${refusalLine(each)}\n`);
-    if (input.flag('verbose')) process.stderr.write(`${each.log.trimEnd()}\n`);
+    const verbose = input.flag('verbose');
+    process.stderr.write(`tsnat: ${each.message}${verbose ? '' : LOG_HINT}\n`);
+    if (verbose) process.stderr.write(`${each.log.trimEnd()}\n`);
   }
 }
 

@@ -52,3 +52,7 @@ export function raiseMemlock(): boolean {
   const unlimited = new Uint8Array(16).fill(0xff);
   return libc('prlimit', 0, RLIMIT_MEMLOCK, unlimited, null) === 0;
 }
+
+/** What ENOMEM means from bpf(2): the kernel charges the memory cgroup, too. */
+export const MEMORY_HINT =
+  "the kernel has no memory for it, or the process's memory cgroup does not allow it: ask for less (fewer entries), or raise the limit";

@@ -1,0 +1,192 @@
+// The verifier's log taken apart: the instruction it was at, what it knew there, and the lines that say why.
+// Linux 4.14 to 7.2 end with one or more lines in plain words; from 7.3 on a report in sections follows them
+// (kernel/bpf/diagnostics.c): `Verification failed:`, `Reason:`, `At:`, `Causal path:`, `Suggestion:`.
+
+import { parseRegisters, type Registers } from './registers.ts';
+
+export interface ParsedLog {
+  /** The last instruction it listed: index in 8-byte units, and its text. */
+  readonly listed: ListedInstruction | undefined;
+  /** What was known before it. A register that is missing was not set, or nothing is known of it. */
+  readonly registers: Registers;
+  /** The last call before it, which took r1 to r5. */
+  readonly call: ListedInstruction | undefined;
+  /** The lines that give reasons, in the log's order; without the report's. */
+  readonly reasons: readonly string[];
+  readonly report: Report | undefined;
+  /** The line of source that was printed last, where the program has lines. */
+  readonly source: string | undefined;
+}
+
+export interface ListedInstruction {
+  readonly index: number;
+  readonly text: string;
+}
+
+/** The sections of Linux 7.3 and later; lines are joined. */
+export interface Report {
+  /** `Register Type Safety: Unreadable register` */
+  readonly title: string | undefined;
+  readonly reason: string | undefined;
+  readonly suggestion: string | undefined;
+  /** Index of the instruction that `At:` points to. */
+  readonly instruction: number | undefined;
+}
+
+/** More of a log's end than this is not looked at: a path of a thousand instructions fits. */
+const LOOK_BACK = 1 << 20;
+
+const LISTED = /^(\d+): \([0-9a-f]{2}\) (.*)$/;
+/** The state behind an instruction, since Linux 5.18. */
+const INLINE_STATE = / +; ((?:frame\d+: )?(?:R\d+|fp-\d+)\S*=.*)$/;
+/** Everything that is known: at the start, at a branch, or with each instruction. */
+const WHOLE_STATE =
+  /^(?:(?:from )?\d+(?: to \d+(?: \(speculative execution\))?)?: )?(?:frame\d+: )?(R\d+\S*=.*)$/;
+const SOURCE = /^; (.*)$/;
+/** A call leaves nothing in r1 to r5, and its result in r0. */
+const CALL = /^call /;
+const CALLER_SAVED = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5'];
+
+/** Lines that tell what the verifier does, and no reason. */
+const NOISE =
+  /^(?:$|;|\d+: |from \d+ to \d+|func#|Func#|Validating |caller:|callee:|returning from callee|to caller at|(?:cur|old) state:|(?:frame\d+: )?R\d+\S*=|frame\d+:|fp-\d+|mark_precise|regs=|parent |last_idx|first_idx|propagating|Live regs|stack=|\(\d+ line)/;
+/** Figures at the end; one message of the kernel's lacks the end of its line before them. */
+const STATISTICS =
+  /(?:processed \d+ insns|verification time \d+|stack depth \d|max_states|peak_states|mark_read|insns processed)/;
+
+export function parseLog(log: string): ParsedLog {
+  const text = log.length > LOOK_BACK ? log.slice(log.indexOf('\n', log.length - LOOK_BACK) + 1) : log;
+  const cut = /^(?:Verification failed:|Reason:)/m.exec(text)?.index;
+  const body = cut === undefined ? text : text.slice(0, cut);
+  const walk = new Walk();
+  for (const line of body.split('\n')) walk.take(line);
+  return {
+    listed: walk.listed,
+    registers: walk.before,
+    call: walk.callBefore,
+    reasons: walk.reasons,
+    report: cut === undefined ? undefined : parseReport(text.slice(cut)),
+    source: walk.source,
+  };
+}
+
+/** Follows the listing line by line, so that at its end the state before the last instruction is known. */
+class Walk {
+  listed: ListedInstruction | undefined;
+  before: Map<string, string> = new Map();
+  callBefore: ListedInstruction | undefined;
+  reasons: string[] = [];
+  source: string | undefined;
+  #state = new Map<string, string>();
+  #call: ListedInstruction | undefined;
+
+  take(raw: string): void {
+    const line = raw.replace(/\r$/, '');
+    const [, index, rest] = LISTED.exec(line) ?? [];
+    if (index !== undefined && rest !== undefined) {
+      this.#instruction(Number(index), rest);
+      return;
+    }
+    const trimmed = line.trim();
+    const whole = WHOLE_STATE.exec(trimmed)?.[1];
+    // The states that an infinite loop is told with are behind the reason.
+    if (whole !== undefined && this.reasons.length === 0) {
+      this.#state = parseRegisters(whole);
+      // Back at a branch: what was called behind it was called on another path.
+      const branch = /^from (\d+) to /.exec(trimmed)?.[1];
+      if (branch !== undefined && this.#call !== undefined && this.#call.index > Number(branch)) {
+        this.#call = undefined;
+      }
+      return;
+    }
+    const source = SOURCE.exec(trimmed)?.[1];
+    if (source !== undefined) this.source = source;
+    const reason = trimmed.split(STATISTICS)[0]!.trim();
+    if (reason !== '' && !NOISE.test(reason)) this.reasons.push(reason);
+  }
+
+  #instruction(index: number, rest: string): void {
+    const inline = INLINE_STATE.exec(rest)?.[1];
+    const text = (inline === undefined ? rest : rest.slice(0, INLINE_STATE.exec(rest)!.index)).trim();
+    this.listed = { index, text };
+    this.before = this.#state;
+    this.callBefore = this.#call;
+    // Whatever was said before was about another path.
+    this.reasons = [];
+    this.#state = new Map(this.#state);
+    if (CALL.test(text)) {
+      for (const register of CALLER_SAVED) this.#state.delete(register);
+      this.#call = this.listed;
+    } else {
+      const written = /^([rw]\d+) \S*=/.exec(text)?.[1];
+      if (written !== undefined) this.#state.delete(written.replace('w', 'r'));
+    }
+    if (inline === undefined) return;
+    const told = parseRegisters(inline);
+    if (text.startsWith('if ')) share(this.#state, told);
+    for (const [name, state] of told) this.#state.set(name, state);
+  }
+}
+
+/** `map_value_or_null(id=1,...)`, `pkt(off=14,r=0)`: the type, and the number that copies share, 0 where none is printed. */
+const identityOf = (state: string): string => /[(,]id=(\d+)/.exec(state)?.[1] ?? '0';
+const isPacketPointer = (state: string): boolean => state.startsWith('pkt(') || state.startsWith('pkt_meta(');
+const rangeOf = (state: string): number => Number(/[(,]r=(\d+)/.exec(state)?.[1] ?? 0);
+
+/** What a comparison says of one register holds for its copies, too; the log names only those that were compared. */
+function share(state: Map<string, string>, told: Registers): void {
+  for (const [name, now] of told) {
+    const former = state.get(name);
+    for (const [other, known] of state) {
+      if (told.has(other) || identityOf(known) !== identityOf(former ?? now)) continue;
+      if (isPacketPointer(now) && isPacketPointer(known) && rangeOf(known) < rangeOf(now)) {
+        state.set(other, known.replace(/([(,])r=\d+/, `$1r=${rangeOf(now)}`));
+      } else if (former !== undefined && /^\w+_or_null\(/.test(former) && known === former)
+        state.set(other, now);
+    }
+  }
+}
+
+/** Whether the log says what the registers were at its last instruction. Before Linux 5.18 only level 2 does. */
+export function hasStates(log: string): boolean {
+  const { listed, registers } = parseLog(log);
+  return listed === undefined || listed.index === 0 || registers.size > 1;
+}
+
+const SECTION = /^(Verification failed|Reason|At|Causal path|Suggestion): ?(.*)$/;
+
+function parseReport(text: string): Report {
+  const sections = new Map<string, string[]>();
+  let current: string[] | undefined;
+  for (const line of text.split('\n')) {
+    const [, name, rest] = SECTION.exec(line) ?? [];
+    if (name !== undefined) {
+      // Only the first of each: the causal path may quote lines that look like headings.
+      current = sections.has(name) ? [] : [rest ?? ''];
+      if (!sections.has(name)) sections.set(name, current);
+    } else if (STATISTICS.test(line)) current = undefined;
+    else current?.push(line);
+  }
+  const joined = (name: string): string | undefined => {
+    const lines = sections
+      .get(name)
+      ?.map((line) => line.trim())
+      .filter((line) => line !== '');
+    return lines === undefined || lines.length === 0 ? undefined : lines.join(' ');
+  };
+  return {
+    title: joined('Verification failed'),
+    reason: joined('Reason'),
+    suggestion: joined('Suggestion'),
+    instruction: instructionAt(sections.get('At') ?? []),
+  };
+}
+
+/** `insn 7`, or the marked line of the listing: `>>> 12 |  source    >>> 7 | (79) r0 = ...`. */
+function instructionAt(lines: readonly string[]): number | undefined {
+  for (const line of lines) {
+    const index = />>> *(\d+) \| \([0-9a-f]{2}\) /.exec(line)?.[1] ?? /^\s*insn (\d+)\b/.exec(line)?.[1];
+    if (index !== undefined) return Number(index);
+  }
+  return undefined;
+}
