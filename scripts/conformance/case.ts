@@ -12,7 +12,8 @@ import {
 
 export interface Case extends ConformanceCase {
   readonly name: string;
-  readonly items: readonly Item[];
+  /** What the program is or, for a case that wants an error, what is wrong with its text. */
+  readonly items: readonly Item[] | Error;
 }
 
 /** What became of a case; anything but `passed` says why. */
@@ -25,8 +26,22 @@ export function readCase(name: string, path: string): Case {
   const parsed = parseConformanceCase(readFileSync(path, 'utf8'));
   const { asm, raw } = parsed;
   if (raw === undefined && asm === undefined) throw new Error('neither asm nor raw');
-  const items = raw ? decodeInstructions(bytesOf(raw)) : assembleText(asm ?? '', { file: path }).items;
-  return { ...parsed, name, items };
+  return { ...parsed, name, items: itemsOf(parsed, path) };
+}
+
+function itemsOf({ asm, raw, error }: ConformanceCase, path: string): Case['items'] {
+  try {
+    return raw ? decodeInstructions(bytesOf(raw)) : assembleText(asm ?? '', { file: path }).items;
+  } catch (thrown) {
+    if (error === undefined || !(thrown instanceof Error)) throw thrown;
+    return thrown;
+  }
+}
+
+/** The program of a case. @throws what is wrong with its text */
+export function programOf({ items }: Case): readonly Item[] {
+  if (items instanceof Error) throw items;
+  return items;
 }
 
 function bytesOf(words: readonly bigint[]): Uint8Array {

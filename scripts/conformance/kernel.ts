@@ -12,7 +12,7 @@ import {
   u64,
 } from '../../src/asm/index.ts';
 import { BpfMap, loadProgram, VerifierError } from '../../src/loader/index.ts';
-import { type Case, judge, judgeError, type Outcome } from './case.ts';
+import { type Case, judge, judgeError, type Outcome, programOf } from './case.ts';
 
 const result = defineMap({ name: 'result', type: 'array', key: u32, value: u64, maxEntries: 1 });
 /** The shortest packet a test run takes. */
@@ -35,7 +35,8 @@ function memory(length: number, tooShort: ReturnType<typeof i.label>): readonly 
   ];
 }
 
-function stub({ mem, items }: Case): Program {
+function stub(one: Case): Program {
+  const { mem } = one;
   const body = i.label('case');
   const tooShort = i.label('too short');
   const none = [i.mov.imm(1, 0), i.mov.imm(2, 0)];
@@ -55,7 +56,7 @@ function stub({ mem, items }: Case): Program {
     i.exit(),
     ...(mem ? [{ place: tooShort }, i.mov.imm(0, XDP_ABORTED), i.exit()] : []),
     { place: body },
-    ...items,
+    ...programOf(one),
   ]);
 }
 

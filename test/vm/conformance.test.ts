@@ -59,6 +59,20 @@ test('a wrong result and a file that cannot be read are failures', async (t) => 
   t.regex(output, /^interpreter: 4 passed, 2 failed\nkernel: 3 passed, 2 failed, 1 refused$/m);
 });
 
+test('a case may want a program that cannot even be read', async (t) => {
+  const half = '-- raw\n0x0000000000000018\n0x0000000000010000\n0x0000000000000095\n';
+  const { status, output } = await conformance(
+    folder({
+      'wanted.data': `${half}-- error\ninvalid lddw second half at PC 1\n`,
+      'unwanted.data': `${half}-- result\n0\n`,
+      'text.data': '-- asm\nmov %r11, 1\nexit\n-- error\ninvalid register\n',
+    }),
+  );
+  t.is(status, 1);
+  t.regex(output, /^interpreter: 2 passed, 1 failed\nkernel: 2 passed, 1 failed, 0 refused$/m);
+  t.regex(output, /^failed interpreter unwanted\.data: instruction 0: /m);
+});
+
 test('usage', async (t) => {
   t.is((await conformance('/nonexistent')).status, 2);
   t.is((await conformance('a', 'b')).status, 2);
