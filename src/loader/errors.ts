@@ -2,6 +2,7 @@
 
 import { constants } from 'node:os';
 import type { SourceLocation } from '../asm/index.ts';
+import { errnoHint } from './errno-hint.ts';
 import { explain, formatPlace, type ProgramText } from './verifier/explain.ts';
 
 /** The kernel's own ENOTSUPP, which is not in the C library (include/linux/errno.h). */
@@ -100,7 +101,7 @@ export class VerifierError extends LoaderError {
 /** The line of a verifier's log that says why. */
 export const verdict = (log: string): string => explain(log).reason;
 
-/** An error out of a negative result of a system call: `<what>: <ENAME> (<explanation>); <hint>`. */
+/** An error out of a negative result of a system call: `<what>: <explanation> (<ENAME>); <hint>`. */
 export function systemError(
   result: number,
   syscall: string,
@@ -110,10 +111,12 @@ export function systemError(
   const errno = -result;
   const code = errnoName(errno);
   const { detail, ...rest } = options;
+  const usual = detail === undefined ? errnoHint(syscall, code) : undefined;
   return new LoaderError(`${what}: ${detail === undefined ? code : `${detail} (${code})`}`, {
     code,
     syscall,
     errno,
+    ...(usual !== undefined && { hint: usual }),
     ...rest,
   });
 }

@@ -4,9 +4,9 @@ export type { HookDirection } from './bpf/link-commands.ts';
 export { queryTcx } from './bpf/link-commands.ts';
 export type { UpdateMode } from './bpf/map-commands.ts';
 export type { LinkInfo, MapInfo, ProgramInfo } from './bpf/object.ts';
-export { permissionHint } from './bpf/privilege.ts';
 export type { TestRunOptions, TestRunResult } from './bpf/program-commands.ts';
 export * from './bpffs.ts';
+export { CAPABILITIES, type Capability, missingCapabilities } from './capability.ts';
 export { countCpus, possibleCpus } from './cpu.ts';
 export { Descriptor } from './descriptor.ts';
 export * from './errors.ts';
@@ -45,5 +45,12 @@ export {
 export { deleteClsact, ensureClsact, findClsact } from './netlink/qdisc.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export * from './netns.ts';
+export {
+  type Obstacle,
+  type ObstacleKind,
+  obstacles,
+  permissionHint,
+  readPrivilegeFacts,
+} from './obstacle.ts';
 export * from './program.ts';
 export * from './raw-map.ts';

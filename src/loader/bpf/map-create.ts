@@ -96,8 +96,5 @@ export function mapError(
   if (result === -ERRNO.E2BIG && command !== 'BPF_MAP_CREATE') {
     return systemError(result, syscall, what, { object, detail: `full with ${map.maxEntries} entries` });
   }
-  if (result === -ERRNO.ENOMEM) {
-    return systemError(result, syscall, what, { object, detail: 'the kernel has no memory for it' });
-  }
   return systemError(result, syscall, what, { object });
 }

@@ -15,7 +15,7 @@ import { hasStates } from '../verifier/log.ts';
 import { BPF_OBJ_NAME_LEN, BPF_PROG_LOAD, PROGRAM_TYPES } from './abi.ts';
 import { functionsSupported, withBtf } from './btf-commands.ts';
 import { Frame, spaceFor } from './frame.ts';
-import { MEMORY_HINT, permissionHint, raiseMemlock } from './privilege.ts';
+import { permissionHint, raiseMemlock } from './privilege.ts';
 
 const { offsets: attr, size: attrSize } = struct('bpf_attr_prog_load', {
   prog_type: u32,
@@ -151,8 +151,10 @@ function loadError(object: string, result: number, { code }: LoadOptions): Loade
   const instructions = code.length / INSN_SIZE;
   const hints: Readonly<Record<number, string | undefined>> = {
     [-ERRNO.EPERM]: permissionHint(),
-    [-ERRNO.ENOMEM]: MEMORY_HINT,
-    [-ERRNO.E2BIG]: `it has ${instructions} instructions; the kernel takes ${instructions > BPF_MAXINSNS ? `${BPF_MAXINSNS} without CAP_BPF, 1,000,000 with it` : 'no attribute of this size, being too old for one of the options'}`,
+    [-ERRNO.E2BIG]:
+      instructions > BPF_MAXINSNS
+        ? `it has ${instructions} instructions, and the kernel takes ${BPF_MAXINSNS} without CAP_BPF, 1,000,000 with it`
+        : 'it asks for something that is newer than this kernel: tsnat doctor shows what it knows',
     [-ERRNO.EINVAL]:
       'this kernel may not know its type, attach type or flags: tsnat doctor shows what it knows',
   };
