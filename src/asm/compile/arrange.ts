@@ -5,9 +5,9 @@ import { type Label, label } from '../instruction.ts';
 import { type Allocated, registerOf } from './allocate.ts';
 import {
   type Block,
+  forEachTerminatorOperand,
   isConstant,
   type Operand,
-  operandsOfTerminator,
   type Procedure,
   successorsOf,
 } from './ir.ts';
@@ -82,7 +82,8 @@ function identityOf(
   );
   const terminator = block.terminator!;
   const end = terminator.end === 'branch' ? `${terminator.comparison}${terminator.width}` : terminator.end;
-  const operands = operandsOfTerminator(terminator).map(operand);
+  const operands: string[] = [];
+  forEachTerminatorOperand(terminator, (o) => operands.push(operand(o)));
   return [...instructions, end, operands, successorsOf(terminator).map(number)].join('\n');
 }
 

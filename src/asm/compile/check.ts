@@ -4,99 +4,67 @@
 
 import { BuildError, type Site } from '../source.ts';
 import { compileFacts, type Facts } from './facts.ts';
-import {
-  type Block,
-  definitionOf,
-  isConstant,
-  type Operand,
-  type Operation,
-  operandsOf,
-  operandsOfTerminator,
-  type Procedure,
-  successorsOf,
-  type Terminator,
-  type Vreg,
-} from './ir.ts';
-
-/** What may be wrong with a virtual register, or a byte of the stack, at a point of the program: a set of bits. */
-const UNSET = 1;
-const NULLABLE = 2;
-const STALE = 4;
-
-interface State {
-  /** For each virtual register, then for each byte of the stack's slots. */
-  readonly flags: Uint8Array;
-  /** For each virtual register that points into the packet: how many bytes from there are known to be in it. */
-  readonly extents: Uint16Array;
-}
+import { isConstant, type Operation, type Procedure, type Terminator, type Vreg } from './ir.ts';
+import { type State, States, startOf } from './state.ts';
+import { NONE, type Table, tabulate } from './table.ts';
 
 /** @throws BuildError with code UNINITIALISED, UNCHECKED, STALE or UNBOUNDED, at the line of the use. */
 export function check(procedure: Procedure): Procedure {
   const facts = compileFacts(procedure);
-  const entering = new Map<Block, State>();
-  entering.set(procedure.entry, startOf(procedure, facts));
-  const pending = new Set<Block>([procedure.entry]);
-  for (const block of pending) {
-    pending.delete(block);
-    const state = copyOf(entering.get(block)!);
-    for (const operation of block.operations) step(facts, operation, state);
-    const terminator = block.terminator!;
-    for (const operand of operandsOfTerminator(terminator)) requireUsable(operand, state, terminator.site);
-    for (const successor of successorsOf(terminator)) {
-      const state2 = onEdge(facts, terminator, successor, state);
-      const known = entering.get(successor);
-      if (!known) entering.set(successor, copyOf(state2));
-      if (!known || join(known, state2)) pending.add(successor);
+  const table = tabulate(procedure);
+  const state = startOf(table.registers, facts, procedure.parameters);
+  const states = new States(table.blocks.length, state);
+  for (let again = true; again; again = table.loops && again) {
+    again = false;
+    for (let b = 0; b < table.blocks.length; b++) {
+      if (!states.enter(b, state)) continue;
+      again = true;
+      checkBlock(table, b, facts, state);
+      leaveBlock(table, b, facts, state, states);
     }
   }
   return procedure;
 }
 
-function startOf(procedure: Procedure, facts: Facts): State {
-  const flags = new Uint8Array(procedure.kinds.length + facts.stackSize).fill(UNSET);
-  for (const parameter of procedure.parameters) flags[parameter] = 0;
-  return { flags, extents: new Uint16Array(procedure.kinds.length) };
-}
-
-const copyOf = ({ flags, extents }: State): State => ({ flags: flags.slice(), extents: extents.slice() });
-
-function step(facts: Facts, operation: Operation, state: State): void {
-  const { kinds } = facts;
-  for (const operand of operandsOf(operation)) requireUsable(operand, state, operation.site);
-  if ('base' in operation) access(facts, operation, state);
-  if (operation.op === 'call') {
-    for (const argument of operation.args) {
-      if (isConstant(argument)) continue;
-      requireSettled(argument, state, operation.site);
-      // Memory handed on may be written there.
-      const slot = facts.slots.get(argument);
-      if (slot) state.flags.fill(0, slot.start, slot.start + slot.size);
-    }
-    if (operation.callee.movesPacket) {
-      for (let vreg = 0; vreg < kinds.length; vreg++)
-        if (kinds[vreg] === 'packet') state.flags[vreg]! |= STALE;
-    }
+function checkBlock(table: Table, b: number, facts: Facts, state: State): void {
+  const { operations, terminator } = table.blocks[b]!;
+  let o = table.starts[b]!;
+  for (const operation of operations) {
+    requireSet(table, o, state, operation.site);
+    if ('base' in operation) access(facts, operation, state);
+    else if (operation.op === 'call') call(facts, operation, state);
+    const set = table.sets[o]!;
+    if (set !== NONE) define(facts, operation as Operation & { dst: Vreg }, set, state);
+    o++;
   }
-  const defined = definitionOf(operation);
-  if (defined === undefined) return;
-  state.flags[defined] = kinds[defined] === 'value_or_null' ? NULLABLE : 0;
-  state.extents[defined] = 0;
+  requireSet(table, o, state, terminator!.site);
 }
 
-function requireUsable(operand: Operand, { flags }: State, site: Site): void {
-  if (isConstant(operand) || !(flags[operand]! & UNSET)) return;
-  throw new BuildError('UNINITIALISED', 'a value is used that not every path to here has set', site);
+function define({ kinds, pointers }: Facts, { dst }: { dst: Vreg }, index: number, state: State): void {
+  state.set(index);
+  const pointer = pointers[dst]!;
+  if (pointer === NONE) return;
+  if (kinds[dst] === 'value_or_null') state.unsettle(pointer);
+  else state.settle(pointer);
+  state.extend(pointer, 0);
 }
 
-function requireSettled(vreg: Vreg, { flags }: State, site: Site): void {
-  if (flags[vreg]! & NULLABLE) {
+function requireSet({ reads, readStarts }: Table, o: number, state: State, site: Site): void {
+  for (let r = readStarts[o]!, end = readStarts[o + 1]!; r < end; r++) {
+    if (!state.isUnset(reads[r]!)) continue;
+    throw new BuildError('UNINITIALISED', 'a value is used that not every path to here has set', site);
+  }
+}
+
+function requireSettled(vreg: Vreg, { kinds, pointers }: Facts, state: State, site: Site): void {
+  const pointer = pointers[vreg]!;
+  if (pointer === NONE || !state.isUnsettled(pointer)) return;
+  if (kinds[vreg] === 'value_or_null') {
     const message = 'the result of a look-up is used where it may be missing: ask exists() first';
     throw new BuildError('UNCHECKED', message, site);
   }
-  if (flags[vreg]! & STALE) {
-    const message = 'a packet view is used after a helper that may have moved the packet: read it again';
-    throw new BuildError('STALE', message, site);
-  }
+  const message = 'a packet view is used after a helper that may have moved the packet: read it again';
+  throw new BuildError('STALE', message, site);
 }
 
 type Access = Operation & { readonly op: 'load' | 'store' | 'atomic_add' };
@@ -104,55 +72,74 @@ type Access = Operation & { readonly op: 'load' | 'store' | 'atomic_add' };
 /** A load or store through a register. */
 function access(facts: Facts, operation: Access, state: State): void {
   const { base, offset, size, site, op } = operation;
-  requireSettled(base, state, site);
-  if (facts.kinds[base] === 'packet' && (offset < 0 || offset + size > state.extents[base]!)) {
-    const message = `bytes ${offset} to ${offset + size} of the packet are used where not every path has checked that far`;
+  const end = offset + size;
+  requireSettled(base, facts, state, site);
+  if (facts.kinds[base] === 'packet' && (offset < 0 || end > state.extent(facts.pointers[base]!))) {
+    const message = `bytes ${offset} to ${end} of the packet are used where not every path has checked that far`;
     throw new BuildError('UNBOUNDED', message, site);
   }
   const slot = facts.slots.get(base);
   if (!slot) return;
-  const [from, to] = [slot.start + offset, slot.start + offset + size];
-  if (op === 'store') state.flags.fill(0, from, to);
-  else if (state.flags.subarray(from, to).some((flag) => flag & UNSET)) {
-    throw new BuildError(
-      'UNINITIALISED',
-      'stack memory is read that not every path to here has written',
-      site,
-    );
+  if (op === 'store') state.setBytes(slot.start + offset, slot.start + end);
+  else if (state.isAnyUnset(slot.start + offset, slot.start + end)) {
+    const message = 'stack memory is read that not every path to here has written';
+    throw new BuildError('UNINITIALISED', message, site);
   }
 }
 
-/** The state as it is when a branch was taken: a look-up compared with null, a packet bound compared with the end. */
-function onEdge(facts: Facts, terminator: Terminator, successor: Block, state: State): State {
-  if (terminator.end !== 'branch' || terminator.whenTrue === terminator.whenFalse) return state;
-  const { comparison, a, b, whenTrue } = terminator;
-  if (isConstant(a)) return state;
-  const holds = successor === whenTrue;
-  if (b === 0n && state.flags[a]! & NULLABLE && (comparison === 'ne' || comparison === 'eq')) {
-    if (holds !== (comparison === 'ne')) return state;
-    const settled = copyOf(state);
-    settled.flags[a]! &= ~NULLABLE;
-    return settled;
+function call(facts: Facts, operation: Operation & { readonly op: 'call' }, state: State): void {
+  for (const argument of operation.args) {
+    if (isConstant(argument)) continue;
+    requireSettled(argument, facts, state, operation.site);
+    // Memory handed on may be written there.
+    const slot = facts.slots.get(argument);
+    if (slot) state.setBytes(slot.start, slot.start + slot.size);
   }
-  const limit = facts.limits.get(a);
-  if (!limit || comparison !== 'gt' || holds || limit.size <= state.extents[limit.base]!) return state;
-  const checked = copyOf(state);
-  checked.extents[limit.base] = limit.size;
-  return checked;
+  if (!operation.callee.movesPacket) return;
+  const { pointerKinds } = facts;
+  for (let pointer = 0; pointer < pointerKinds.length; pointer++)
+    if (pointerKinds[pointer] === 'packet') state.unsettle(pointer);
 }
 
-/** Makes `into` as bad as the worse of both; true when that changed anything. */
-function join(into: State, from: State): boolean {
-  let changed = false;
-  for (let i = 0; i < into.flags.length; i++) {
-    const joined = into.flags[i]! | from.flags[i]!;
-    changed ||= joined !== into.flags[i];
-    into.flags[i] = joined;
+/** Hands the state on to the successors of block b. */
+function leaveBlock(table: Table, b: number, facts: Facts, state: State, states: States): void {
+  const whenTrue = table.successors[2 * b]!;
+  const whenFalse = table.successors[2 * b + 1]!;
+  const terminator = table.blocks[b]!.terminator!;
+  if (terminator.end === 'branch' && whenTrue !== whenFalse && !isConstant(terminator.a)) {
+    // First where nothing is learnt, then with what is known on the other side.
+    const learnt = learn(facts, terminator, terminator.a, state);
+    if (learnt) {
+      states.join(learnt.where ? whenFalse : whenTrue, state);
+      learnt.take();
+      states.join(learnt.where ? whenTrue : whenFalse, state);
+      return;
+    }
   }
-  for (let i = 0; i < into.extents.length; i++) {
-    if (from.extents[i]! >= into.extents[i]!) continue;
-    into.extents[i] = from.extents[i]!;
-    changed = true;
+  if (whenTrue !== NONE) states.join(whenTrue, state);
+  if (whenFalse !== NONE) states.join(whenFalse, state);
+}
+
+/** What a branch finds out, and whether where it holds or where it does not. */
+interface Learnt {
+  readonly where: boolean;
+  take(): void;
+}
+
+/** A look-up compared with null, or a packet bound compared with the end. */
+function learn(
+  { pointers, kinds, limits }: Facts,
+  { comparison, b }: Terminator & { end: 'branch' },
+  a: Vreg,
+  state: State,
+): Learnt | undefined {
+  const pointer = pointers[a]!;
+  if (b === 0n && pointer !== NONE && kinds[a] === 'value_or_null' && state.isUnsettled(pointer)) {
+    if (comparison !== 'ne' && comparison !== 'eq') return undefined;
+    return { where: comparison === 'ne', take: () => state.settle(pointer) };
   }
-  return changed;
+  const limit = comparison === 'gt' ? limits.get(a) : undefined;
+  const base = limit ? pointers[limit.base]! : NONE;
+  if (!limit || base === NONE || limit.size <= state.extent(base)) return undefined;
+  return { where: false, take: () => state.extend(base, limit.size) };
 }

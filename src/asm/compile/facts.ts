@@ -1,16 +1,21 @@
-// What holds everywhere in a recorded program: which registers hold the addresses of stack slots, and which were made to
-// be compared with the end of the packet.
+// What holds everywhere in a recorded program: which registers hold the addresses of stack slots, which can lose what was
+// found out about them, and which were made to be compared with the end of the packet.
 
 import { isConstant, type Procedure, type Slot, type Vreg, type VregKind } from './ir.ts';
+import { NONE } from './table.ts';
 
 export interface Facts {
   readonly kinds: readonly VregKind[];
-  /** Stack slots by the registers that hold their addresses: bytes [start, start + size) of the analysed state. */
+  /** Stack slots by the registers that hold their addresses: bytes [start, start + size) of all slots. */
   readonly slots: ReadonlyMap<Vreg, { readonly start: number; readonly size: number }>;
   /** Bytes of all slots together. */
   readonly stackSize: number;
   /** Registers that are a packet pointer and `size` bytes. */
   readonly limits: ReadonlyMap<Vreg, { readonly base: Vreg; readonly size: number }>;
+  /** Numbers of the registers that hold results of look-ups or packet pointers; NONE for others. By virtual register. */
+  readonly pointers: Int32Array;
+  /** The registers by these numbers. */
+  readonly pointerKinds: readonly VregKind[];
 }
 
 export function compileFacts({ blocks, kinds }: Procedure): Facts {
@@ -24,7 +29,7 @@ export function compileFacts({ blocks, kinds }: Procedure): Facts {
         const { slot, dst } = operation;
         let start = starts.get(slot);
         if (start === undefined) {
-          start = kinds.length + stackSize;
+          start = stackSize;
           starts.set(slot, start);
           stackSize += slot.size;
         }
@@ -39,5 +44,11 @@ export function compileFacts({ blocks, kinds }: Procedure): Facts {
       }
     }
   }
-  return { kinds, slots, stackSize, limits };
+  const pointers = new Int32Array(kinds.length).fill(NONE);
+  const pointerKinds: VregKind[] = [];
+  for (let vreg = 0; vreg < kinds.length; vreg++) {
+    const kind = kinds[vreg]!;
+    if (kind === 'packet' || kind === 'value_or_null') pointers[vreg] = pointerKinds.push(kind) - 1;
+  }
+  return { kinds, slots, stackSize, limits, pointers, pointerKinds };
 }

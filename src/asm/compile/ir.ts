@@ -108,7 +108,7 @@ export interface Block {
   cold: boolean;
   /** Evaluates the rest of a condition: stands right behind the first part. */
   readonly condition: boolean;
-  readonly operations: Operation[];
+  operations: Operation[];
   terminator: Terminator | undefined;
 }
 
@@ -136,25 +136,32 @@ export const machineNumber = (vreg: Vreg): number => -1 - vreg;
 export const isMachine = (vreg: Vreg): boolean => vreg < 0;
 export const isConstant = (operand: Operand): operand is bigint => typeof operand === 'bigint';
 
-/** The operands an operation reads. */
-export function operandsOf(operation: Operation): readonly Operand[] {
+/** Goes through the operands an operation reads. */
+export function forEachOperand(operation: Operation, visit: (operand: Operand) => void): void {
   switch (operation.op) {
     case 'move':
-      return [operation.from];
+      visit(operation.from);
+      return;
     case 'binary':
-      return [operation.a, operation.b];
+      visit(operation.a);
+      visit(operation.b);
+      return;
     case 'swap':
-      return [operation.a];
+      visit(operation.a);
+      return;
     case 'load':
-      return [operation.base];
+      visit(operation.base);
+      return;
     case 'store':
     case 'atomic_add':
-      return [operation.base, operation.value];
+      visit(operation.base);
+      visit(operation.value);
+      return;
     case 'frame':
     case 'map':
-      return [];
+      return;
     case 'call':
-      return operation.args;
+      for (const arg of operation.args) visit(arg);
   }
 }
 
@@ -162,10 +169,12 @@ export function operandsOf(operation: Operation): readonly Operand[] {
 export const definitionOf = (operation: Operation): Vreg | undefined =>
   operation.op === 'store' || operation.op === 'atomic_add' ? undefined : operation.dst;
 
-/** The operands a terminator reads. */
-export function operandsOfTerminator(terminator: Terminator): readonly Operand[] {
-  if (terminator.end === 'branch') return [terminator.a, terminator.b];
-  return terminator.end === 'exit' ? [terminator.value] : [];
+/** Goes through the operands a terminator reads. */
+export function forEachTerminatorOperand(terminator: Terminator, visit: (operand: Operand) => void): void {
+  if (terminator.end === 'branch') {
+    visit(terminator.a);
+    visit(terminator.b);
+  } else if (terminator.end === 'exit') visit(terminator.value);
 }
 
 export function successorsOf(terminator: Terminator): readonly Block[] {
@@ -175,30 +184,28 @@ export function successorsOf(terminator: Terminator): readonly Block[] {
 
 /** The same operation on other operands: `read` maps what is read, the destination stays. Itself where nothing changes. */
 export function withOperands(operation: Operation, read: (operand: Operand) => Operand): Operation {
-  const register = (vreg: Vreg): Vreg => {
-    const mapped = read(vreg);
-    return isConstant(mapped) ? vreg : mapped;
-  };
   switch (operation.op) {
     case 'move': {
       const from = read(operation.from);
       return from === operation.from ? operation : { ...operation, from };
     }
     case 'binary': {
-      const [a, b] = [read(operation.a), read(operation.b)];
+      const a = read(operation.a);
+      const b = read(operation.b);
       return a === operation.a && b === operation.b ? operation : { ...operation, a, b };
     }
     case 'swap': {
-      const a = register(operation.a);
+      const a = register(read(operation.a), operation.a);
       return a === operation.a ? operation : { ...operation, a };
     }
     case 'load': {
-      const base = register(operation.base);
+      const base = register(read(operation.base), operation.base);
       return base === operation.base ? operation : { ...operation, base };
     }
     case 'store':
     case 'atomic_add': {
-      const [base, value] = [register(operation.base), read(operation.value)];
+      const base = register(read(operation.base), operation.base);
+      const value = read(operation.value);
       return base === operation.base && value === operation.value ? operation : { ...operation, base, value };
     }
     case 'frame':
@@ -210,6 +217,9 @@ export function withOperands(operation: Operation, read: (operand: Operand) => O
     }
   }
 }
+
+/** `mapped` where an operation needs a register, which a constant is not. */
+const register = (mapped: Operand, vreg: Vreg): Vreg => (isConstant(mapped) ? vreg : mapped);
 
 /** The same operation giving its value to another register. */
 export const withDefinition = (operation: Operation, dst: Vreg): Operation =>
@@ -228,7 +238,8 @@ export function withTerminatorOperands(
       return value === terminator.value ? terminator : { ...terminator, value };
     }
     case 'branch': {
-      const [a, b] = [read(terminator.a), read(terminator.b)];
+      const a = read(terminator.a);
+      const b = read(terminator.b);
       return a === terminator.a && b === terminator.b ? terminator : { ...terminator, a, b };
     }
   }
@@ -238,26 +249,26 @@ export function withTerminatorOperands(
 export function reachable(entry: Block): Block[] {
   const order: Block[] = [];
   const seen = new Set<Block>([entry]);
-  const stack: { block: Block; next: number }[] = [{ block: entry, next: 0 }];
-  for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    const successors = top.block.terminator ? successorsOf(top.block.terminator) : [];
-    const successor = successors[top.next++];
+  // The way from the entry to where the search is, and how many successors of each block on it were looked at.
+  const way = [entry];
+  const looked = [0];
+  while (way.length > 0) {
+    const top = way.length - 1;
+    const successor = successorOf(way[top]!.terminator, looked[top]!++);
     if (!successor) {
-      order.push(top.block);
-      stack.pop();
+      order.push(way.pop()!);
+      looked.pop();
     } else if (!seen.has(successor)) {
       seen.add(successor);
-      stack.push({ block: successor, next: 0 });
+      way.push(successor);
+      looked.push(0);
     }
   }
   return order.reverse();
 }
 
-/** The blocks that can be reached without entering a cold one. */
-export function usualWay(procedure: Procedure): Set<Block> {
-  const usual = new Set<Block>([procedure.entry]);
-  for (const block of usual) {
-    for (const successor of successorsOf(block.terminator!)) if (!successor.cold) usual.add(successor);
-  }
-  return usual;
+function successorOf(terminator: Terminator | undefined, n: number): Block | undefined {
+  if (!terminator || terminator.end === 'exit' || n > 1) return undefined;
+  if (terminator.end === 'jump') return n === 0 ? terminator.to : undefined;
+  return n === 0 ? terminator.whenTrue : terminator.whenFalse;
 }

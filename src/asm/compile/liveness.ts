@@ -1,137 +1,58 @@
-// Which registers hold something still needed, at the end of every block. Backward dataflow on bit sets.
-// Machine registers take the first places: a register's index is its vreg + MACHINE_REGISTERS, or its own number.
+// Which registers hold something still needed, at the end of every block. Backward dataflow on rows of bits.
 
-import {
-  type Block,
-  definitionOf,
-  isConstant,
-  isMachine,
-  machineNumber,
-  type Operand,
-  type Operation,
-  operandsOf,
-  operandsOfTerminator,
-  type Procedure,
-  successorsOf,
-  type Vreg,
-} from './ir.ts';
+import { BitRows } from './bits.ts';
+import { CALL, CLOBBERED, NONE, type Table } from './table.ts';
 
-/** r0 to r10. */
-export const MACHINE_REGISTERS = 11;
-/** r0 to r5: a call leaves nothing of use in them but its result. */
-export const CLOBBERED = 6;
-
-export const indexOf = (vreg: Vreg): number =>
-  isMachine(vreg) ? machineNumber(vreg) : vreg + MACHINE_REGISTERS;
-
-/** A set of small numbers. */
-export class BitSet {
-  readonly words: Uint32Array;
-
-  constructor(size: number) {
-    this.words = new Uint32Array((size + 31) >>> 5);
-  }
-
-  get size(): number {
-    let size = 0;
-    for (let word of this.words) {
-      for (; word !== 0; word &= word - 1) size++;
-    }
-    return size;
-  }
-  has(i: number): boolean {
-    return (this.words[i >>> 5]! & (1 << (i & 31))) !== 0;
-  }
-  add(i: number): void {
-    this.words[i >>> 5]! |= 1 << (i & 31);
-  }
-  delete(i: number): void {
-    this.words[i >>> 5]! &= ~(1 << (i & 31));
-  }
-  /** Takes over the members of `other`; true when there were new ones. */
-  addAll(other: BitSet): boolean {
-    let changed = false;
-    for (let w = 0; w < this.words.length; w++) {
-      const joined = (this.words[w]! | other.words[w]!) >>> 0;
-      changed ||= joined !== this.words[w];
-      this.words[w] = joined;
-    }
-    return changed;
-  }
-  /** Takes over those members of `other` that are in `mask` as well; true when there were new ones. */
-  addMasked(other: BitSet, mask: BitSet): boolean {
-    let changed = false;
-    for (let w = 0; w < this.words.length; w++) {
-      const joined = (this.words[w]! | (other.words[w]! & mask.words[w]!)) >>> 0;
-      changed ||= joined !== this.words[w];
-      this.words[w] = joined;
-    }
-    return changed;
-  }
-  clone(): BitSet {
-    const copy = new BitSet(this.words.length * 32);
-    copy.words.set(this.words);
-    return copy;
-  }
-  forEach(visit: (i: number) => void): void {
-    for (let w = 0; w < this.words.length; w++) {
-      for (let rest = this.words[w]!; rest !== 0; rest &= rest - 1)
-        visit(w * 32 + (31 - Math.clz32(rest & -rest)));
-    }
-  }
+export interface Liveness {
+  /** A row for each block: the registers live before its first operation. */
+  readonly starts: BitRows;
+  /** The registers live behind its terminator; one row more is for whoever steps back from there. */
+  readonly ends: BitRows;
 }
 
-/** Indices of the registers an operation sets, those a call clobbers included. */
-export function definedBy(operation: Operation): readonly number[] {
-  const defined = definitionOf(operation);
-  if (operation.op === 'call') return [...CALLER_SAVED, indexOf(operation.dst)];
-  return defined === undefined ? [] : [indexOf(defined)];
-}
-
-const CALLER_SAVED: readonly number[] = Array.from({ length: CLOBBERED }, (_, i) => i);
-
-const use = (operands: readonly Operand[], live: BitSet): void => {
-  for (const operand of operands) if (!isConstant(operand)) live.add(indexOf(operand));
-};
-
-/** Steps backwards over one operation. */
-export function stepBack(operation: Operation, live: BitSet): void {
-  for (const i of definedBy(operation)) live.delete(i);
-  use(operandsOf(operation), live);
-}
-
-/** The registers live before the first operation of a block. */
-export function liveAtStart(block: Block, atEnd: BitSet): BitSet {
-  const live = atEnd.clone();
-  for (let i = block.operations.length - 1; i >= 0; i--) stepBack(block.operations[i]!, live);
-  return live;
-}
-
-/** The registers live at the end of each block, before its terminator has read its operands. */
-export function liveAtEnd(procedure: Procedure): Map<Block, BitSet> {
-  const size = MACHINE_REGISTERS + procedure.kinds.length;
-  const blocks = procedure.blocks.map((block) => ({
-    block,
-    ...summary(block, size),
-    atEnd: new BitSet(size),
-  }));
-  const byBlock = new Map(blocks.map((entry) => [entry.block, entry]));
-  for (const entry of blocks) use(operandsOfTerminator(entry.block.terminator!), entry.atEnd);
-  blocks.reverse();
-  for (let changed = true; changed; ) {
+export function liveness(table: Table): Liveness {
+  const { blocks, registers, successors } = table;
+  const ends = new BitRows(blocks.length + 1, registers);
+  const starts = new BitRows(blocks.length, registers);
+  const passed = new BitRows(blocks.length, registers);
+  passed.words.fill(-1);
+  for (let b = 0; b < blocks.length; b++) summarize(table, b, starts, passed);
+  const { width } = ends;
+  let changed = true;
+  while (changed) {
     changed = false;
-    for (const { block, atStart, kept, atEnd } of blocks) {
-      for (const successor of successorsOf(block.terminator!)) atEnd.addAll(byBlock.get(successor)!.atStart);
-      if (atStart.addMasked(atEnd, kept)) changed = true;
+    for (let b = blocks.length - 1; b >= 0; b--) {
+      for (let s = 2 * b; s < 2 * b + 2; s++)
+        if (successors[s] !== NONE) ends.addAll(b, starts, successors[s]!);
+      for (let w = b * width, end = w + width; w < end; w++) {
+        const more = ends.words[w]! & passed.words[w]! & ~starts.words[w]!;
+        if (more === 0) continue;
+        starts.words[w]! |= more;
+        changed = true;
+      }
     }
+    // Successors come later but in loops: then the first round has seen everything.
+    if (!table.loops) break;
   }
-  return new Map(blocks.map(({ block, atEnd }) => [block, atEnd]));
+  return { starts, ends };
 }
 
 /** What a block reads before it sets it, and what it does not set at all. */
-function summary(block: Block, size: number): { atStart: BitSet; kept: BitSet } {
-  const kept = new BitSet(size);
-  kept.words.fill(0xffff_ffff);
-  for (const operation of block.operations) for (const i of definedBy(operation)) kept.delete(i);
-  return { atStart: liveAtStart(block, new BitSet(size)), kept };
+function summarize(table: Table, block: number, starts: BitRows, passed: BitRows): void {
+  for (let o = table.starts[block + 1]! - 1; o >= table.starts[block]!; o--) {
+    const set = table.sets[o]!;
+    if (set !== NONE) passed.delete(block, set);
+    if (table.forms[o] === CALL) passed.words[block * passed.width]! &= ~CLOBBERED;
+    stepBack(table, o, starts, block);
+  }
+}
+
+/** Steps backwards over one operation: what is live behind it becomes what is live before it. */
+export function stepBack(table: Table, operation: number, live: BitRows, row: number): void {
+  const { sets, reads, readStarts, forms } = table;
+  const set = sets[operation]!;
+  if (set !== NONE) live.delete(row, set);
+  if (forms[operation] === CALL) live.words[row * live.width]! &= ~CLOBBERED;
+  for (let r = readStarts[operation]!, end = readStarts[operation + 1]!; r < end; r++)
+    live.add(row, reads[r]!);
 }

@@ -1,6 +1,6 @@
 // A new procedure from an old one, block by block: passes stay pure functions although blocks point at each other.
 
-import { type Block, type Operation, type Procedure, reachable, type Terminator } from './ir.ts';
+import type { Block, Operation, Procedure, Terminator } from './ir.ts';
 
 /** What a pass puts in the place of a block; the terminator still names the old blocks. */
 export interface Contents {
@@ -8,24 +8,17 @@ export interface Contents {
   readonly terminator: Terminator;
 }
 
+/** The control flow stays: block by block, the new procedure has what `rewrite` gives. */
 export function rebuild(procedure: Procedure, rewrite: (block: Block) => Contents): Procedure {
   const copies = new Map<Block, Block>();
-  const copyOf = (block: Block): Block => {
-    let copy = copies.get(block);
-    if (!copy) {
-      copy = { ...block, operations: [], terminator: undefined };
-      copies.set(block, copy);
-    }
-    return copy;
-  };
-  for (const block of reachable(procedure.entry)) {
-    const copy = copyOf(block);
+  for (const block of procedure.blocks) {
     const { operations, terminator } = rewrite(block);
-    copy.operations.push(...operations);
-    copy.terminator = retarget(terminator, copyOf);
+    copies.set(block, { ...block, operations, terminator });
   }
-  const entry = copyOf(procedure.entry);
-  return { ...procedure, entry, blocks: reachable(entry) };
+  const copyOf = (block: Block): Block => copies.get(block)!;
+  const blocks = [...copies.values()];
+  for (const copy of blocks) copy.terminator = retarget(copy.terminator!, copyOf);
+  return { ...procedure, entry: copyOf(procedure.entry), blocks };
 }
 
 /** The same terminator going elsewhere. Itself where nothing changes. */

@@ -1,18 +1,18 @@
 // Makes a recorded program smaller without changing what it does: constants are folded, copies propagated, masks that a
-// narrow store applies anyway left out, unused results and unreachable blocks dropped. Repeats until nothing changes.
+// narrow store applies anyway left out, unused results and unreachable blocks dropped. Repeats while that opens new ways.
 
 import type { AccessSize } from '../isa.ts';
 import { foldBinary, foldComparison, identity } from './fold.ts';
 import {
   type Block,
   definitionOf,
+  forEachOperand,
+  forEachTerminatorOperand,
   isConstant,
   type Operand,
   type Operation,
-  operandsOf,
-  operandsOfTerminator,
   type Procedure,
-  successorsOf,
+  reachable,
   type Terminator,
   type Vreg,
   withOperands,
@@ -21,90 +21,90 @@ import {
 import { rebuild, retarget } from './rebuild.ts';
 
 export function simplify(procedure: Procedure): Procedure {
-  let current = procedure;
-  for (;;) {
-    const facts = collect(current);
-    let changed = false;
-    const next = rebuild(current, (block) => {
-      const operations = simplifyBlock(block, facts);
-      const terminator = simplifyTerminator(block, facts);
-      changed ||= terminator !== block.terminator || !sameElements(operations, block.operations);
-      return { operations, terminator };
-    });
-    if (!changed) return current;
-    current = next;
+  // The copy is this pass's own, to be changed in place.
+  const { entry, ...rest } = rebuild(procedure, ({ operations, terminator }) => ({
+    operations,
+    terminator: terminator!,
+  }));
+  let { blocks } = rest;
+  for (let again = true; again; ) {
+    const facts = collect(blocks, procedure.kinds.length);
+    for (const block of blocks) simplifyBlock(block, facts);
+    const reached = reachable(entry);
+    again = dropUnused(reached, facts) || reached.length < blocks.length;
+    for (const block of reached) again = threadJumps(block) || again;
+    blocks = reachable(entry);
   }
+  return { ...procedure, entry, blocks };
 }
 
-const sameElements = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((element, i) => element === b[i]);
+/** The only operation that sets a virtual register; undefined where there are several, or none. */
+type Definition = Operation | undefined;
 
 interface Facts {
-  /** The only operation that sets a virtual register, for those set once. */
-  readonly definitions: ReadonlyMap<Vreg, Operation>;
-  readonly used: ReadonlySet<Vreg>;
+  /** Indexed by virtual register. Kept up to date while operations are replaced. */
+  readonly definitions: Definition[];
 }
 
-function collect(procedure: Procedure): Facts {
-  const definitions = new Map<Vreg, Operation>();
+function collect(blocks: readonly Block[], vregs: number): Facts {
+  const definitions: Definition[] = new Array(vregs).fill(undefined);
   const several = new Set<Vreg>();
-  const used = new Set<Vreg>();
-  const use = (operand: Operand): void => {
-    if (!isConstant(operand)) used.add(operand);
-  };
-  for (const block of procedure.blocks) {
+  for (const block of blocks) {
     for (const operation of block.operations) {
-      operandsOf(operation).forEach(use);
       const defined = definitionOf(operation);
       if (defined === undefined) continue;
-      if (definitions.has(defined)) several.add(defined);
-      definitions.set(defined, operation);
+      if (definitions[defined]) several.add(defined);
+      definitions[defined] = operation;
     }
-    operandsOfTerminator(block.terminator!).forEach(use);
   }
-  for (const vreg of several) definitions.delete(vreg);
-  return { definitions, used };
+  for (const vreg of several) definitions[vreg] = undefined;
+  return { definitions };
 }
 
-function simplifyBlock(block: Block, facts: Facts): Operation[] {
-  const copies = new Map<Vreg, Vreg>();
+function simplifyBlock(block: Block, facts: Facts): void {
+  const copies: Copies = new Map();
+  const read = (operand: Operand): Operand => resolve(operand, facts, copies);
   const kept: Operation[] = [];
   for (const original of block.operations) {
-    const operation = fold(
-      narrowed(
-        withOperands(original, (o) => resolve(o, facts, copies)),
-        facts,
-      ),
-    );
+    const operation = fold(narrowed(withOperands(original, read), facts));
     const defined = definitionOf(operation);
     if (defined !== undefined) {
-      if (!facts.used.has(defined) && operation.op !== 'call') continue;
       // Set to what it is already: nothing to do, and no copy of anything.
       if (operation.op === 'move' && operation.from === defined) continue;
       forget(copies, defined);
-      if (operation.op === 'move' && !isConstant(operation.from)) copies.set(defined, operation.from);
+      if (operation.op === 'move' && !(facts.definitions[defined] && isSettled(operation.from, facts)))
+        copies.set(defined, operation.from);
+      if (facts.definitions[defined]) facts.definitions[defined] = operation;
     }
     kept.push(operation);
   }
-  return kept;
+  block.operations = kept;
+  block.terminator = simplifyTerminator(withTerminatorOperands(block.terminator!, read), facts);
 }
 
+/** Whether what an operand stands for never changes, since only one operation sets it. */
+const isSettled = (operand: Operand, { definitions }: Facts): boolean =>
+  isConstant(operand) || definitions[operand] !== undefined;
+
+/** Registers that are at present a copy of something, where they or that are set more than once. */
+type Copies = Map<Vreg, Operand>;
+
 /** What stands behind an operand: constants and registers it is a mere copy of. */
-function resolve(operand: Operand, facts: Facts, copies: ReadonlyMap<Vreg, Vreg>): Operand {
+function resolve(operand: Operand, facts: Facts, copies: Copies): Operand {
   let current = operand;
   while (!isConstant(current)) {
-    const definition = facts.definitions.get(current);
+    const definition = facts.definitions[current];
     const source = definition?.op === 'move' ? definition.from : undefined;
     // A copy of something set more than once is only good as long as nobody sets that again.
-    const settled = source !== undefined && (isConstant(source) || facts.definitions.has(source));
-    const next = settled ? source : copies.get(current);
+    const next = source !== undefined && isSettled(source, facts) ? source : copies.get(current);
     if (next === undefined) return current;
     current = next;
   }
   return current;
 }
 
-function forget(copies: Map<Vreg, Vreg>, changed: Vreg): void {
+function forget(copies: Copies, changed: Vreg): void {
+  if (copies.size === 0) return;
   copies.delete(changed);
   for (const [copy, of] of copies) if (of === changed) copies.delete(copy);
 }
@@ -112,11 +112,11 @@ function forget(copies: Map<Vreg, Vreg>, changed: Vreg): void {
 /** A store of `size` bytes drops the upper bits itself: a mask that keeps all the lower ones is for nothing. */
 function narrowed(operation: Operation, facts: Facts): Operation {
   if (operation.op !== 'store' || isConstant(operation.value)) return operation;
-  const definition = facts.definitions.get(operation.value);
+  const definition = facts.definitions[operation.value];
   if (definition?.op !== 'binary' || definition.operator !== 'and' || !isConstant(definition.b))
     return operation;
   const { a, b } = definition;
-  if (isConstant(a) || !facts.definitions.has(a) || !keepsLow(b, operation.size)) return operation;
+  if (isConstant(a) || !facts.definitions[a] || !keepsLow(b, operation.size)) return operation;
   return { ...operation, value: a };
 }
 
@@ -134,39 +134,79 @@ function fold(operation: Operation): Operation {
   return same === undefined ? operation : { op: 'move', dst, from: same, site };
 }
 
-function simplifyTerminator(block: Block, facts: Facts): Terminator {
-  const original = block.terminator!;
-  const terminator = retarget(
-    withTerminatorOperands(original, (operand) => resolve(operand, facts, NO_COPIES)),
-    thread,
-  );
+function simplifyTerminator(terminator: Terminator, facts: Facts): Terminator {
   if (terminator.end !== 'branch') return terminator;
   const { a, b, comparison, width, whenTrue, whenFalse, site } = terminator;
-  if (whenTrue === whenFalse) return { end: 'jump', to: whenTrue, site };
   if (!isConstant(a) || !isConstant(b)) return bitTest(terminator, facts);
   return { end: 'jump', to: foldComparison(comparison, width, a, b) ? whenTrue : whenFalse, site };
 }
-
-const NO_COPIES: ReadonlyMap<Vreg, Vreg> = new Map();
 
 /** A masked value compared with zero is a bit test, which one instruction does. */
 function bitTest(branch: Terminator & { end: 'branch' }, facts: Facts): Terminator {
   const { comparison, a, b, whenTrue, whenFalse } = branch;
   if (isConstant(a) || b !== 0n || (comparison !== 'eq' && comparison !== 'ne')) return branch;
-  const masked = facts.definitions.get(a);
+  const masked = facts.definitions[a];
   if (masked?.op !== 'binary' || masked.operator !== 'and' || masked.width !== branch.width) return branch;
-  if (isConstant(masked.a) || !facts.definitions.has(masked.a) || !isConstant(masked.b)) return branch;
-  const [set, clear] = comparison === 'ne' ? [whenTrue, whenFalse] : [whenFalse, whenTrue];
-  return { ...branch, comparison: 'set', a: masked.a, b: masked.b, whenTrue: set, whenFalse: clear };
+  if (isConstant(masked.a) || !facts.definitions[masked.a] || !isConstant(masked.b)) return branch;
+  const tested = { ...branch, comparison: 'set', a: masked.a, b: masked.b } as const;
+  return comparison === 'ne' ? tested : { ...tested, whenTrue: whenFalse, whenFalse: whenTrue };
 }
 
-/** Where a jump to `block` really gets to. */
-function thread(block: Block): Block {
-  const seen = new Set<Block>();
-  let current = block;
-  while (current.operations.length === 0 && current.terminator!.end === 'jump' && !seen.has(current)) {
-    seen.add(current);
-    current = successorsOf(current.terminator!)[0]!;
+/**
+ * Drops what sets a register that nobody reads, in place. Goes backwards, so that what only such an operation read goes
+ * as well. Whether that changed how often a register is set that others set too: then there may be more to do.
+ */
+function dropUnused(blocks: readonly Block[], { definitions }: Facts): boolean {
+  const reads = new Int32Array(definitions.length);
+  const count = (operand: Operand): void => {
+    if (!isConstant(operand)) reads[operand]!++;
+  };
+  for (const block of blocks) {
+    for (const operation of block.operations) forEachOperand(operation, count);
+    forEachTerminatorOperand(block.terminator!, count);
   }
-  return current;
+  let shared = false;
+  const discount = (operand: Operand): void => {
+    if (isConstant(operand)) return;
+    if (--reads[operand]! === 0 && !definitions[operand]) shared = true;
+  };
+  for (let b = blocks.length - 1; b >= 0; b--) {
+    const { operations } = blocks[b]!;
+    const kept: Operation[] = [];
+    for (let o = operations.length - 1; o >= 0; o--) {
+      const operation = operations[o]!;
+      const defined = definitionOf(operation);
+      if (defined === undefined || reads[defined] !== 0 || operation.op === 'call') {
+        kept.push(operation);
+        continue;
+      }
+      if (!definitions[defined]) shared = true;
+      forEachOperand(operation, discount);
+    }
+    if (kept.length < operations.length) blocks[b]!.operations = kept.reverse();
+  }
+  return shared;
+}
+
+/** Makes a block go where its jumps really get to. Whether a branch became a jump by that. */
+function threadJumps(block: Block): boolean {
+  const terminator = retarget(block.terminator!, thread);
+  block.terminator = terminator;
+  if (terminator.end !== 'branch' || terminator.whenTrue !== terminator.whenFalse) return false;
+  block.terminator = { end: 'jump', to: terminator.whenTrue, site: terminator.site };
+  return true;
+}
+
+/** Where a jump to `block` really gets to: past blocks that only jump on. */
+function thread(block: Block): Block {
+  let current = block;
+  // A ring of such blocks has no end.
+  let seen: Set<Block> | undefined;
+  for (;;) {
+    const terminator = current.terminator!;
+    if (current.operations.length > 0 || terminator.end !== 'jump' || seen?.has(current)) return current;
+    seen ??= new Set();
+    seen.add(current);
+    current = terminator.to;
+  }
 }

@@ -3,7 +3,16 @@
 
 import { STACK_SIZE } from '../isa.ts';
 import { BuildError, type Site } from '../source.ts';
-import { type Block, isConstant, operandsOf, type Procedure, type Slot, type Vreg } from './ir.ts';
+import {
+  type Block,
+  forEachOperand,
+  isConstant,
+  type Operand,
+  type Operation,
+  type Procedure,
+  type Slot,
+  type Vreg,
+} from './ir.ts';
 
 export interface Slots {
   readonly size: number;
@@ -52,7 +61,8 @@ export function placeSlots(procedure: Procedure): Slots {
     bySlot.set(slot, -to);
     size = Math.max(size, to);
   }
-  const byVreg = new Map([...owners].map(([vreg, slot]) => [vreg, bySlot.get(slot)!]));
+  const byVreg = new Map<Vreg, number>();
+  for (const [vreg, slot] of owners) byVreg.set(vreg, bySlot.get(slot)!);
   return { size, byVreg, bySlot, passed };
 }
 
@@ -68,29 +78,41 @@ const overlap = <T extends { from: number; to: number }>(
   { size }: Slot,
 ): T | undefined => taken.find((other) => other.from < to && to - size < other.to);
 
-function collectUses({ blocks }: Procedure): { uses: Use[]; owners: Map<Vreg, Slot>; passed: Set<Vreg> } {
+interface Collected {
+  readonly uses: readonly Use[];
+  /** The slots by the registers that hold their addresses. */
+  readonly owners: ReadonlyMap<Vreg, Slot>;
+  readonly passed: ReadonlySet<Vreg>;
+}
+
+function collectUses({ blocks }: Procedure): Collected {
   const owners = new Map<Vreg, Slot>();
   const bySlot = new Map<Slot, Use>();
   const passed = new Set<Vreg>();
   for (const block of blocks) {
-    block.operations.forEach((operation, index) => {
-      const see = (slot: Slot): void => {
-        const use = bySlot.get(slot);
-        if (!use)
-          bySlot.set(slot, { slot, block, first: index, last: index, local: true, site: operation.site });
-        else if (use.block === block) use.last = index;
-        else use.local = false;
-      };
-      for (const operand of operandsOf(operation)) {
-        if (isConstant(operand)) continue;
-        const slot = owners.get(operand);
-        if (slot) see(slot);
-        if (!('base' in operation && operation.base === operand)) passed.add(operand);
-      }
-      if (operation.op !== 'frame') return;
+    let index = 0;
+    let operation: Operation;
+    const see = (slot: Slot): void => {
+      const use = bySlot.get(slot);
+      if (!use)
+        bySlot.set(slot, { slot, block, first: index, last: index, local: true, site: operation.site });
+      else if (use.block === block) use.last = index;
+      else use.local = false;
+    };
+    const seeOperand = (operand: Operand): void => {
+      const slot = isConstant(operand) ? undefined : owners.get(operand);
+      if (!slot) return;
+      see(slot);
+      if (!('base' in operation && operation.base === operand)) passed.add(operand as Vreg);
+    };
+    const { operations } = block;
+    for (; index < operations.length; index++) {
+      operation = operations[index]!;
+      if (owners.size > 0) forEachOperand(operation, seeOperand);
+      if (operation.op !== 'frame') continue;
       owners.set(operation.dst, operation.slot);
       see(operation.slot);
-    });
+    }
   }
   return { uses: [...bySlot.values()], owners, passed };
 }

@@ -1,14 +1,15 @@
 // Moves virtual registers to the stack: every reading loads a fresh register, every writing stores one.
 
 import { FRAME_POINTER } from '../isa.ts';
+import type { Site } from '../source.ts';
 import {
   definitionOf,
+  forEachOperand,
+  forEachTerminatorOperand,
   isConstant,
   machine,
   type Operand,
   type Operation,
-  operandsOf,
-  operandsOfTerminator,
   type Vreg,
   type VregKind,
   withDefinition,
@@ -34,39 +35,39 @@ export function spill(procedure: Lowered, spilled: ReadonlySet<Vreg>): Lowered {
   const fresh = (): Vreg => kinds.push('spilled') - 1;
   const address = (vreg: Vreg) =>
     ({ base: machine(FRAME_POINTER), offset: offsets.get(vreg)!, size: SLOT_SIZE }) as const;
-  const reload = (
-    operands: readonly Operand[],
-    site: Operation['site'],
-    out: Operation[],
-  ): Map<Operand, Vreg> => {
-    const loaded = new Map<Operand, Vreg>();
-    for (const operand of operands) {
-      if (isConstant(operand) || !spilled.has(operand) || loaded.has(operand)) continue;
-      const dst = fresh();
-      loaded.set(operand, dst);
-      out.push({ op: 'load', dst, ...address(operand), site });
-    }
-    return loaded;
-  };
-
   const rewritten = rebuild(procedure, (block) => {
     const operations: Operation[] = [];
+    let site: Site;
+    let loaded: Map<Vreg, Vreg> | undefined;
+    const reload = (operand: Operand): void => {
+      if (isConstant(operand) || !spilled.has(operand) || loaded?.has(operand)) return;
+      const dst = fresh();
+      loaded ??= new Map();
+      loaded.set(operand, dst);
+      operations.push({ op: 'load', dst, ...address(operand), site });
+    };
+    const reloaded = (operand: Operand): Operand =>
+      isConstant(operand) ? operand : (loaded?.get(operand) ?? operand);
     for (const operation of block.operations) {
-      const loaded = reload(operandsOf(operation), operation.site, operations);
+      loaded = undefined;
+      site = operation.site;
+      forEachOperand(operation, reload);
       const defined = definitionOf(operation);
-      const reading = withOperands(operation, (operand) => loaded.get(operand) ?? operand);
+      const reading = loaded ? withOperands(operation, reloaded) : operation;
       if (defined === undefined || !spilled.has(defined)) {
         operations.push(reading);
         continue;
       }
       // A two-address operation goes on with the register it has just loaded.
-      const dst = loaded.get(defined) ?? fresh();
+      const dst = reloaded(defined) === defined ? fresh() : (reloaded(defined) as Vreg);
       operations.push(withDefinition(reading, dst));
-      operations.push({ op: 'store', ...address(defined), value: dst, site: operation.site });
+      operations.push({ op: 'store', ...address(defined), value: dst, site });
     }
     const terminator = block.terminator!;
-    const loaded = reload(operandsOfTerminator(terminator), terminator.site, operations);
-    return { operations, terminator: withTerminatorOperands(terminator, (o) => loaded.get(o) ?? o) };
+    loaded = undefined;
+    site = terminator.site;
+    forEachTerminatorOperand(terminator, reload);
+    return { operations, terminator: withTerminatorOperands(terminator, reloaded) };
   });
   return { ...rewritten, kinds, frame, slots: procedure.slots };
 }
