@@ -54,6 +54,7 @@ const PROTOTYPES = {
   eventfd: 'int eventfd(uint initval, int flags)',
   flock: 'int flock(int fd, int operation)',
   getsockname: 'int getsockname(int fd, void *address, void *length)',
+  if_nametoindex: 'uint if_nametoindex(str name)',
   mkdir: 'int mkdir(str path, uint mode)',
   mount: 'int mount(str source, str target, str type, ulong flags, str data)',
   pthread_sigmask: 'int pthread_sigmask(int how, void *set, void *old)',

@@ -1,8 +1,15 @@
 export type { DeleteOptions, Elements } from './bpf/batch.ts';
 export { BatchError } from './bpf/batch-error.ts';
-export type { HookDirection } from './bpf/link-commands.ts';
-export { queryTcx } from './bpf/link-commands.ts';
 export type { UpdateMode } from './bpf/map-commands.ts';
+export {
+  type Anchor,
+  type HookDirection,
+  type OrderedPoint,
+  type OrderedPrograms,
+  type PlaceOptions,
+  queryOrdered,
+  type Reference,
+} from './bpf/mprog.ts';
 export type { LinkInfo, MapInfo, ProgramInfo } from './bpf/object.ts';
 export type { TestRunOptions, TestRunResult } from './bpf/program-commands.ts';
 export * from './bpffs.ts';
@@ -10,7 +17,10 @@ export { CAPABILITIES, type Capability, missingCapabilities } from './capability
 export { countCpus, possibleCpus } from './cpu.ts';
 export { Descriptor } from './descriptor.ts';
 export * from './errors.ts';
-export * from './hook.ts';
+export { attach, detach, listPrograms, swap } from './hook/attach.ts';
+export { deleteClsactIfEmpty, deleteOwnFilter, isFilterOf } from './hook/clsact.ts';
+export { hasNetkit, hasTcx, queryTcx } from './hook/ordered.ts';
+export type * from './hook/types.ts';
 export * from './link.ts';
 export * from './lock.ts';
 export * from './map.ts';
@@ -28,6 +38,7 @@ export {
   deleteFilter,
   type Filter,
   type FilterPlace,
+  type FilterWish,
   listFilters,
   replaceFilter,
 } from './netlink/filter.ts';
@@ -44,6 +55,7 @@ export {
 } from './netlink/link.ts';
 export { deleteClsact, ensureClsact, findClsact } from './netlink/qdisc.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
+export { queryXdp, type XdpMode, type XdpPlace, type XdpPrograms } from './netlink/xdp.ts';
 export * from './netns.ts';
 export {
   type Obstacle,

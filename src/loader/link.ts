@@ -1,6 +1,7 @@
-// TCX links and their owner.
+// Links and their owner.
 
-import { createTcxLink, detachLink, type HookDirection, updateLink } from './bpf/link-commands.ts';
+import { detachLink, updateLink } from './bpf/link-commands.ts';
+import { createOrderedLink, type HookDirection, type PlaceOptions } from './bpf/mprog.ts';
 import { type LinkInfo, linkInfoOf, openById, openPin, pinObject } from './bpf/object.ts';
 import { Descriptor } from './descriptor.ts';
 
@@ -13,9 +14,14 @@ export class BpfLink implements Disposable {
     this.#descriptor = new Descriptor(fd, 'link');
   }
 
-  /** Attaches to TCX, behind what is there, in the network namespace of the calling thread. Since Linux 6.6. */
-  static tcx(program: { readonly fd: number }, ifindex: number, direction: HookDirection): BpfLink {
-    return new BpfLink(createTcxLink(program.fd, ifindex, direction));
+  /** Attaches to TCX, behind what is there by default, in the network namespace of the calling thread. Since Linux 6.6. */
+  static tcx(
+    program: { readonly fd: number },
+    ifindex: number,
+    direction: HookDirection,
+    place: PlaceOptions = {},
+  ): BpfLink {
+    return new BpfLink(createOrderedLink(program.fd, { hook: 'tcx', ifindex, direction }, place));
   }
 
   /** Opens a pinned link; undefined where nothing is pinned. @throws LoaderError when it is no link. */

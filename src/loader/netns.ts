@@ -1,4 +1,4 @@
-// Network namespaces by the names that iproute2 gives them: files under /run/netns.
+// Network namespaces: by the names that iproute2 gives them (files under /run/netns), by path, process or descriptor.
 // Only the calling thread ever moves, only for the length of a synchronous function, and it comes back.
 
 import { closeSync, fstatSync, mkdirSync, openSync, rmSync, unlinkSync } from 'node:fs';
@@ -27,39 +27,67 @@ export function requireNetnsName(name: string): void {
   }
 }
 
+/** A network namespace: its name, a path (anything with a '/'), one a process is in, or an open descriptor. */
+export type NetnsRef = string | { readonly pid: number } | { readonly fd: number };
+
+interface Place {
+  readonly path: string;
+  /** For errors: "network namespace 'blue'". */
+  readonly words: string;
+  readonly hint: string;
+}
+
+/** @throws RangeError for what cannot be one. */
+function locate(ref: NetnsRef): Place {
+  if (typeof ref === 'string') {
+    if (ref.includes('/'))
+      return { path: ref, words: `network namespace '${ref}'`, hint: 'is the path right?' };
+    requireNetnsName(ref);
+    return {
+      path: `${FOLDER}/${ref}`,
+      words: `network namespace '${ref}'`,
+      hint: `'ip netns list' shows the names, 'ip netns add ${ref}' makes it`,
+    };
+  }
+  const number = 'pid' in ref ? ref.pid : ref.fd;
+  const what = 'pid' in ref ? 'process' : 'descriptor';
+  if (!Number.isInteger(number) || number < 0) throw new RangeError(`network namespace of ${what} ${number}`);
+  return {
+    path: 'pid' in ref ? `/proc/${number}/ns/net` : `/proc/self/fd/${number}`,
+    words: `network namespace of ${what} ${number}`,
+    hint: 'pid' in ref ? 'has it ended?' : 'is it open?',
+  };
+}
+
+/** How a network namespace is called in errors. */
+export const netnsWords = (ref: NetnsRef): string => locate(ref).words;
+
 /**
- * A descriptor of a network namespace, given by name or by path (anything with a '/': `/proc/42/ns/net`), or of
- * the calling thread's own; the caller closes it.
+ * A descriptor of a network namespace, or of the calling thread's own; the caller closes it.
  *
- * @throws LoaderError with code `ENOENT` for an unknown name.
+ * @throws LoaderError with code `ENOENT` for one that is not there (any more).
  */
-export function openNetns(name?: string): number {
-  if (name === undefined) return openSync(OWN, 'r');
-  const isPath = name.includes('/');
-  if (!isPath) requireNetnsName(name);
+export function openNetns(ref?: NetnsRef): number {
+  if (ref === undefined) return openSync(OWN, 'r');
+  const { path, words, hint } = locate(ref);
   try {
-    return openSync(isPath ? name : `${FOLDER}/${name}`, 'r');
+    return openSync(path, 'r');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'EIO';
-    const missing = code === 'ENOENT';
-    throw new LoaderError(
-      missing
-        ? `there is no network namespace '${name}' (ENOENT)`
-        : `cannot open network namespace '${name}': ${code}`,
-      {
-        code,
-        syscall: 'open',
-        object: name,
-        cause: error,
-        ...(missing ? { hint: `'ip netns list' shows the names, 'ip netns add ${name}' makes it` } : {}),
-      },
-    );
+    const missing = code === 'ENOENT' || code === 'ESRCH';
+    throw new LoaderError(missing ? `there is no ${words} (ENOENT)` : `cannot open ${words}: ${code}`, {
+      code: missing ? 'ENOENT' : code,
+      syscall: 'open',
+      object: words,
+      cause: error,
+      ...(missing ? { hint } : {}),
+    });
   }
 }
 
 /** The inode of a namespace, which tells one from another for as long as it lives. */
-export function netnsInode(name?: string): number {
-  const fd = openNetns(name);
+export function netnsInode(ref?: NetnsRef): number {
+  const fd = openNetns(ref);
   try {
     return fstatSync(fd).ino;
   } finally {
@@ -68,17 +96,17 @@ export function netnsInode(name?: string): number {
 }
 
 /**
- * Runs a synchronous function inside a network namespace, given by name or path; where it is left out, right here.
+ * Runs a synchronous function inside a network namespace; where it is left out, right here.
  * Sockets that it opens, and what it looks up by interface, belong to that namespace.
  *
  * @throws LoaderError with code `ENETNSLOST` if the thread cannot come back; every later call throws it too.
  */
-export function withNetns<T>(name: string | undefined, run: () => T): T {
+export function withNetns<T>(ref: NetnsRef | undefined, run: () => T): T {
   requireHome();
-  if (name === undefined) return run();
-  const target = openNetns(name);
+  if (ref === undefined) return run();
+  const target = openNetns(ref);
   try {
-    return inside(() => enter(target, name), run);
+    return inside(() => enter(target, ref), run);
   } finally {
     closeSync(target);
   }
@@ -114,16 +142,17 @@ function inside<T>(go: () => void, run: () => T): T {
   }
 }
 
-function enter(fd: number, name: string): void {
+function enter(fd: number, ref: NetnsRef): void {
   const result = libc('setns', fd, CLONE_NEWNET);
   if (result === 0) return;
+  const { path, words } = locate(ref);
   const hint =
     result === -ERRNO.EPERM
       ? { hint: 'this needs root or CAP_SYS_ADMIN' }
       : result === -ERRNO.EINVAL
-        ? { hint: `'${name.includes('/') ? name : `${FOLDER}/${name}`}' is no network namespace` }
+        ? { hint: `'${path}' is no network namespace` }
         : {};
-  throw systemError(result, 'setns', `cannot enter network namespace '${name}'`, { object: name, ...hint });
+  throw systemError(result, 'setns', `cannot enter ${words}`, { object: words, ...hint });
 }
 
 function lostError(why = 'as reported before'): LoaderError {

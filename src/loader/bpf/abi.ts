@@ -12,6 +12,8 @@ export const BPF_MAP_GET_NEXT_KEY = 4;
 export const BPF_PROG_LOAD = 5;
 export const BPF_OBJ_PIN = 6;
 export const BPF_OBJ_GET = 7;
+export const BPF_PROG_ATTACH = 8;
+export const BPF_PROG_DETACH = 9;
 export const BPF_PROG_TEST_RUN = 10;
 export const BPF_PROG_GET_NEXT_ID = 11;
 export const BPF_MAP_GET_NEXT_ID = 12;
@@ -49,12 +51,19 @@ export const BPF_ENABLE_STATS = 32;
 /** Since Linux 5.9. */
 export const BPF_LINK_DETACH = 34;
 
-/** enum bpf_attach_type; since Linux 6.6. */
+/** enum bpf_attach_type; as a link since Linux 5.9. */
+export const BPF_XDP = 37;
+/** Since Linux 6.6. */
 export const BPF_TCX_INGRESS = 46;
 export const BPF_TCX_EGRESS = 47;
+/** Since Linux 6.7. */
+export const BPF_NETKIT_PRIMARY = 54;
+export const BPF_NETKIT_PEER = 55;
 
 /** enum bpf_link_type */
+export const BPF_LINK_TYPE_XDP = 6;
 export const BPF_LINK_TYPE_TCX = 11;
+export const BPF_LINK_TYPE_NETKIT = 13;
 
 /** Flags of BPF_MAP_UPDATE_ELEM. */
 export const BPF_ANY = 0;
@@ -73,6 +82,11 @@ export const BPF_PSEUDO_MAP_VALUE = 2;
 
 /** BPF_F_REPLACE of BPF_LINK_UPDATE: only if `old_prog_fd` is what is attached. */
 export const BPF_F_REPLACE: number = 1 << 2;
+/** Where among several programs; what it is relative to is an identifier with BPF_F_ID, a link with BPF_F_LINK. */
+export const BPF_F_BEFORE: number = 1 << 3;
+export const BPF_F_AFTER: number = 1 << 4;
+export const BPF_F_ID: number = 1 << 5;
+export const BPF_F_LINK: number = 1 << 13;
 
 export const BPF_OBJ_NAME_LEN = 16;
 export const BPF_TAG_SIZE = 8;

@@ -83,6 +83,11 @@ export class Frame {
     return this.view.getUint32(offset, LITTLE_ENDIAN);
   }
 
+  /** A 64-bit field that stays below 2^53: a counter, a size. */
+  getU64(offset: number): number {
+    return Number(this.view.getBigUint64(offset, LITTLE_ENDIAN));
+  }
+
   /** A copy of what the kernel wrote. */
   read(at: number, size: number): Uint8Array {
     return this.bytes.slice(at, at + size);

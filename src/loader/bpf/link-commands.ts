@@ -1,5 +1,5 @@
-// TCX links: the kernel's own way, since Linux 6.6, to put programs on an interface without a qdisc.
-// A link lives as long as a descriptor or a pin holds it. Left out: order among several programs.
+// Links: BPF_LINK_CREATE on an interface, BPF_LINK_UPDATE, BPF_LINK_DETACH, and the list of all links.
+// A link lives as long as a descriptor or a pin holds it. Left out: links to anything but interfaces.
 
 import { bytes, struct, u32, u64 } from '../../asm/index.ts';
 import { ERRNO, type LoaderError, systemError } from '../errors.ts';
@@ -7,28 +7,18 @@ import {
   BPF_F_REPLACE,
   BPF_LINK_CREATE,
   BPF_LINK_DETACH,
+  BPF_LINK_GET_NEXT_ID,
   BPF_LINK_UPDATE,
-  BPF_PROG_QUERY,
-  BPF_TCX_EGRESS,
-  BPF_TCX_INGRESS,
 } from './abi.ts';
-import { Frame, spaceFor } from './frame.ts';
+import { Frame } from './frame.ts';
 import { permissionHint } from './privilege.ts';
-
-/** Which way packets pass the interface: `ingress` comes in by it, `egress` leaves by it. */
-export type HookDirection = 'ingress' | 'egress';
-
-export const TCX_ATTACH_TYPES: { readonly [D in HookDirection]: number } = {
-  ingress: BPF_TCX_INGRESS,
-  egress: BPF_TCX_EGRESS,
-};
 
 const { offsets: create, size: createSize } = struct('bpf_attr_link_create', {
   prog_fd: u32,
   target_ifindex: u32,
   attach_type: u32,
   flags: u32,
-  relative_fd: u32,
+  relative: u32,
   pad: bytes(4),
   expected_revision: u64,
 });
@@ -42,29 +32,38 @@ const { offsets: update, size: updateSize } = struct('bpf_attr_link_update', {
 
 const { offsets: detach, size: detachSize } = struct('bpf_attr_link_detach', { link_fd: u32 });
 
-const { offsets: query, size: querySize } = struct('bpf_attr_query', {
-  target_ifindex: u32,
-  attach_type: u32,
-  query_flags: u32,
-  attach_flags: u32,
-  prog_ids: u64,
-  prog_cnt: u32,
-  pad: bytes(4),
+const { offsets: next, size: nextSize } = struct('bpf_attr_next_id', {
+  start_id: u32,
+  next_id: u32,
+  open_flags: u32,
 });
 
-const U32 = 4;
-/** BPF_MPROG_MAX: the kernel takes no more programs at one hook. */
-const MPROG_MAX = 64;
+/** The arguments of BPF_LINK_CREATE. */
+export interface LinkTarget {
+  readonly ifindex: number;
+  /** `enum bpf_attach_type` */
+  readonly attachType: number;
+  /** BPF_F_* of TCX and netkit, XDP_FLAGS_* of XDP. */
+  readonly flags?: number;
+  /** A descriptor or an identifier, as `flags` says. */
+  readonly relative?: number;
+  readonly expectedRevision?: number;
+}
 
-/** Attaches behind the programs that are there. The interface is looked up in the network namespace of the calling thread. */
-export function createTcxLink(programFd: number, ifindex: number, direction: HookDirection): number {
+/**
+ * Makes a link. The interface is looked up in the network namespace of the calling thread.
+ *
+ * @returns the descriptor, or -errno: what it means depends on the hook.
+ */
+export function tryCreateLink(programFd: number, target: LinkTarget): number {
   const frame = new Frame(createSize);
   frame.u32(create.prog_fd, programFd);
-  frame.u32(create.target_ifindex, ifindex);
-  frame.u32(create.attach_type, TCX_ATTACH_TYPES[direction]);
-  const result = frame.call(BPF_LINK_CREATE);
-  if (result >= 0) return result;
-  throw linkError(result, 'BPF_LINK_CREATE', `cannot attach to TCX ${direction}`, `interface ${ifindex}`);
+  frame.u32(create.target_ifindex, target.ifindex);
+  frame.u32(create.attach_type, target.attachType);
+  frame.u32(create.flags, target.flags ?? 0);
+  frame.u32(create.relative, target.relative ?? 0);
+  frame.u64(create.expected_revision, target.expectedRevision ?? 0);
+  return frame.call(BPF_LINK_CREATE);
 }
 
 /**
@@ -81,7 +80,15 @@ export function updateLink(linkFd: number, programFd: number, oldProgramFd?: num
     frame.u32(update.old_prog_fd, oldProgramFd);
   }
   const result = frame.call(BPF_LINK_UPDATE);
-  if (result < 0) throw linkError(result, 'BPF_LINK_UPDATE', 'cannot swap the program of a link', 'link');
+  if (result >= 0) return;
+  const what = 'cannot swap the program of a link';
+  if (result === -ERRNO.EPERM && oldProgramFd !== undefined) {
+    throw systemError(result, 'bpf(BPF_LINK_UPDATE)', what, {
+      object: 'link',
+      detail: 'it runs another program than the one expected, or the privilege is missing',
+    });
+  }
+  throw linkError(result, 'BPF_LINK_UPDATE', what);
 }
 
 /** Takes the program off the interface at once, whoever still holds the link. Since Linux 5.9. */
@@ -89,34 +96,25 @@ export function detachLink(linkFd: number): void {
   const frame = new Frame(detachSize);
   frame.u32(detach.link_fd, linkFd);
   const result = frame.call(BPF_LINK_DETACH);
-  if (result < 0) throw linkError(result, 'BPF_LINK_DETACH', 'cannot detach a link', 'link');
+  if (result < 0) throw linkError(result, 'BPF_LINK_DETACH', 'cannot detach a link');
 }
 
-/**
- * The programs at one TCX hook in the order they run, by identifier; undefined where the kernel has no TCX.
- *
- * @throws LoaderError with code `ENODEV` when there is no such interface in this network namespace.
- */
-export function queryTcx(ifindex: number, direction: HookDirection): number[] | undefined {
-  const frame = new Frame(querySize, spaceFor(MPROG_MAX * U32));
-  const ids = frame.reserve(MPROG_MAX * U32);
-  frame.u32(query.target_ifindex, ifindex);
-  frame.u32(query.attach_type, TCX_ATTACH_TYPES[direction]);
-  frame.pointer(query.prog_ids, ids);
-  frame.u32(query.prog_cnt, MPROG_MAX);
-  const result = frame.call(BPF_PROG_QUERY);
-  if (result === -ERRNO.EINVAL) return undefined;
-  if (result === -ERRNO.ENOENT) return [];
-  if (result < 0)
-    throw linkError(result, 'BPF_PROG_QUERY', `cannot query TCX ${direction}`, `interface ${ifindex}`);
-  return Array.from({ length: Math.min(frame.getU32(query.prog_cnt), MPROG_MAX) }, (_, i) =>
-    frame.getU32(ids + i * U32),
-  );
+/** The identifiers of all links of the machine, ascending; needs CAP_SYS_ADMIN. */
+export function listLinkIds(): number[] {
+  const ids: number[] = [];
+  for (let id = 0; ; ) {
+    const frame = new Frame(nextSize);
+    frame.u32(next.start_id, id);
+    const result = frame.call(BPF_LINK_GET_NEXT_ID);
+    if (result === -ERRNO.ENOENT) return ids;
+    if (result < 0) throw linkError(result, 'BPF_LINK_GET_NEXT_ID', 'cannot list the links');
+    id = frame.getU32(next.next_id);
+    ids.push(id);
+  }
 }
 
-function linkError(result: number, command: string, what: string, object: string): LoaderError {
+function linkError(result: number, command: string, what: string): LoaderError {
   const hint = result === -ERRNO.EPERM ? { hint: permissionHint() } : {};
-  const detail = result === -ERRNO.ENODEV ? { detail: 'no such interface in this network namespace' } : {};
-  const on = object === 'link' ? what : `${what} of ${object}`;
-  return systemError(result, `bpf(${command})`, on, { object, ...hint, ...detail });
+  const detail = result === -ERRNO.ENOLINK ? { detail: 'its interface is gone, or it was detached' } : {};
+  return systemError(result, `bpf(${command})`, what, { object: 'link', ...hint, ...detail });
 }

@@ -5,7 +5,9 @@ import { bytes, decode, struct, u32, u64 } from '../../asm/index.ts';
 import { ERRNO, LoaderError, systemError } from '../errors.ts';
 import {
   BPF_LINK_GET_FD_BY_ID,
+  BPF_LINK_TYPE_NETKIT,
   BPF_LINK_TYPE_TCX,
+  BPF_LINK_TYPE_XDP,
   BPF_MAP_GET_FD_BY_ID,
   BPF_OBJ_GET,
   BPF_OBJ_GET_INFO_BY_FD,
@@ -55,7 +57,7 @@ const linkInfo = struct('bpf_link_info', {
   id: u32,
   prog_id: u32,
   pad: u32,
-  // The union's member for TCX and netkit.
+  // The union's members for TCX and netkit; for XDP the first of them.
   ifindex: u32,
   attach_type: u32,
 });
@@ -91,9 +93,9 @@ export interface LinkInfo {
   readonly type: number;
   readonly id: number;
   readonly programId: number;
-  /** TCX only: 0 once the interface is gone. */
+  /** Of TCX, netkit and XDP: 0 once the interface is gone or the link is detached. */
   readonly ifindex: number;
-  /** TCX only. */
+  /** Of TCX and netkit: a number of `enum bpf_attach_type`. */
   readonly attachType: number;
 }
 
@@ -226,13 +228,13 @@ export function linkInfoOf(fd: number): LinkInfo {
   run(frame, 'link', fd);
   const raw = decode(linkInfo, frame.read(at, linkInfo.size));
   // In links of other types the same bytes mean something else.
-  const isTcx = raw.type === BPF_LINK_TYPE_TCX;
+  const ordered = raw.type === BPF_LINK_TYPE_TCX || raw.type === BPF_LINK_TYPE_NETKIT;
   return {
     type: raw.type,
     id: raw.id,
     programId: raw.prog_id,
-    ifindex: isTcx ? raw.ifindex : 0,
-    attachType: isTcx ? raw.attach_type : 0,
+    ifindex: ordered || raw.type === BPF_LINK_TYPE_XDP ? raw.ifindex : 0,
+    attachType: ordered ? raw.attach_type : 0,
   };
 }
 

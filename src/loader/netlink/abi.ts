@@ -9,6 +9,7 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const NETLINK_ROUTE = 0;
 export const SOL_SOCKET = 1;
 export const SOL_NETLINK = 270;
+export const SO_RCVBUF = 8;
 export const SO_RCVTIMEO = 20;
 /** Acknowledgements without a copy of the request. Since Linux 4.2. */
 export const NETLINK_CAP_ACK = 10;
@@ -33,7 +34,23 @@ export const NLM_F_CREATE = 0x400;
 /** In an acknowledgement: the copy of the request is its header only. */
 export const NLM_F_CAPPED = 0x100;
 export const NLM_F_ACK_TLVS = 0x200;
+// enum nlmsgerr_attrs
 export const NLMSGERR_ATTR_MSG = 1;
+export const NLMSGERR_ATTR_OFFS = 2;
+/** Since Linux 5.10. */
+export const NLMSGERR_ATTR_POLICY = 4;
+/** Since Linux 6.1. */
+export const NLMSGERR_ATTR_MISS_TYPE = 5;
+export const NLMSGERR_ATTR_MISS_NEST = 6;
+// enum netlink_policy_type_attr
+export const NL_POLICY_TYPE_ATTR_MIN_VALUE_S = 2;
+export const NL_POLICY_TYPE_ATTR_MAX_VALUE_S = 3;
+export const NL_POLICY_TYPE_ATTR_MIN_VALUE_U = 4;
+export const NL_POLICY_TYPE_ATTR_MAX_VALUE_U = 5;
+export const NL_POLICY_TYPE_ATTR_MIN_LENGTH = 6;
+export const NL_POLICY_TYPE_ATTR_MAX_LENGTH = 7;
+export const NL_POLICY_TYPE_ATTR_BITFIELD32_MASK = 10;
+export const NL_POLICY_TYPE_ATTR_MASK = 12;
 
 // Attributes
 export const NLA_F_NESTED = 0x8000;
@@ -43,6 +60,7 @@ export const NLA_TYPE_MASK = 0x3fff;
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
+export const RTM_SETLINK = 19;
 export const RTM_NEWADDR = 20;
 export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
@@ -60,9 +78,27 @@ export const IFLA_MTU = 4;
 export const IFLA_LINKINFO = 18;
 export const IFLA_NET_NS_FD = 28;
 export const IFLA_EXT_MASK = 29;
+export const IFLA_XDP = 43;
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
 export const VETH_INFO_PEER = 1;
+// XDP
+export const IFLA_XDP_FD = 1;
+export const IFLA_XDP_ATTACHED = 2;
+export const IFLA_XDP_FLAGS = 3;
+export const IFLA_XDP_PROG_ID = 4;
+export const IFLA_XDP_DRV_PROG_ID = 5;
+export const IFLA_XDP_SKB_PROG_ID = 6;
+export const IFLA_XDP_HW_PROG_ID = 7;
+/** Since Linux 5.7. */
+export const IFLA_XDP_EXPECTED_FD = 8;
+export const XDP_FLAGS_SKB_MODE = 2;
+export const XDP_FLAGS_DRV_MODE = 4;
+export const XDP_FLAGS_REPLACE = 16;
+export const XDP_ATTACHED_DRV = 1;
+export const XDP_ATTACHED_SKB = 2;
+export const XDP_ATTACHED_HW = 3;
+
 /** In IFLA_EXT_MASK: leave the statistics out. */
 export const RTEXT_FILTER_SKIP_STATS = 8;
 export const IFF_UP = 1;
@@ -88,6 +124,10 @@ export const RTN_UNICAST = 1;
 // Traffic control
 export const TCA_KIND = 1;
 export const TCA_OPTIONS = 2;
+export const TCA_CHAIN = 11;
+/** Since Linux 4.17. */
+export const TCA_INGRESS_BLOCK = 13;
+export const TCA_EGRESS_BLOCK = 14;
 /** Where the clsact (or ingress) qdisc hangs; never 0, which means the root qdisc. */
 export const TC_H_CLSACT = 0xffff_fff1;
 export const TC_H_MAJ_CLSACT = 0xffff_0000;

@@ -99,6 +99,23 @@ export class AttributeSet {
     return new DataView(value.buffer, value.byteOffset).getUint32(0, LITTLE_ENDIAN);
   }
 
+  /** An unsigned 64-bit number. */
+  u64(type: number): bigint | undefined {
+    return this.#wide(type)?.getBigUint64(0, LITTLE_ENDIAN);
+  }
+
+  /** A signed 64-bit number. */
+  s64(type: number): bigint | undefined {
+    return this.#wide(type)?.getBigInt64(0, LITTLE_ENDIAN);
+  }
+
+  #wide(type: number): DataView | undefined {
+    const value = this.#values.get(type);
+    if (value === undefined) return undefined;
+    if (value.length < 8) throw malformed(`attribute ${type} has ${value.length} bytes, not 8`);
+    return new DataView(value.buffer, value.byteOffset);
+  }
+
   string(type: number): string | undefined {
     const value = this.#values.get(type);
     if (value === undefined) return undefined;

@@ -69,10 +69,16 @@ export function requireInterfaceName(name: string): void {
 
 /** The interface of this name or index; undefined where there is none in the socket's network namespace. */
 export function findInterface(socket: NetlinkSocket, which: string | number): Interface | undefined {
+  const message = lookUpLink(socket, which);
+  return message === undefined ? undefined : decodeInterface(message);
+}
+
+/** What the kernel says of one interface; undefined where there is none. */
+export function lookUpLink(socket: NetlinkSocket, which: string | number): Message | undefined {
   const byName = typeof which === 'string';
   if (byName) requireInterfaceName(which);
   const attributes = byName ? [{ type: IFLA_IFNAME, value: string(which) }] : [];
-  const payload = body(byName ? 0 : which, {}, [
+  const payload = encodeLink(byName ? 0 : which, {}, [
     ...attributes,
     { type: IFLA_EXT_MASK, value: u32(RTEXT_FILTER_SKIP_STATS) },
   ]);
@@ -82,8 +88,7 @@ export function findInterface(socket: NetlinkSocket, which: string | number): In
       what: `cannot look up interface '${which}'`,
       object: `${which}`,
     };
-    const message = socket.request(RTM_GETLINK, 0, payload, subject).find(({ type }) => type === RTM_NEWLINK);
-    return message === undefined ? undefined : decodeInterface(message);
+    return socket.request(RTM_GETLINK, 0, payload, subject).find(({ type }) => type === RTM_NEWLINK);
   } catch (error) {
     if (error instanceof LoaderError && error.code === 'ENODEV') return undefined;
     throw error;
@@ -93,7 +98,7 @@ export function findInterface(socket: NetlinkSocket, which: string | number): In
 /** Every interface in the socket's network namespace. */
 export function listInterfaces(socket: NetlinkSocket): Interface[] {
   const subject = { request: 'RTM_GETLINK', what: 'cannot list the interfaces' };
-  const payload = body(0, {}, [{ type: IFLA_EXT_MASK, value: u32(RTEXT_FILTER_SKIP_STATS) }]);
+  const payload = encodeLink(0, {}, [{ type: IFLA_EXT_MASK, value: u32(RTEXT_FILTER_SKIP_STATS) }]);
   return socket
     .dump(RTM_GETLINK, payload, subject)
     .filter(({ type }) => type === RTM_NEWLINK)
@@ -104,7 +109,7 @@ export function listInterfaces(socket: NetlinkSocket): Interface[] {
 export function decodeInterface({ payload }: Pick<Message, 'payload'>): Interface {
   if (payload.length < ifinfomsg.size) throw malformed(`a link message of ${payload.length} bytes`);
   const { index, type, flags } = decode(ifinfomsg, payload);
-  const attributes = AttributeSet.decode(payload.subarray(ifinfomsg.size));
+  const attributes = decodeLinkAttributes({ payload });
   return {
     index,
     type,
@@ -114,6 +119,12 @@ export function decodeInterface({ payload }: Pick<Message, 'payload'>): Interfac
     mtu: attributes.u32(IFLA_MTU) ?? 0,
     kind: attributes.nested(IFLA_LINKINFO).string(IFLA_INFO_KIND),
   };
+}
+
+/** The attributes of a link message. @throws LoaderError with code `ENETLINK` for one that is too short. */
+export function decodeLinkAttributes({ payload }: Pick<Message, 'payload'>): AttributeSet {
+  if (payload.length < ifinfomsg.size) throw malformed(`a link message of ${payload.length} bytes`);
+  return AttributeSet.decode(payload.subarray(ifinfomsg.size));
 }
 
 /** One end of a veth pair. */
@@ -129,9 +140,9 @@ export interface VethEnd {
 export function createVeth(socket: NetlinkSocket, end: VethEnd, peer: VethEnd): void {
   const info = nested(IFLA_LINKINFO, [
     { type: IFLA_INFO_KIND, value: string('veth') },
-    nested(IFLA_INFO_DATA, [{ type: VETH_INFO_PEER, value: body(0, {}, endAttributes(peer)) }]),
+    nested(IFLA_INFO_DATA, [{ type: VETH_INFO_PEER, value: encodeLink(0, {}, endAttributes(peer)) }]),
   ]);
-  const payload = body(0, {}, [...endAttributes(end), info]);
+  const payload = encodeLink(0, {}, [...endAttributes(end), info]);
   const what = `cannot make the veth pair '${end.name}' and '${peer.name}'`;
   socket.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload, {
     request: 'RTM_NEWLINK',
@@ -150,7 +161,7 @@ export interface LinkChange {
 
 export function changeInterface(socket: NetlinkSocket, index: number, change: LinkChange): void {
   const flags = change.up === undefined ? {} : { flags: change.up ? IFF_UP : 0, change: IFF_UP };
-  const payload = body(index, flags, settings(change));
+  const payload = encodeLink(index, flags, settings(change));
   const what = `cannot change interface ${index}`;
   socket.request(RTM_NEWLINK, 0, payload, { request: 'RTM_NEWLINK', what, object: `${index}` });
 }
@@ -158,7 +169,11 @@ export function changeInterface(socket: NetlinkSocket, index: number, change: Li
 /** Deletes an interface; of a veth pair both ends go. */
 export function deleteInterface(socket: NetlinkSocket, index: number): void {
   const what = `cannot delete interface ${index}`;
-  socket.request(RTM_DELLINK, 0, body(index, {}, []), { request: 'RTM_DELLINK', what, object: `${index}` });
+  socket.request(RTM_DELLINK, 0, encodeLink(index, {}, []), {
+    request: 'RTM_DELLINK',
+    what,
+    object: `${index}`,
+  });
 }
 
 function endAttributes(end: VethEnd): Attribute[] {
@@ -174,7 +189,8 @@ function settings({ mac, mtu, netnsFd }: Omit<LinkChange, 'up'>): Attribute[] {
   ];
 }
 
-function body(
+/** The payload of a request about one interface. */
+export function encodeLink(
   index: number,
   { flags = 0, change = 0 }: { flags?: number; change?: number },
   attributes: readonly Attribute[],

@@ -1,8 +1,7 @@
-// Netlink messages (struct nlmsghdr) and acknowledgements (struct nlmsgerr): encode and decode, side by side.
+// Netlink messages (struct nlmsghdr): encode and decode, side by side. Native byte order, padded to 4 bytes.
 
 import { LITTLE_ENDIAN } from '../../asm/index.ts';
-import { NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSGERR_ATTR_MSG } from './abi.ts';
-import { AttributeSet, align, copy, malformed } from './attribute.ts';
+import { align, copy, malformed } from './attribute.ts';
 
 export interface Message {
   readonly type: number;
@@ -14,19 +13,30 @@ export interface Message {
   readonly payload: Uint8Array;
 }
 
-const HEADER = 16;
-const ERROR_HEADER = 4 + HEADER;
+/** sizeof(struct nlmsghdr) */
+export const NLMSG_HDRLEN = 16;
+const HEADER = NLMSG_HDRLEN;
 
-export function encodeMessage({ type, flags, sequence, port, payload }: Message): Uint8Array {
-  const length = HEADER + payload.length;
-  const out = new Uint8Array(align(length));
+export function encodeMessage(message: Message): Uint8Array {
+  return encodeMessages([message]);
+}
+
+/** Several messages for one datagram. */
+export function encodeMessages(messages: readonly Message[]): Uint8Array {
+  const size = messages.reduce((sum, { payload }) => sum + align(HEADER + payload.length), 0);
+  const out = new Uint8Array(size);
   const view = new DataView(out.buffer);
-  view.setUint32(0, length, LITTLE_ENDIAN);
-  view.setUint16(4, type, LITTLE_ENDIAN);
-  view.setUint16(6, flags, LITTLE_ENDIAN);
-  view.setUint32(8, sequence, LITTLE_ENDIAN);
-  view.setUint32(12, port, LITTLE_ENDIAN);
-  out.set(payload, HEADER);
+  let at = 0;
+  for (const { type, flags, sequence, port, payload } of messages) {
+    const length = HEADER + payload.length;
+    view.setUint32(at, length, LITTLE_ENDIAN);
+    view.setUint16(at + 4, type, LITTLE_ENDIAN);
+    view.setUint16(at + 6, flags, LITTLE_ENDIAN);
+    view.setUint32(at + 8, sequence, LITTLE_ENDIAN);
+    view.setUint32(at + 12, port, LITTLE_ENDIAN);
+    out.set(payload, at + HEADER);
+    at += align(length);
+  }
   return out;
 }
 
@@ -50,32 +60,4 @@ export function decodeMessages(data: Uint8Array): Message[] {
     at += align(length);
   }
   return messages;
-}
-
-/** What NLMSG_ERROR and NLMSG_DONE say: -errno or 0, and the kernel's words where it has some. */
-export interface Verdict {
-  readonly result: number;
-  readonly text: string | undefined;
-}
-
-/** Of an NLMSG_ERROR: the result, then the request (its header only when capped), then attributes. */
-export function decodeError({ flags, payload }: Message): Verdict {
-  if (payload.length < ERROR_HEADER) throw malformed(`an error message of ${payload.length} bytes`);
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const requestLength = flags & NLM_F_CAPPED ? HEADER : view.getUint32(4, LITTLE_ENDIAN);
-  return verdict(payload, flags, 4 + align(requestLength));
-}
-
-/** Of an NLMSG_DONE: the result, then attributes. Old kernels leave the result out of some dumps. */
-export function decodeDone({ flags, payload }: Message): Verdict {
-  return payload.length < 4 ? { result: 0, text: undefined } : verdict(payload, flags, 4);
-}
-
-function verdict(payload: Uint8Array, flags: number, attributes: number): Verdict {
-  const result = new DataView(payload.buffer, payload.byteOffset).getInt32(0, LITTLE_ENDIAN);
-  if (result > 0) throw malformed(`a result of ${result}, which is neither success nor an error`);
-  if ((flags & NLM_F_ACK_TLVS) === 0) return { result, text: undefined };
-  if (attributes > payload.length) throw malformed('an error message whose request is longer than itself');
-  const text = AttributeSet.decode(payload.subarray(attributes)).string(NLMSGERR_ATTR_MSG);
-  return { result, text };
 }

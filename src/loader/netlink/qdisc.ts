@@ -2,6 +2,7 @@
 // Deleting clsact deletes every filter on it, whoever made it: that is the caller's to consider.
 
 import { bytes, decode, encode, struct, u8, u32 } from '../../asm/index.ts';
+import type { HookDirection } from '../bpf/mprog.ts';
 import { LoaderError } from '../errors.ts';
 import {
   AF_UNSPEC,
@@ -16,7 +17,7 @@ import {
   TCA_KIND,
 } from './abi.ts';
 import { type Attribute, AttributeSet, encodeAttributes, malformed, string } from './attribute.ts';
-import type { NetlinkSocket } from './socket.ts';
+import type { BatchRequest, NetlinkSocket } from './socket.ts';
 
 const tcmsg = struct('tcmsg', {
   family: u8,
@@ -84,28 +85,42 @@ export function findClsact(socket: NetlinkSocket, ifindex: number): string | und
   }
 }
 
+/** Requests to add and to delete clsact, for a batch. The one to delete takes every filter along. */
+export const addClsactRequest = (ifindex: number): BatchRequest => ({
+  type: RTM_NEWQDISC,
+  flags: NLM_F_CREATE | NLM_F_EXCL,
+  payload: clsact(ifindex),
+});
+export const deleteClsactRequest = (ifindex: number): BatchRequest => ({
+  type: RTM_DELQDISC,
+  flags: 0,
+  payload: clsact(ifindex),
+});
+
+const clsact = (ifindex: number): Uint8Array =>
+  encodeTrafficControl({ ...CLSACT, ifindex }, [{ type: TCA_KIND, value: string('clsact') }]);
+
 /**
- * Makes sure that the interface has a clsact qdisc.
+ * Makes sure that the interface has a clsact qdisc; for `ingress` its older half, the `ingress` qdisc, will do.
  *
+ * @param direction what it is needed for; both where left out
  * @returns whether it was made now, so that whoever undoes this knows.
- * @throws LoaderError with code `EBUSY` where an `ingress` qdisc takes the place, which has no egress.
+ * @throws LoaderError with code `EBUSY` where an `ingress` qdisc takes the place, which has no egress: the kernel
+ * would put a filter for the egress on the ingress.
  */
-export function ensureClsact(socket: NetlinkSocket, ifindex: number): boolean {
-  const payload = encodeTrafficControl({ ...CLSACT, ifindex }, [{ type: TCA_KIND, value: string('clsact') }]);
+export function ensureClsact(socket: NetlinkSocket, ifindex: number, direction?: HookDirection): boolean {
+  const { type, flags, payload } = addClsactRequest(ifindex);
   const object = `interface ${ifindex}`;
   const what = `cannot add the clsact qdisc to ${object}`;
   try {
-    socket.request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, payload, {
-      request: 'RTM_NEWQDISC',
-      what,
-      object,
-    });
+    socket.request(type, flags, payload, { request: 'RTM_NEWQDISC', what, object });
     return true;
   } catch (error) {
     if (!(error instanceof LoaderError && error.code === 'EEXIST')) throw error;
     const kind = findClsact(socket, ifindex);
-    if (kind === 'clsact') return false;
-    throw new LoaderError(`${what}: a qdisc '${kind ?? 'of unknown kind'}' takes its place (EBUSY)`, {
+    if (kind === 'clsact' || (kind === 'ingress' && direction === 'ingress')) return false;
+    const why = kind === 'ingress' ? ', which has no egress,' : '';
+    throw new LoaderError(`${what}: a qdisc '${kind ?? 'of unknown kind'}'${why} takes its place (EBUSY)`, {
       code: 'EBUSY',
       syscall: 'RTM_NEWQDISC',
       object,
@@ -117,11 +132,11 @@ export function ensureClsact(socket: NetlinkSocket, ifindex: number): boolean {
 
 /** Deletes clsact with all its filters. @returns whether it was there. */
 export function deleteClsact(socket: NetlinkSocket, ifindex: number): boolean {
-  const payload = encodeTrafficControl({ ...CLSACT, ifindex }, [{ type: TCA_KIND, value: string('clsact') }]);
+  const { type, flags, payload } = deleteClsactRequest(ifindex);
   const object = `interface ${ifindex}`;
   const what = `cannot delete the clsact qdisc of ${object}`;
   try {
-    socket.request(RTM_DELQDISC, 0, payload, { request: 'RTM_DELQDISC', what, object });
+    socket.request(type, flags, payload, { request: 'RTM_DELQDISC', what, object });
     return true;
   } catch (error) {
     if (error instanceof LoaderError && (error.code === 'ENOENT' || error.code === 'ENODEV')) return false;

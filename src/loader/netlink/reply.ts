@@ -2,7 +2,8 @@
 // Pure: the socket feeds it, and so do tests that play a lying kernel.
 
 import { NLM_F_DUMP_INTR, NLM_F_MULTI, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP } from './abi.ts';
-import { decodeDone, decodeError, decodeMessages, type Message, type Verdict } from './message.ts';
+import { decodeDone, decodeError, type Verdict } from './ack.ts';
+import { decodeMessages, type Message } from './message.ts';
 
 /** Collects the answer to the request with one sequence number; what belongs to others is passed over. */
 export class Reply {
@@ -28,6 +29,33 @@ export class Reply {
       if (message.type === NLMSG_ERROR) this.verdict = decodeError(message);
       else if (message.type === NLMSG_DONE) this.verdict = decodeDone(message);
       else if (message.type !== NLMSG_NOOP) this.messages.push(message);
+    }
+  }
+}
+
+/** Collects the answers to a run of requests with consecutive sequence numbers, of which the last is acknowledged. */
+export class BatchReply {
+  /** What went wrong, by the request's place in the batch. */
+  readonly failures: Map<number, Verdict> = new Map();
+  complete = false;
+  readonly #first: number;
+  readonly #count: number;
+  readonly #port: number;
+
+  constructor(first: number, count: number, port: number) {
+    this.#first = first;
+    this.#count = count;
+    this.#port = port;
+  }
+
+  /** @throws LoaderError with code `ENETLINK` when the datagram cannot be read. */
+  feed(datagram: Uint8Array): void {
+    for (const message of decodeMessages(datagram)) {
+      const index = (message.sequence - this.#first) >>> 0;
+      if (message.port !== this.#port || index >= this.#count || message.type !== NLMSG_ERROR) continue;
+      const verdict = decodeError(message);
+      if (verdict.result < 0) this.failures.set(index, verdict);
+      if (index === this.#count - 1) this.complete = true;
     }
   }
 }

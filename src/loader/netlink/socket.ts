@@ -1,4 +1,4 @@
-// A NETLINK_ROUTE socket: requests with an acknowledgement, and dumps. Synchronous, one request at a time.
+// A NETLINK_ROUTE socket: requests with an acknowledgement, many at once, and dumps. Synchronous.
 // It belongs to the network namespace of the thread that opened it.
 
 import { LITTLE_ENDIAN } from '../../asm/index.ts';
@@ -16,15 +16,17 @@ import {
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_REQUEST,
+  SO_RCVBUF,
   SO_RCVTIMEO,
   SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_NETLINK,
   SOL_SOCKET,
 } from './abi.ts';
+import { explain, type Verdict } from './ack.ts';
 import { malformed, u32 } from './attribute.ts';
-import { encodeMessage, type Message } from './message.ts';
-import { Reply } from './reply.ts';
+import { encodeMessages, type Message } from './message.ts';
+import { BatchReply, Reply } from './reply.ts';
 
 /** struct sockaddr_nl */
 const SOCKADDR_SIZE = 12;
@@ -33,6 +35,9 @@ const BUFFER_SIZE = 256 * 1024;
 /** A kernel that says nothing for so long will say nothing. */
 const TIMEOUT_SECONDS = 10;
 const DUMP_ATTEMPTS = 10;
+/** Of a batch in one datagram. Should all of them fail, their answers still fit into the receive buffer. */
+const BATCH_MESSAGES = 128;
+const RECEIVE_BUFFER = 1024 * 1024;
 
 /** What a request is called in errors. */
 export interface Subject {
@@ -43,15 +48,28 @@ export interface Subject {
   readonly object?: string;
 }
 
+/** One of many requests; what is left out is the same as of the others. */
+export interface BatchRequest {
+  readonly type: number;
+  readonly flags: number;
+  readonly payload: Uint8Array;
+}
+
+export interface NetlinkSocketOptions {
+  /** Bytes of the largest datagram that can be received; for tests. */
+  readonly bufferSize?: number;
+}
+
 export class NetlinkSocket implements Disposable {
   readonly #descriptor: Descriptor;
   readonly #port: number;
-  readonly #buffer: Uint8Array = new Uint8Array(BUFFER_SIZE);
+  readonly #buffer: Uint8Array;
   #sequence = 0;
 
   /** @throws LoaderError when there can be no such socket. */
-  constructor() {
+  constructor({ bufferSize = BUFFER_SIZE }: NetlinkSocketOptions = {}) {
     requireHome();
+    this.#buffer = new Uint8Array(bufferSize);
     const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (fd < 0) throw systemError(fd, 'socket', 'cannot open a netlink socket');
     this.#descriptor = new Descriptor(fd, 'netlink socket');
@@ -60,6 +78,7 @@ export class NetlinkSocket implements Disposable {
       for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) {
         libc('setsockopt', fd, SOL_NETLINK, option, u32(1), 4);
       }
+      libc('setsockopt', fd, SOL_SOCKET, SO_RCVBUF, u32(RECEIVE_BUFFER), 4);
       libc('setsockopt', fd, SOL_SOCKET, SO_RCVTIMEO, timeval(TIMEOUT_SECONDS), 16);
       this.#port = bind(fd);
     } catch (error) {
@@ -101,35 +120,90 @@ export class NetlinkSocket implements Disposable {
   }
 
   #exchange(type: number, flags: number, payload: Uint8Array, subject: Subject): Reply {
-    const { fd } = this.#descriptor;
-    const sequence = ++this.#sequence;
-    const request = encodeMessage({
-      type,
-      flags: flags | NLM_F_REQUEST,
-      sequence,
-      port: this.#port,
-      payload,
-    });
-    const sent = libc('send', fd, request, request.length, 0);
-    if (sent < 0) throw netlinkError(sent, undefined, subject);
+    const sequence = this.#next();
+    const request = this.#send([{ type, flags, sequence, payload }], subject);
     const reply = new Reply(sequence, this.#port);
-    while (reply.verdict === undefined) {
-      const size = libc('recv', fd, this.#buffer, BUFFER_SIZE, MSG_TRUNC);
-      if (size === -ERRNO.EAGAIN) {
-        throw new LoaderError(`${subject.what}: the kernel did not answer within ${TIMEOUT_SECONDS} s`, {
-          code: 'ETIMEDOUT',
-          syscall: subject.request,
-        });
-      }
-      if (size < 0) throw netlinkError(size, undefined, subject);
-      if (size === 0) throw malformed('an empty datagram');
-      if (size > BUFFER_SIZE)
-        throw malformed(`a datagram of ${size} bytes, which is more than ${BUFFER_SIZE}`);
-      reply.feed(this.#buffer.subarray(0, size));
-    }
-    const { result, text } = reply.verdict;
-    if (result < 0) throw netlinkError(result, text, subject);
+    while (reply.verdict === undefined) reply.feed(this.#receive(subject));
+    if (reply.verdict.result < 0) throw netlinkError(reply.verdict, request, subject);
     return reply;
+  }
+
+  /**
+   * Sends many requests, as many as possible at once. One that fails does not keep the others from being done.
+   *
+   * @returns for each what went wrong with it, undefined where nothing did.
+   * @throws LoaderError when the answers did not arrive: then it is not known what was done.
+   */
+  batch(
+    requests: readonly BatchRequest[],
+    subjectOf: (index: number) => Subject,
+  ): (LoaderError | undefined)[] {
+    const errors = new Array<LoaderError | undefined>(requests.length);
+    for (let start = 0; start < requests.length; start += BATCH_MESSAGES) {
+      const some = requests.slice(start, start + BATCH_MESSAGES);
+      const first = this.#sequence + 1;
+      // Failures are answered in any case; that the last one is answered says that all are done.
+      const messages = some.map((request, i) => ({
+        ...request,
+        flags: i === some.length - 1 ? request.flags | NLM_F_ACK : request.flags,
+        sequence: this.#next(),
+      }));
+      this.#send(messages, subjectOf(start));
+      const reply = new BatchReply(first, some.length, this.#port);
+      while (!reply.complete) reply.feed(this.#receive(subjectOf(start)));
+      for (const [i, verdict] of reply.failures) {
+        const message = messages[i];
+        if (message === undefined) continue;
+        const request = encodeMessages([{ ...message, port: this.#port }]);
+        errors[start + i] = netlinkError(verdict, request, subjectOf(start + i));
+      }
+    }
+    return errors;
+  }
+
+  #next(): number {
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    return this.#sequence;
+  }
+
+  /** @returns what was sent. */
+  #send(messages: readonly Omit<Message, 'port'>[], subject: Subject): Uint8Array {
+    const port = this.#port;
+    const datagram = encodeMessages(
+      messages.map(({ type, flags, sequence, payload }) => ({
+        type,
+        flags: flags | NLM_F_REQUEST,
+        sequence,
+        port,
+        payload,
+      })),
+    );
+    const sent = libc('send', this.#descriptor.fd, datagram, datagram.length, 0);
+    if (sent < 0) throw netlinkError({ result: sent, text: undefined }, datagram, subject);
+    return datagram;
+  }
+
+  /** One datagram. */
+  #receive(subject: Subject): Uint8Array {
+    const room = this.#buffer.length;
+    const size = libc('recv', this.#descriptor.fd, this.#buffer, room, MSG_TRUNC);
+    if (size === -ERRNO.EAGAIN) {
+      throw new LoaderError(`${subject.what}: the kernel did not answer within ${TIMEOUT_SECONDS} s`, {
+        code: 'ETIMEDOUT',
+        syscall: subject.request,
+      });
+    }
+    if (size === -ERRNO.ENOBUFS) {
+      throw new LoaderError(`${subject.what}: the kernel had no room for its answer (ENOBUFS)`, {
+        code: 'ENOBUFS',
+        syscall: subject.request,
+        hint: 'what was asked for may have been done: look, then try again',
+      });
+    }
+    if (size < 0) throw netlinkError({ result: size, text: undefined }, new Uint8Array(), subject);
+    if (size === 0) throw malformed('an empty datagram');
+    if (size > room) throw malformed(`a datagram of ${size} bytes, which is more than ${room}`);
+    return this.#buffer.subarray(0, size);
   }
 }
 
@@ -152,8 +226,10 @@ function timeval(seconds: number): Uint8Array {
   return out;
 }
 
-function netlinkError(result: number, text: string | undefined, subject: Subject): LoaderError {
-  const detail = text === undefined ? {} : { detail: text.replace(/\.$/, '') };
+function netlinkError(verdict: Verdict, request: Uint8Array, subject: Subject): LoaderError {
+  const { result } = verdict;
+  const words = explain(verdict, request);
+  const detail = words === undefined ? {} : { detail: words };
   const hint =
     result === -ERRNO.EPERM ? { hint: 'this needs root or CAP_NET_ADMIN in that network namespace' } : {};
   const object = subject.object === undefined ? {} : { object: subject.object };

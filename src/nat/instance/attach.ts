@@ -159,10 +159,11 @@ type Programs = { readonly outbound: BpfProgram; readonly inbound: BpfProgram };
 function place(shadow: Pins, { socket, uplink, hook }: Target, programs: Programs): Places {
   const places: Places = {};
   for (const direction of DIRECTIONS.toReversed()) {
-    const attachment = attachProgram(socket, {
+    const attachment = attachProgram({
+      socket,
       hook,
       direction: HOOK_DIRECTIONS[direction],
-      ifindex: uplink.index,
+      interface: uplink.index,
       program: programs[direction],
     });
     if (attachment.hook === 'clsact') {
@@ -170,7 +171,7 @@ function place(shadow: Pins, { socket, uplink, hook }: Target, programs: Program
       continue;
     }
     using link = attachment.link;
-    link.pin(shadow.path(`links/${direction}`));
+    link?.pin(shadow.path(`links/${direction}`));
   }
   return places;
 }

@@ -40,3 +40,10 @@ export const holding = (name: string, maps: readonly MapSpec[]): Program =>
     ],
     maps.map((map, i) => ({ index: 2 * i, map })),
   );
+
+/** An XDP program: `return value`. XDP_PASS is 2. */
+export const xdpReturning = (name: string, value: number): Program => ({
+  ...returning(name, value),
+  type: 'xdp',
+});
+export const XDP_PASS = 2;
