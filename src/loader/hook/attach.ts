@@ -21,8 +21,8 @@ import { attachXdp, detachXdp, listXdp, swapXdp } from './xdp.ts';
  * swap(attachment, newer);
  *
  * @throws LoaderError, with nothing left behind: `ENODEV` for an interface and `ENOENT` for a namespace that is not
- * there, `ENOTSUP` for a hook that the kernel has not, `EBUSY` where somebody else is in the way. TypeError for a
- * program or options that do not go with the hook.
+ * there, `ENOTSUP` for a hook that the kernel has not, `EBUSY` where somebody else is in the way, `EPROGTYPE` for a
+ * program of another type than the hook takes. TypeError for options that do not go with the hook.
  */
 export function attach<H extends HookKind | 'auto'>(options: AttachOptions<H>): AttachmentOf<H> {
   const { program, direction = 'ingress', netns } = options;
@@ -177,7 +177,7 @@ const OPTIONS: { readonly [O in keyof AttachOptions]?: readonly HookKind[] } = {
   mode: ['xdp'],
 };
 
-/** @throws TypeError where the program or an option is of another hook. */
+/** @throws LoaderError with code `EPROGTYPE`; TypeError where an option is of another hook. */
 export function requireFitting(
   hook: HookKind,
   direction: HookDirection,
@@ -186,8 +186,12 @@ export function requireFitting(
   const wanted = hook === 'xdp' ? 'xdp' : 'sched_cls';
   const { type } = options.program.info;
   if (type !== PROGRAM_TYPES[wanted]) {
-    const is = Object.entries(PROGRAM_TYPES).find(([, value]) => value === type)?.[0] ?? `type ${type}`;
-    throw new TypeError(`program '${options.program.name}' is ${is}; ${hook} takes ${wanted}`);
+    const is = Object.entries(PROGRAM_TYPES).find(([, value]) => value === type)?.[0] ?? type;
+    const object = `program '${options.program.name}'`;
+    throw new LoaderError(`${object} is of type ${is}, ${hook} takes ${wanted} (EPROGTYPE)`, {
+      code: 'EPROGTYPE',
+      object,
+    });
   }
   if (hook === 'xdp' && direction === 'egress') throw new TypeError('XDP sees incoming packets only');
   for (const [option, hooks] of Object.entries(OPTIONS)) {

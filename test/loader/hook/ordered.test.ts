@@ -192,7 +192,10 @@ test('what does not go together is refused before the kernel is asked', (t) => {
   const options = { netns, interface: 'out0', program } as const;
   const wrong = (more: object) =>
     t.throws(() => attach({ ...options, hook: 'auto', ...more }), { instanceOf: TypeError });
-  t.regex(wrong({ hook: 'xdp' }).message, /'ldrt_kind' is sched_cls; xdp takes xdp/);
+  t.throws(() => attach({ ...options, hook: 'xdp' }), {
+    code: 'EPROGTYPE',
+    message: /'ldrt_kind' is of type sched_cls, xdp takes xdp/,
+  });
   t.regex(wrong({ hook: 'clsact', anchor: { after: 'all' } }).message, /'anchor' is of tcx, netkit/);
   wrong({ hook: 'tcx', priority: 7 });
   wrong({ hook: 'tcx', mode: 'native' });
