@@ -57,6 +57,7 @@ export { deleteClsact, ensureClsact, findClsact } from './netlink/qdisc.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { queryXdp, type XdpMode, type XdpPlace, type XdpPrograms } from './netlink/xdp.ts';
 export * from './netns.ts';
+export * from './object.ts';
 export {
   type Obstacle,
   type ObstacleKind,

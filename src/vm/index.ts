@@ -7,6 +7,7 @@ export { QueueMap } from './map/queue.ts';
 export { MapOfMaps, ProgramArray, TargetMap } from './map/reference.ts';
 export { type PerfEvent, PerfEventArray, RingBuffer } from './map/stream.ts';
 export { TypedMap } from './map/typed.ts';
+export { interpretObject, type VmObject } from './object.ts';
 export type { ChecksumState } from './packet/checksum-state.ts';
 export type { SkbOptions, VlanTag } from './packet/skb.ts';
 export type { XdpOptions } from './packet/xdp.ts';

@@ -1,6 +1,6 @@
 // An interpreter with a program in it: runs it on packets, as BPF_PROG_TEST_RUN does, or on a piece of memory.
 
-import { helperName, type MapSpec, type Program } from '../asm/index.ts';
+import { helperName, type MapSpec, type Program, type ProgramType } from '../asm/index.ts';
 import type { Code } from './core/code.ts';
 import { decode } from './core/decode.ts';
 import { execute } from './core/execute.ts';
@@ -31,6 +31,26 @@ const ONE_SECOND = 1_000_000_000n;
 /** BPF_FIB_LKUP_RET_NOT_FWDED */
 const NOT_FORWARDED = 4;
 
+/** Programs whose packet begins behind the link-layer header (bpf_prog_test_run_skb in net/bpf/test_run.c). */
+const NETWORK_LAYER: ReadonlySet<ProgramType> = new Set<ProgramType>([
+  'socket_filter',
+  'cgroup_skb',
+  'lwt_in',
+  'lwt_out',
+  'lwt_xmit',
+  'lwt_seg6local',
+]);
+
+/** Programs that have a packet at all. */
+const PACKET: ReadonlySet<ProgramType> = new Set<ProgramType>([
+  ...NETWORK_LAYER,
+  'unspec',
+  'sched_cls',
+  'sched_act',
+  'xdp',
+  'sk_skb',
+]);
+
 export class Vm {
   readonly program: Program;
   /** The maps the program refers to, by name. */
@@ -58,14 +78,21 @@ export class Vm {
   /**
    * Runs the program on a packet.
    *
-   * @throws VmFault when it does what no program may
+   * @throws VmFault when it does what no program may; RangeError for a program of a type that has no packet
    */
   run(input: PacketInput): RunResult {
-    const isXdp = this.program.type === 'xdp';
+    const { name, type } = this.program;
+    if (!PACKET.has(type)) {
+      throw new RangeError(
+        `program '${name}' of type ${type} has no packet: runMemory takes the bytes of its context`,
+      );
+    }
+    const isXdp = type === 'xdp';
     const tail = isXdp ? Math.max(0, XDP_BUFFER - XDP_HEADROOM - input.packet.length) : 0;
     const room = { head: isXdp ? XDP_HEADROOM : SKB_HEADROOM, tail };
     const packet = new Packet(input.packet, room, input.linear);
     const context = isXdp ? new XdpBuffer(packet, input.xdp) : new Skb(packet, input.skb);
+    if (context instanceof Skb && NETWORK_LAYER.has(type)) context.pullHeader();
     const machine = this.#machine;
     this.#guard(() => {
       machine.begin(this.#code);

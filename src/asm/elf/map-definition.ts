@@ -1,6 +1,6 @@
 // A map as libbpf declares it: a struct that nobody ever reads, whose types say everything. A number N is a pointer to
 // an array of N elements, a type is a pointer to it (libbpf.c, parse_btf_map_def; bpf_helpers.h, __uint and __type).
-// Left out: what a map of maps or programs is to contain at the start (`values` with initial values).
+// What a map of maps or programs is to contain at the start lies in the section itself: read-maps.ts.
 
 import { BTF_INT } from '../btf/abi.ts';
 import { bareType, typeName } from '../btf/describe.ts';
@@ -14,6 +14,7 @@ import type { MapSpec } from '../program.ts';
 
 const POINTER_SIZE = 8;
 const POINTER_BITS = 64;
+const BITS = 8;
 /** Size of the value of a map of maps or programs: a descriptor. */
 const DESCRIPTOR_SIZE = 4;
 
@@ -59,6 +60,8 @@ export interface DeclaredMap extends MapSpec {
   readonly value: FieldType;
   /** LIBBPF_PIN_BY_NAME: libbpf pins it under its name, and takes what is pinned there. */
   readonly pinned: boolean;
+  /** Where in the struct the initial values begin, in bytes; for maps of maps and programs. */
+  readonly valuesAt?: number;
 }
 
 /** Kept where a map has no keys or no values: there has to be some layout. */
@@ -127,6 +130,7 @@ export function readMapStruct(
     key: key.layout ?? plain(key.size),
     value: value.layout ?? plain(valueSize),
     pinned: number('pinning') === LIBBPF_PIN_BY_NAME,
+    ...(members.has('values') && { valuesAt: Math.floor(members.get('values')!.offset / BITS) }),
     ...(inner && { inner }),
     ...(key.id !== 0 && value.id !== 0 && { btf: { data, keyType: key.id, valueType: value.id } }),
   };

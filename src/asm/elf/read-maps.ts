@@ -9,11 +9,16 @@ import { SHF, SHT, STT } from './abi.ts';
 import { type Container, malformed, type Section } from './container.ts';
 import { type DeclaredMap, type MapTypes, plain, readMapStruct } from './map-definition.ts';
 
+/** What a map of maps or programs holds from the start: under `index` a program by its symbol, or a map by its name. */
+export type ElfSlot = { readonly index: number } & ({ readonly program: string } | { readonly map: string });
+
 /** A map of an object, and where it lies in it. */
 export interface ElfMap extends DeclaredMap {
   /** Its full name in the object; `name` is what the kernel takes: 15 characters. */
   readonly symbol: string;
   readonly section: string;
+  /** To be put in by whoever loads it, maps before the programs, programs behind them. */
+  readonly slots: readonly ElfSlot[];
 }
 
 /** Maps by the section and the offset that relocations name. Global data is there at offset 0. */
@@ -52,7 +57,7 @@ export function readMaps(container: Container, btf: Btf | undefined, data: Uint8
   );
   const seen = new Set<string>();
   const named = (map: DeclaredMap, symbol: string, section: Section): ElfMap => ({
-    ...{ ...map, name: kernelName(map.name, names), symbol, section: section.name },
+    ...{ ...map, name: kernelName(map.name, names), symbol, section: section.name, slots: [] },
   });
   sections.forEach((section, index) => {
     if (section.type !== SHT.PROGBITS && section.type !== SHT.NOBITS) return;
@@ -74,12 +79,51 @@ export function readMaps(container: Container, btf: Btf | undefined, data: Uint8
       );
     }
   });
+  const declaredAt = (section: number, offset: number): ElfMap | undefined =>
+    declared.get(`${section} ${offset}`);
+  fillSlots(container, declared, declaredAt);
   return {
     maps: [...declared.values(), ...global.values()],
-    declaredAt: (section, offset) => declared.get(`${section} ${offset}`),
+    declaredAt,
     dataIn: (section) => global.get(section),
   };
 }
+
+/** Initial values are addresses: each is a relocation of the section (libbpf.c, bpf_object__collect_map_relos). */
+function fillSlots(
+  { sections, symbols }: Container,
+  declared: Map<string, ElfMap>,
+  declaredAt: MapIndex['declaredAt'],
+): void {
+  sections.forEach((section, index) => {
+    if (section.name !== '.maps' || section.relocations.length === 0) return;
+    const places = [...declared].flatMap(([key, map]) => {
+      const [of, offset] = key.split(' ').map(Number);
+      return of === index && map.valuesAt !== undefined ? [{ key, from: offset! + map.valuesAt }] : [];
+    });
+    places.sort((a, b) => b.from - a.from);
+    const slots = new Map<string, ElfSlot[]>();
+    for (const relocation of section.relocations) {
+      const { offset } = relocation;
+      const place = places.find(({ from }) => from <= offset);
+      if (place === undefined || (offset - place.from) % POINTER_SIZE !== 0) {
+        malformed(section, offset, 'REFERENCE', 'an address that is no initial value of a map');
+      }
+      const symbol = symbols[relocation.symbol]!;
+      const map = declaredAt(symbol.section, symbol.value);
+      if (map === undefined && symbol.type !== STT.FUNC) {
+        malformed(section, offset, 'REFERENCE', `${symbol.name} is no map and no function`);
+      }
+      const content = map ? { map: map.name } : { program: symbol.name };
+      const own = slots.get(place.key) ?? [];
+      own.push({ index: (offset - place.from) / POINTER_SIZE, ...content });
+      slots.set(place.key, own);
+    }
+    for (const [key, own] of slots) declared.set(key, { ...declared.get(key)!, slots: own });
+  });
+}
+
+const POINTER_SIZE = 8;
 
 /** At most 15 characters of what the kernel takes, and nobody else's. */
 function kernelName(name: string, taken: Set<string>): string {

@@ -1,16 +1,16 @@
 // Helpers that go on elsewhere: tail calls (kernel/bpf/core.c), and loops over a function of the program
-// (kernel/bpf/bpf_iter.c).
+// (kernel/bpf/bpf_iter.c, and the for_each_elem of each map type).
 
 import { offsetOf, regionOf } from '../core/access.ts';
 import { MAX_LOOPS, type Machine } from '../core/machine.ts';
-import { UNINITIALISED } from '../core/region.ts';
+import { Region, UNINITIALISED } from '../core/region.ts';
 import type { HelperModels } from '../environment.ts';
 import { E2BIG, EINVAL } from '../errno.ts';
 import { Trap } from '../fault.ts';
 import { ProgramArray } from '../map/reference.ts';
 import * as args from './arguments.ts';
 
-const [R0, R1, R2, R3] = [0, 1, 2, 3];
+const [R0, R1, R2, R3, R4] = [0, 1, 2, 3, 4];
 /** Kernel's MAX_TAIL_CALL_CNT. */
 const MAX_TAIL_CALLS = 33;
 
@@ -73,7 +73,36 @@ function loop(machine: Machine) {
   else turn(0);
 }
 
-export const FLOW_HELPERS: HelperModels<'tail_call' | 'loop'> = {
+/** The result counts the elements visited, the one it stopped at too. */
+function forEachMapElement(machine: Machine) {
+  const map = args.map(machine, 1);
+  const target = callback(machine, 2);
+  const context = save(machine, R3);
+  if (args.u64(machine, 4) !== 0n) return args.result(machine, -EINVAL);
+  const next = machine.pc;
+  const elements = map.each(machine.environment.cpu);
+  let visited = 0;
+  const turn = () => {
+    const { done, value: element } = elements.next();
+    if (done) return args.result(machine, visited);
+    visited++;
+    const key = new Region('memory', `a key of map '${map.spec.name}'`, element[0]);
+    key.writeEnd = 0;
+    machine.tag.fill(UNINITIALISED, R1, 6);
+    machine.setPointer(R1, map.region, 0);
+    machine.setPointer(R2, key, 0);
+    machine.setPointer(R3, element[1], 0);
+    restore(machine, R4, context);
+    machine.push(target, next, () => {
+      if (stops(machine)) args.result(machine, visited);
+      else turn();
+    });
+  };
+  turn();
+}
+
+export const FLOW_HELPERS: HelperModels<'tail_call' | 'loop' | 'for_each_map_elem'> = {
   tail_call: tailCall,
   loop,
+  for_each_map_elem: forEachMapElement,
 };

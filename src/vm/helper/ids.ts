@@ -52,6 +52,7 @@ export const HELPER_IDS = {
   redirect_neigh: 152,
   redirect_peer: 155,
   ktime_get_coarse_ns: 160,
+  for_each_map_elem: 164,
   loop: 181,
   xdp_get_buff_len: 188,
   xdp_load_bytes: 189,

@@ -49,6 +49,12 @@ export class ArrayMap extends VmMap {
     return this.#at(0)[0]!;
   }
 
+  override *each(cpu: number): Generator<readonly [Uint8Array, Region], void> {
+    for (let index = 0; index < this.spec.maxEntries; index++) {
+      yield [indexKey(index), this.#at(index)[this.#cpus === 0 ? 0 : cpu]!];
+    }
+  }
+
   override get(key: Uint8Array): Uint8Array | undefined {
     this.requireSize('key', key, this.spec.keySize);
     const index = indexOf(key);

@@ -48,6 +48,13 @@ export class HashMap extends VmMap {
     return this.#elements.delete(keyOf(key)) ? 0 : -ENOENT;
   }
 
+  override *each(cpu: number): Generator<readonly [Uint8Array, Region], void> {
+    for (const [name, element] of [...this.#elements]) {
+      const now = this.#elements.get(name);
+      if (now !== undefined) yield [element.key, now.values[this.#cpus === 0 ? 0 : cpu]!];
+    }
+  }
+
   override get(key: Uint8Array): Uint8Array | undefined {
     this.requireSize('key', key, this.spec.keySize);
     const element = this.#elements.get(keyOf(key));

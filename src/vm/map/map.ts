@@ -57,6 +57,11 @@ export abstract class VmMap {
     throw this.unsupported('direct access to its value');
   }
 
+  /** Every element in turn, for `bpf_for_each_map_elem`: those that are there when their turn comes. */
+  each(_cpu: number): Iterator<readonly [key: Uint8Array, value: Region]> {
+    throw this.unsupported('walk');
+  }
+
   // For whoever plays user space: bytes as the kernel's system calls take and give them.
 
   /** The value, all CPUs' where each has its own; undefined where there is none. */

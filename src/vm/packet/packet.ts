@@ -78,10 +78,10 @@ export class Packet {
     this.linearEnd = target;
   }
 
-  /** Every pointer into the packet is stale from now on. */
-  moved(machine: Machine): void {
+  /** Every pointer into the packet is stale from now on; no machine where there are none yet. */
+  moved(machine: Machine | undefined): void {
     this.#show();
-    machine.invalidate(this.region);
+    machine?.invalidate(this.region);
   }
 
   #show(): void {

@@ -60,6 +60,16 @@ export class Skb implements Context {
     if (this.get('wire_len') === 0) this.set('wire_len', packet.length);
   }
 
+  /** Takes the link-layer header off, for programs that never see it. */
+  pullHeader(): void {
+    const size = Math.min(this.macLength, this.packet.length);
+    this.packet.remove(0, size);
+    this.packet.moved(undefined);
+    this.macLength = 0;
+    this.#update();
+    this.set('wire_len', this.packet.length);
+  }
+
   /** A field of up to 32 bits, as a program reads it. */
   get(name: string): number {
     const { offset, size } = skbField(name);
