@@ -53,6 +53,7 @@ const PROTOTYPES = {
   epoll_wait: 'int epoll_wait(int epfd, void *events, int maxevents, int timeout)',
   eventfd: 'int eventfd(uint initval, int flags)',
   flock: 'int flock(int fd, int operation)',
+  getpagesize: 'int getpagesize()',
   getsockname: 'int getsockname(int fd, void *address, void *length)',
   if_nametoindex: 'uint if_nametoindex(str name)',
   mkdir: 'int mkdir(str path, uint mode)',

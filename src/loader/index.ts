@@ -67,3 +67,5 @@ export {
 } from './obstacle.ts';
 export * from './program.ts';
 export * from './raw-map.ts';
+export { BpfRingBuffer } from './ring-buffer.ts';
+export { RingBufferReader, type RingReaderOptions, type RingReaderStats } from './ring-buffer-reader.ts';
