@@ -125,20 +125,26 @@ function optionProblem(
   return undefined;
 }
 
+/** Whether an argument means an object file, not a name. */
+export const isObjectPath = (text: string): boolean => text.includes('/') || text.endsWith('.o');
+
 function fitArguments(
   specs: readonly ArgumentSpec[],
   values: readonly string[],
 ): [Map<string, readonly string[]>, string?] {
   const args = new Map<string, readonly string[]>();
   let left = values;
-  for (const { name, optional = false, repeat = false, choices } of specs) {
+  for (const { name, optional = false, repeat = false, object = false, choices } of specs) {
     const taken = left.slice(0, repeat ? left.length : 1);
     left = left.slice(taken.length);
     if (taken.length === 0 && !optional) return [args, `${name} is missing`];
-    const bad = taken.find((value) => value === '' || (choices && !choices.includes(value)));
+    const fits = (value: string): boolean =>
+      choices === undefined || choices.includes(value) || (object && isObjectPath(value));
+    const bad = taken.find((value) => value === '' || !fits(value));
     if (bad === '') return [args, `${name} is empty`];
     if (bad !== undefined && choices !== undefined) {
-      return [args, `${name} cannot be '${bad}'${didYouMean(bad, choices) || `: ${choices.join(', ')}`}`];
+      const others = `${choices.join(', ')}${object ? ', or an object file FILE.o' : ''}`;
+      return [args, `${name} cannot be '${bad}'${didYouMean(bad, choices) || `: ${others}`}`];
     }
     if (taken.length > 0) args.set(name, taken);
   }

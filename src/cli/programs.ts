@@ -1,14 +1,15 @@
-// The datapath's programs as a command line asks for them.
+// The programs a command line asks for: those of the datapath, or those of an object file.
 
-import type { Program } from '../asm/index.ts';
+import type { ElfObject, Program } from '../asm/index.ts';
 import type { InstanceMaps } from '../nat/maps.ts';
-import { DIRECTIONS, type Direction } from '../nat/reason.ts';
+import { DIRECTIONS } from '../nat/reason.ts';
 import { POLICIES, PROGRAM_NAMES } from './commands.ts';
 import type { Input } from './input.ts';
+import { UsageError } from './usage-error.ts';
 
-/** The programs asked for, outbound first, and the maps both share. */
+/** Programs of the datapath, outbound first, and the maps both share. */
 export interface Asked {
-  readonly programs: readonly { readonly direction: Direction; readonly program: Program }[];
+  readonly programs: readonly Program[];
   readonly maps: InstanceMaps;
 }
 
@@ -25,7 +26,23 @@ export async function builderFor(input: Input): Promise<() => Asked> {
   const directions = DIRECTIONS.filter((direction) => wanted === undefined || wanted === direction);
   return () => {
     const built = datapath({ unmapped, ...(capacity !== undefined && { capacity }) });
-    const programs = directions.map((direction) => ({ direction, program: built[direction] }));
-    return { programs, maps: built.maps };
+    return { programs: directions.map((direction) => built[direction]), maps: built.maps };
   };
+}
+
+/** Options that say what the datapath is to be like, and nothing of an object. */
+const OF_THE_DATAPATH = ['unmapped', 'capacity'];
+
+/** The object file that the command line names as PROGRAM, if it does. @throws UsageError, ObjectFileError */
+export async function objectFor(input: Input, command: string): Promise<ElfObject | undefined> {
+  const path = input.argument('PROGRAM');
+  const only = input.text('only');
+  if (path === undefined || PROGRAM_NAMES[path] !== undefined) {
+    if (only === undefined) return undefined;
+    throw new UsageError(`${command}: --only is for object files: name one as PROGRAM`);
+  }
+  const wrong = OF_THE_DATAPATH.find((name) => input.text(name) !== undefined);
+  if (wrong !== undefined) throw new UsageError(`${command}: --${wrong} means nothing to an object file`);
+  const { readObject } = await import('./object-file.ts');
+  return readObject(path, only);
 }

@@ -29,6 +29,8 @@ export interface ArgumentSpec {
   readonly repeat?: boolean;
   /** The first of each group is shown in help; the others are understood as well. */
   readonly choices?: readonly string[];
+  /** Besides the choices the path of an object file: whatever has a slash in it or ends in `.o`. */
+  readonly object?: boolean;
   readonly offer?: Offer;
 }
 

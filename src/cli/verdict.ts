@@ -1,7 +1,15 @@
 // What this kernel's verifier says of a program: accepted with its figures, or refused with the TypeScript line.
 
-import type { Program, SourceLocation } from '../asm/index.ts';
-import { BpfMap, loadProgram, VerifierError } from '../loader/index.ts';
+import type { ElfObject, Program, SourceLocation } from '../asm/index.ts';
+import {
+  BpfMap,
+  type BpfProgram,
+  type LoadedObject,
+  type LoadProgramOptions,
+  loadObject,
+  loadProgram,
+  VerifierError,
+} from '../loader/index.ts';
 import type { InstanceMaps } from '../nat/maps.ts';
 
 interface Common {
@@ -50,16 +58,35 @@ export function verify(programs: readonly Program[], definitions: InstanceMaps):
   try {
     for (const definition of Object.values(definitions)) maps.push(BpfMap.create(definition));
     const byName = Object.fromEntries(maps.map((map) => [map.name, map]));
-    return programs.map((program) => verdictOn(program, byName));
+    return programs.map((program) => verdictOn(program, (options) => loadProgram(program, byName, options)));
   } finally {
     for (const map of maps) map.close();
   }
 }
 
-function verdictOn(program: Program, maps: Readonly<Record<string, BpfMap>>): Accepted | Refused {
+/** The same for the programs of an object, each by itself, with the object's maps. @throws LoaderError */
+export function verifyObject(object: ElfObject): (Accepted | Refused)[] {
+  return object.programs.map((program) => {
+    const { symbol } = program;
+    let whole: LoadedObject | undefined;
+    const load = (options: LoadProgramOptions): BpfProgram => {
+      whole = loadObject(object, { ...options, programs: [symbol] });
+      return whole.programs.get(symbol)!;
+    };
+    try {
+      return { ...verdictOn(program, load), name: symbol };
+    } finally {
+      whole?.close();
+    }
+  });
+}
+
+const LOG: LoadProgramOptions = { logLevel: BPF_LOG_LEVEL1 | BPF_LOG_STATS };
+
+function verdictOn(program: Program, load: (options: LoadProgramOptions) => BpfProgram): Accepted | Refused {
   const common = { name: program.name, instructions: program.code.length / INSTRUCTION_SIZE };
   try {
-    using loaded = loadProgram(program, maps, { logLevel: BPF_LOG_LEVEL1 | BPF_LOG_STATS });
+    using loaded = load(LOG);
     const processed = /^processed (\d+) insns/m.exec(loaded.log)?.[1];
     const peak = /\bpeak_states (\d+)/.exec(loaded.log)?.[1];
     return {

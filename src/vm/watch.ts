@@ -24,11 +24,12 @@ export interface Step {
 export type Watcher = (step: Step) => void;
 
 /** The instruction at `index` as the disassembler prints it. */
-export function textAt({ code }: Program, index: number): string {
+export function textAt({ code, relocations }: Program, index: number): string {
   const rest = code.subarray(index * INSTRUCTION_SIZE, (index + 2) * INSTRUCTION_SIZE);
   if (rest.length < INSTRUCTION_SIZE) return 'end of program';
+  const map = relocations.find((relocation) => relocation.index === index)?.map;
   try {
-    return disassemble(decodeInstructions(rest)[0]!);
+    return disassemble({ ...decodeInstructions(rest)[0]!, ...(map && { map }) });
   } catch {
     // The first of the two units is a whole instruction, the second is half of one.
     return disassemble(decodeInstructions(rest.subarray(0, INSTRUCTION_SIZE))[0]!);

@@ -16,7 +16,7 @@ import { FORMATS, STAGES } from '../commands.ts';
 import { writeWhole } from '../file.ts';
 import type { Input } from '../input.ts';
 import { formatJson, type Output } from '../output.ts';
-import { builderFor, programsFor } from '../programs.ts';
+import { builderFor, objectFor, programsFor } from '../programs.ts';
 import { UsageError } from '../usage-error.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
@@ -32,6 +32,11 @@ export async function run(input: Input, output: Output): Promise<void> {
   const path = input.text('output');
   const write = (text: string | Uint8Array): void =>
     path === undefined ? output.write(text) : writeWhole(path, text);
+  const object = await objectFor(input, 'dump');
+  if (object !== undefined && (stage !== undefined || format === 'elf')) {
+    const what = stage === undefined ? 'it is an object already' : 'it was not compiled here';
+    throw new UsageError(`dump: no ${stage === undefined ? '--format elf' : '--stage'} of a file: ${what}`);
+  }
   if (stage !== undefined) {
     const stages = await atStage(input, stage);
     write(format === 'json' ? formatJson({ stages }) : stages.map(({ text }) => text).join('\n'));
@@ -40,9 +45,8 @@ export async function run(input: Input, output: Output): Promise<void> {
   if (format === 'elf' && path === undefined && output.terminal) {
     throw new UsageError('dump: an object is nothing to look at: name a file with -o, or use a pipe');
   }
-  const programs = (await programsFor(input)).programs.map(({ program }) =>
-    withSources(program, resolveSource),
-  );
+  const { programs: found } = object ?? (await programsFor(input));
+  const programs = found.map((program) => withSources(program, resolveSource));
   write(render(format, programs));
 }
 
@@ -51,7 +55,7 @@ async function atStage(input: Input, wanted: (typeof STAGES)[number]): Promise<r
   const build = await builderFor(input);
   const names = new Set<string>();
   const stages = stagesOf(() => {
-    for (const { program } of build().programs) names.add(program.name);
+    for (const { name } of build().programs) names.add(name);
   }, resolveSource);
   return stages.filter(({ stage, program }) => stage === wanted && names.has(program));
 }

@@ -3,17 +3,15 @@
 import { EXIT_FAILED, LOG_HINT } from '../failure.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
-import { programsFor } from '../programs.ts';
+import { objectFor, programsFor } from '../programs.ts';
 import { counted, grouped } from '../table.ts';
 import type { Accepted } from '../verdict.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
-  const { programs, maps } = await programsFor(input);
-  const { verify } = await import('../verdict.ts');
-  const verdicts = verify(
-    programs.map(({ program }) => program),
-    maps,
-  );
+  const object = await objectFor(input, 'verify');
+  const { verify, verifyObject } = await import('../verdict.ts');
+  const asked = object ? undefined : await programsFor(input);
+  const verdicts = object ? verifyObject(object) : verify(asked!.programs, asked!.maps);
   const refused = verdicts.filter((each) => each.verdict === 'refused');
   const accepted = verdicts.filter((each) => each.verdict === 'accepted');
   output.result({ programs: verdicts }, () => accepted.map(acceptedText).join(''));
