@@ -1,6 +1,7 @@
 // Register allocation by graph colouring (Briggs): registers that are live at the same time interfere; moves attract.
 // Machine registers are nodes that have their colour already. What finds no colour goes to the stack, and it starts again.
 
+import type { Register } from '../isa.ts';
 import { BitRows, lowestBit } from './bits.ts';
 import { coalesce } from './coalesce.ts';
 import { type Graph, interference } from './interference.ts';
@@ -135,9 +136,9 @@ function choose(partners: readonly number[], free: number, colours: Int32Array, 
 }
 
 /** Register that `vreg` lives in. @internal */
-export function registerOf(allocated: Allocated, vreg: Vreg): number {
-  if (isMachine(vreg)) return machineNumber(vreg);
+export function registerOf(allocated: Allocated, vreg: Vreg): Register {
+  if (isMachine(vreg)) return machineNumber(vreg) as Register;
   const register = allocated.registers[vreg];
   if (register === undefined) throw new Error(`virtual register ${vreg} has no register`);
-  return register;
+  return register as Register;
 }

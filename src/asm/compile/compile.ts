@@ -23,17 +23,16 @@ import { seen, seenArrangement, seenItems } from './stages.ts';
 export function compile(options: ProgramOptions, main: Procedure): Program {
   const allocated = allocateAll(main);
   requireCombinedStack(main, allocated, 0);
-  const starts = new Map<Procedure, Label>(
-    [...allocated.keys()].map((procedure) => [procedure, label(procedure.name)]),
-  );
+  const starts = new Map<Procedure, Label>();
+  for (const procedure of allocated.keys()) starts.set(procedure, label(procedure.name));
+  const startOf = (callee: Subprocedure): Label => starts.get(callee.procedure)!;
   const functions: FunctionStart[] = [];
   const items: Item[] = [];
   for (const [procedure, one] of allocated) {
     const start = starts.get(procedure)!;
     functions.push({ name: procedure.name, label: start });
-    const arrangement = seenArrangement(main.name, one, arrange(one));
-    const emitted = emit(one, arrangement, (callee) => starts.get(callee.procedure)!);
-    items.push({ place: start }, ...seenItems(main.name, procedure.name, emitted));
+    const arrangement = seenArrangement(main.name, one, arrange(one, startOf));
+    items.push({ place: start }, ...seenItems(main.name, procedure.name, emit(one, arrangement)));
   }
   return assemble({ ...options, functions }, items);
 }
@@ -53,14 +52,18 @@ function allocateAll(main: Procedure): Map<Procedure, Allocated> {
   return allocated;
 }
 
+/** The calls of functions of the program's own. */
 function callsOf({ blocks }: Procedure): { callee: Subprocedure; site: Site }[] {
-  return blocks.flatMap(({ operations }) =>
-    operations.flatMap((operation) =>
-      operation.op === 'call' && !isHelper(operation.callee)
-        ? [{ callee: operation.callee, site: operation.site }]
-        : [],
-    ),
-  );
+  const calls: { callee: Subprocedure; site: Site }[] = [];
+  for (let b = 0; b < blocks.length; b++) {
+    const { operations } = blocks[b]!;
+    for (let o = 0; o < operations.length; o++) {
+      const operation = operations[o]!;
+      if (operation.op !== 'call' || isHelper(operation.callee)) continue;
+      calls.push({ callee: operation.callee, site: operation.site });
+    }
+  }
+  return calls;
 }
 
 /** What the verifier rounds each function's stack up to (round_up_stack_depth in kernel/bpf/verifier.c). */

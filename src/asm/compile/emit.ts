@@ -20,11 +20,10 @@ import {
   type Label,
   label,
 } from '../instruction.ts';
-import type { Register } from '../isa.ts';
 import { type Allocated, registerOf } from './allocate.ts';
 import type { Arrangement } from './arrange.ts';
 import { type Block, type Comparison, isConstant, type Terminator, type Vreg } from './ir.ts';
-import { type Functions, low32, select } from './select.ts';
+import { low32, said } from './select.ts';
 
 const JUMPS: { readonly [C in Comparison]: Jump } = {
   eq: jeq,
@@ -52,55 +51,60 @@ const OPPOSITE: { readonly [C in Comparison]?: Comparison } = {
   sgt: 'sle',
 };
 
-export function emit(allocated: Allocated, arrangement: Arrangement, functions: Functions): Item[] {
-  const labels = new Map<Block, Label>(arrangement.order.map((block) => [block, label(block.name)]));
-  const labelOf = (block: Block): Label => labels.get(arrangement.insteadOf.get(block) ?? block)!;
-  const registers = (vreg: Vreg): Register => registerOf(allocated, vreg) as Register;
+export function emit(allocated: Allocated, { order, insteadOf, code }: Arrangement): Item[] {
+  const labels = new Map<Block, Label>();
+  for (let i = 0; i < order.length; i++) labels.set(order[i]!, label(order[i]!.name));
+  const labelOf = (block: Block): Label => labels.get(insteadOf.get(block) ?? block)!;
   const items: Item[] = [];
-  arrangement.order.forEach((block, i) => {
-    items.push({ place: labelOf(block) });
-    items.push(...select(block, allocated, functions));
-    const following = arrangement.order[i + 1];
-    const next = following && labelOf(following);
-    for (const instruction of emitTerminator(block.terminator!, registers, labelOf, next)) {
-      items.push({ ...instruction, site: block.terminator!.site });
-    }
-  });
+  for (let i = 0; i < order.length; i++) {
+    const block = order[i]!;
+    items.push({ place: labels.get(block)! });
+    const instructions = code.get(block)!;
+    for (let n = 0; n < instructions.length; n++) items.push(instructions[n]!);
+    const following = order[i + 1];
+    emitTerminator(block.terminator!, allocated, labelOf, following && labels.get(following), items);
+  }
   return items;
 }
 
-type Registers = (vreg: Vreg) => Register;
-
 function emitTerminator(
   terminator: Terminator,
-  registers: Registers,
+  allocated: Allocated,
   labelOf: (block: Block) => Label,
   next: Label | undefined,
-): Instruction[] {
-  if (terminator.end === 'exit') return [exit()];
+  items: Item[],
+): void {
+  const { site } = terminator;
+  if (terminator.end === 'exit') {
+    items.push(said(exit(), site));
+    return;
+  }
   if (terminator.end === 'jump') {
     const to = labelOf(terminator.to);
-    return to === next ? [] : [ja(to)];
+    if (to !== next) items.push(said(ja(to), site));
+    return;
   }
   const whenTrue = labelOf(terminator.whenTrue);
   const whenFalse = labelOf(terminator.whenFalse);
   const opposite = OPPOSITE[terminator.comparison];
   if (whenTrue === next && opposite) {
-    return [emitBranch(terminator, opposite, whenFalse, registers)];
+    items.push(said(emitBranch(terminator, opposite, whenFalse, allocated), site));
+    return;
   }
-  const branch = emitBranch(terminator, terminator.comparison, whenTrue, registers);
-  return whenFalse === next ? [branch] : [branch, ja(whenFalse)];
+  items.push(said(emitBranch(terminator, terminator.comparison, whenTrue, allocated), site));
+  if (whenFalse !== next) items.push(said(ja(whenFalse), site));
 }
 
 function emitBranch(
   terminator: Terminator & { end: 'branch' },
   comparison: Comparison,
   to: Label,
-  registers: Registers,
+  allocated: Allocated,
 ): Instruction {
   const { width, a, b } = terminator;
   const forms = JUMPS[comparison];
-  const dst = registers(a as Vreg);
+  const dst = registerOf(allocated, a as Vreg);
   if (isConstant(b)) return width === 32 ? forms.imm32(dst, low32(b), to) : forms.imm(dst, low32(b), to);
-  return width === 32 ? forms.reg32(dst, registers(b), to) : forms.reg(dst, registers(b), to);
+  const src = registerOf(allocated, b);
+  return width === 32 ? forms.reg32(dst, src, to) : forms.reg(dst, src, to);
 }

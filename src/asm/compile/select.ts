@@ -29,6 +29,7 @@ import {
 } from '../instruction.ts';
 import { FRAME_POINTER, type Register } from '../isa.ts';
 import type { MapSpec } from '../program.ts';
+import type { Site } from '../source.ts';
 import { type Allocated, registerOf } from './allocate.ts';
 import {
   type BinaryOperator,
@@ -36,9 +37,7 @@ import {
   type Callee,
   isConstant,
   isHelper,
-  type Operand,
   type Operation,
-  type Slot,
   type Subprocedure,
   type Vreg,
 } from './ir.ts';
@@ -62,72 +61,94 @@ export type Functions = (callee: Subprocedure) => Label;
 
 /** The instructions of a block without its terminator. */
 export function select(block: Block, allocated: Allocated, functions: Functions): Instruction[] {
-  const registers = (vreg: Vreg): Register => registerOf(allocated, vreg) as Register;
-  return block.operations.flatMap((operation) =>
-    emitOperation(operation, registers, allocated.slots, functions).map((instruction) => ({
-      ...instruction,
-      site: operation.site,
-    })),
-  );
+  const out: Instruction[] = [];
+  const { operations } = block;
+  for (let o = 0; o < operations.length; o++) selectOperation(operations[o]!, allocated, functions, out);
+  return out;
 }
 
-type Registers = (vreg: Vreg) => Register;
+/** `instruction` as said at `site`. */
+export function said(instruction: Instruction, site: Site): Instruction {
+  const { opcode, dst, src, offset, imm, wide, map, target } = instruction;
+  // Written out, since nothing else is made so often; the rarer forms may take their time.
+  if (wide !== undefined || map || target) return { ...instruction, site };
+  return { opcode, dst, src, offset, imm, site };
+}
 
-function emitOperation(
+function selectOperation(
   operation: Operation,
-  registers: Registers,
-  slots: ReadonlyMap<Slot, number>,
+  allocated: Allocated,
   functions: Functions,
-): Instruction[] {
+  out: Instruction[],
+): void {
+  const { site } = operation;
   switch (operation.op) {
-    case 'move':
-      return emitMove(registers(operation.dst), operation.from, registers);
+    case 'move': {
+      const { from } = operation;
+      const dst = registerOf(allocated, operation.dst);
+      if (isConstant(from)) out.push(said(loadConstant(dst, from), site));
+      else if (registerOf(allocated, from) !== dst)
+        out.push(said(mov.reg(dst, registerOf(allocated, from)), site));
+      return;
+    }
     case 'binary': {
-      const dst = registers(operation.dst);
       const { operator, width, b } = operation;
+      const dst = registerOf(allocated, operation.dst);
       const forms = BINARY[operator];
-      if (isConstant(b)) return [width === 32 ? forms.imm32(dst, low32(b)) : forms.imm(dst, low32(b))];
-      return [width === 32 ? forms.reg32(dst, registers(b)) : forms.reg(dst, registers(b))];
+      if (isConstant(b))
+        out.push(said(width === 32 ? forms.imm32(dst, low32(b)) : forms.imm(dst, low32(b)), site));
+      else {
+        const src = registerOf(allocated, b);
+        out.push(said(width === 32 ? forms.reg32(dst, src) : forms.reg(dst, src), site));
+      }
+      return;
     }
     case 'swap':
-      return [be(registers(operation.dst), operation.bits)];
-    case 'load':
-      return [load(operation.size, registers(operation.dst), registers(operation.base), operation.offset)];
-    case 'store': {
-      const { size, base, offset, value } = operation;
-      if (isConstant(value)) return [storeImm(size, registers(base), offset, low32(value))];
-      return [store(size, registers(base), offset, registers(value))];
+      out.push(said(be(registerOf(allocated, operation.dst), operation.bits), site));
+      return;
+    case 'load': {
+      const { size, dst, base, offset } = operation;
+      out.push(said(load(size, registerOf(allocated, dst), registerOf(allocated, base), offset), site));
+      return;
     }
-    case 'atomic_add':
-      return [
-        atomicAdd(
-          operation.size,
-          registers(operation.base),
-          operation.offset,
-          registers(operation.value as Vreg),
-        ),
-      ];
+    case 'store': {
+      const { size, offset, value } = operation;
+      const base = registerOf(allocated, operation.base);
+      const instruction = isConstant(value)
+        ? storeImm(size, base, offset, low32(value))
+        : store(size, base, offset, registerOf(allocated, value));
+      out.push(said(instruction, site));
+      return;
+    }
+    case 'atomic_add': {
+      const { size, base, offset, value } = operation;
+      const added = registerOf(allocated, value as Vreg);
+      out.push(said(atomicAdd(size, registerOf(allocated, base), offset, added), site));
+      return;
+    }
     case 'frame': {
-      const dst = registers(operation.dst);
-      return [mov.reg(dst, FRAME_POINTER), add.imm(dst, slots.get(operation.slot)!)];
+      const dst = registerOf(allocated, operation.dst);
+      out.push(said(mov.reg(dst, FRAME_POINTER), site));
+      out.push(said(add.imm(dst, allocated.slots.get(operation.slot)!), site));
+      return;
     }
     case 'map':
-      return [emitMap(registers(operation.dst), operation.map, operation.valueOffset)];
+      out.push(
+        said(emitMap(registerOf(allocated, operation.dst), operation.map, operation.valueOffset), site),
+      );
+      return;
     case 'call':
-      return [emitCall(operation.callee, functions)];
+      out.push(said(emitCall(operation.callee, functions), site));
   }
 }
 
-function emitMove(dst: Register, from: Operand, registers: Registers): Instruction[] {
-  if (!isConstant(from)) {
-    const src = registers(from);
-    return src === dst ? [] : [mov.reg(dst, src)];
-  }
+function loadConstant(dst: Register, value: bigint): Instruction {
   // The 32-bit form clears the upper half, the 64-bit form sign-extends: between them, most constants are one unit.
-  if (BigInt.asUintN(64, from) <= 0x7fff_ffffn) return [mov.imm32(dst, Number(from))];
-  if (BigInt.asIntN(64, from) === BigInt.asIntN(32, from)) return [mov.imm(dst, low32(from))];
-  if (BigInt.asUintN(64, from) <= 0xffff_ffffn) return [mov.imm32(dst, low32(from))];
-  return [loadImm64(dst, from)];
+  const unsigned = BigInt.asUintN(64, value);
+  if (unsigned <= 0x7fff_ffffn) return mov.imm32(dst, Number(unsigned));
+  if (BigInt.asIntN(64, value) === BigInt.asIntN(32, value)) return mov.imm(dst, low32(value));
+  if (unsigned <= 0xffff_ffffn) return mov.imm32(dst, low32(value));
+  return loadImm64(dst, value);
 }
 
 function emitMap(dst: Register, map: MapSpec, valueOffset: number | undefined): Instruction {

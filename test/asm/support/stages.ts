@@ -46,7 +46,7 @@ export function compileBy(name: string, body: (p: TcBuilder) => void, passes: re
   };
   const itemsOf = (procedure: Procedure): Item[] => {
     const ready = allocated(procedure, passes);
-    return emit(ready, arrange(ready), labelOf);
+    return emit(ready, arrange(ready, labelOf));
   };
   const main = recorded(name, body);
   const items = itemsOf(main);
