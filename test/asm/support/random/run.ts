@@ -86,9 +86,10 @@ export class Kernel implements Disposable {
             context: changeable(context, data.length),
             state: this.#state.raw.get(FIRST)!,
             table: new Map(
-              this.#table
-                .entries()
-                .map(([key]) => [key as number, this.#table.raw.get(keyBytes(key as number))!]),
+              [...this.#table.entries()].map(([key]) => [
+                key as number,
+                this.#table.raw.get(keyBytes(key as number))!,
+              ]),
             ),
             results: new BigUint64Array(results.slice().buffer),
           },
