@@ -26,10 +26,21 @@ const NR_BPF: Readonly<Record<string, number>> = {
   x64: 321,
 };
 
+/** `__NR_membarrier`, likewise; elsewhere it is done without. */
+const NR_MEMBARRIER: Readonly<Record<string, number>> = {
+  arm64: 283,
+  ia32: 375,
+  loong64: 283,
+  riscv64: 283,
+  x64: 324,
+};
+/** include/uapi/linux/membarrier.h: its work is one `synchronize_rcu()`. */
+const MEMBARRIER_CMD_GLOBAL = 1;
+
 type Native = (...args: (number | string | Uint8Array | null)[]) => number;
 
 interface Library {
-  /** `syscall(2)` for bpf(2): number, command, address and size of the attribute. */
+  /** `syscall(2)`, as bpf(2) takes it: number, command, address and size of the attribute. */
   readonly bpf: (nr: number, command: number, attr: number, size: number) => number;
   readonly errno: () => number;
   readonly address: (buffer: ArrayBuffer) => number;
@@ -161,6 +172,12 @@ function callKernel(command: number, attr: number, size: number): number {
   const { bpf: call, errno } = loaded ?? library();
   const result = call(nrBpf, command, attr, size);
   return result === -1 ? -errno() : result;
+}
+
+/** Waits for an RCU grace period, by membarrier(2). @returns whether there was one. */
+export function synchronizeRcu(): boolean {
+  const nr = NR_MEMBARRIER[process.arch];
+  return nr !== undefined && (loaded ?? library()).bpf(nr, MEMBARRIER_CMD_GLOBAL, 0, 0) === 0;
 }
 
 /**

@@ -17,6 +17,7 @@ export { CAPABILITIES, type Capability, missingCapabilities } from './capability
 export { countCpus, possibleCpus } from './cpu.ts';
 export { Descriptor } from './descriptor.ts';
 export * from './errors.ts';
+export * from './grace.ts';
 export { attach, detach, listPrograms, swap } from './hook/attach.ts';
 export { deleteClsactIfEmpty, deleteOwnFilter, isFilterOf } from './hook/clsact.ts';
 export { hasNetkit, hasTcx, queryTcx } from './hook/ordered.ts';

@@ -3,15 +3,12 @@
 import {
   attach as attachProgram,
   BpfMap,
-  type BpfProgram,
   escapePinName,
   findClsact,
   hasTcx,
   type Interface,
-  loadProgram,
   NetlinkSocket,
   netnsInode,
-  renamePin,
   requireInterfaceName,
   requireNetnsName,
   withNetns,
@@ -21,14 +18,17 @@ import type { AddressMapping } from '../mapping.ts';
 import { requireSound } from '../mapping-check.ts';
 import { DEFAULT_CAPACITY, type InstanceMaps } from '../maps.ts';
 import { DIRECTIONS } from '../reason.ts';
-import { dismantle, recover } from './dismantle.ts';
+import { Changeover, type Pair } from './changeover.ts';
+import { dismantle } from './dismantle.ts';
 import { InstanceError } from './error.ts';
 import { instancesFolder, Pins, withFolder } from './pins.ts';
 import { HOOK_DIRECTIONS } from './placement.ts';
-import { encodeRecord, type InstanceRecord, recordMap } from './record.ts';
+import type { InstanceRecord } from './record.ts';
+import { recover } from './recover.ts';
 import { replace } from './replace.ts';
 import { statusOf } from './status.ts';
 import { Table } from './table.ts';
+import { afterwards, loadPair, type Owned, settleAttach } from './transition.ts';
 import type { AttachOptions, Hook, InstanceStatus } from './types.ts';
 import { allOrNothing } from './undo.ts';
 import { requireUplink, uplinkState } from './uplink.ts';
@@ -62,10 +62,9 @@ export function attach(options: AttachOptions, context: Context = {}): InstanceS
       const pins = new Pins(instances, request.name);
       if (!pins.exist)
         build(pins, instances, request, { socket, uplink, hook }, context.datapath ?? datapath);
-      else if (request.replace)
-        replace(pins, instances, request, { socket, uplink }, context.datapath ?? datapath);
+      else if (request.replace) replace(pins, request, { socket, uplink }, context.datapath ?? datapath);
       else throw alreadyAttached(pins);
-      return statusOf(pins);
+      return afterwards(pins.name, () => statusOf(pins));
     });
   });
 }
@@ -107,7 +106,9 @@ interface Target {
   readonly hook: Hook;
 }
 
-/** Builds the whole in the shadow folder; one rename makes it the instance. */
+/**
+ * Builds the whole in the shadow folder, attached but idle. One word makes it translate, one rename the instance.
+ */
 function build(
   pins: Pins,
   instances: string,
@@ -136,27 +137,28 @@ function build(
     using maps = createMaps(definitions);
     maps.owned.interface.set(0, state.record);
     new Table(pins.name, maps.owned).fill(mappings);
-    using outboundProgram = loadProgram(outbound, maps.owned);
-    using inboundProgram = loadProgram(inbound, maps.owned);
-    const programs = { outbound: outboundProgram, inbound: inboundProgram };
+    using loaded = loadPair({ outbound, inbound }, maps.owned);
     onFailure(() => shadow.exist && dismantle(shadow));
     shadow.make();
     for (const [name, map] of Object.entries(maps.owned)) map.pin(shadow.path(`maps/${name}`));
-    pinRecord(shadow, withPrograms(record, programs, {}));
-    for (const direction of DIRECTIONS) programs[direction].pin(shadow.path(`progs/${direction}`));
-    const places = place(shadow, target, programs);
-    shadow.writeRecord(withPrograms(record, programs, places));
-    renamePin(shadow.folder, pins.folder);
+    shadow.pinRecord(withPrograms(record, loaded.pair, {}));
+    for (const direction of DIRECTIONS) loaded.pair[direction].pin(shadow.path(`progs/${direction}`));
+    using changeover = Changeover.make(shadow, { next: loaded.pair });
+    const whole = withPrograms(record, loaded.pair, place(shadow, target, changeover.relays));
+    shadow.writeRecord(whole);
+    changeover.turn('next');
+    onFailure(() => changeover.turn('nothing'));
+    settleAttach(pins, shadow, whole, loaded.pair);
   });
+  afterwards(pins.name, () => pins.tidy());
 }
 
 const UNPLACED = { id: 0, priority: 0, handle: 0 };
 
 type Places = { [D in 'outbound' | 'inbound']?: { readonly priority: number; readonly handle: number } };
-type Programs = { readonly outbound: BpfProgram; readonly inbound: BpfProgram };
 
 /** Attaches inbound before outbound: what goes out translated can come back. */
-function place(shadow: Pins, { socket, uplink, hook }: Target, programs: Programs): Places {
+function place(shadow: Pins, { socket, uplink, hook }: Target, programs: Pair): Places {
   const places: Places = {};
   for (const direction of DIRECTIONS.toReversed()) {
     const attachment = attachProgram({
@@ -176,7 +178,7 @@ function place(shadow: Pins, { socket, uplink, hook }: Target, programs: Program
   return places;
 }
 
-function withPrograms(record: InstanceRecord, programs: Programs, places: Places): InstanceRecord {
+function withPrograms(record: InstanceRecord, programs: Pair, places: Places): InstanceRecord {
   const recordOf = (direction: 'outbound' | 'inbound') => ({
     ...UNPLACED,
     id: programs[direction].info.id,
@@ -188,12 +190,6 @@ function withPrograms(record: InstanceRecord, programs: Programs, places: Places
   return { ...record, programs: { outbound: recordOf('outbound'), inbound: recordOf('inbound') } };
 }
 
-function pinRecord(shadow: Pins, record: InstanceRecord): void {
-  using map = BpfMap.create(recordMap);
-  map.set(0, encodeRecord(record));
-  map.pin(shadow.path('maps/instance'));
-}
-
 /** @throws InstanceError with code `EFULL` before anything is touched. */
 function requireFit(name: string, mappings: readonly AddressMapping[], capacity: number): void {
   if (mappings.length <= capacity) return;
@@ -202,8 +198,6 @@ function requireFit(name: string, mappings: readonly AddressMapping[], capacity:
     `instance '${name}': ${mappings.length} mappings do not fit into a capacity of ${capacity}: give --capacity ${mappings.length} or more`,
   );
 }
-
-type Owned = { readonly [N in keyof InstanceMaps]: BpfMap<InstanceMaps[N]['key'], InstanceMaps[N]['value']> };
 
 function createMaps(definitions: InstanceMaps): Disposable & { readonly owned: Owned } {
   const owned: { [name: string]: BpfMap } = {};

@@ -1,9 +1,13 @@
 // Detach: what attach added goes, whole or half-present; what others added stays.
 
 import type { Context } from './attach.ts';
+import { Changeover } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
+import { putOn } from './hooks.ts';
 import { unknownInstance } from './open.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
+import { attempt, programIds } from './placement.ts';
+import { afterwards, openPair } from './transition.ts';
 
 /**
  * Removes an instance, or whatever is left of one.
@@ -26,7 +30,28 @@ export function detachAll(context: Context = {}): string[] {
 }
 
 function detachOne(instances: string, name: string): void {
-  const folders = [new Pins(instances, name), new Pins(instances, name, true)].filter(({ exist }) => exist);
-  if (folders.length === 0) throw unknownInstance(instances, name);
-  dismantle(...folders);
+  const [pins, shadow] = [new Pins(instances, name), new Pins(instances, name, true)];
+  if (!pins.exist && !shadow.exist) throw unknownInstance(instances, name);
+  // What a killed command has left is taken apart together with the instance.
+  if (pins.exist && !shadow.exist) silence(pins, shadow);
+  afterwards(name, () => dismantle(shadow, pins));
+}
+
+/**
+ * Ends translation in both directions at once, as long as the instance is whole; in pieces it is merely taken apart.
+ * So is one that there is no memory to treat better.
+ */
+function silence(pins: Pins, shadow: Pins): void {
+  const record = attempt(() => pins.record());
+  using programs = openPair(pins);
+  const { outbound, inbound } = programs.pair;
+  if (record === undefined || outbound === undefined || inbound === undefined) return;
+  try {
+    shadow.make();
+    using changeover = Changeover.make(shadow, { former: { outbound, inbound } });
+    putOn(pins, record, changeover.relays, programIds([pins]));
+    changeover.turn('nothing');
+  } catch {
+    // Dismantling knows the relays by their pins, if they came so far.
+  }
 }

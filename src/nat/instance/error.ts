@@ -22,7 +22,9 @@ export type InstanceErrorCode =
   /** No privilege. */
   | 'EPERM'
   /** Something failed, and putting back what was there before failed too. */
-  | 'EROLLBACK';
+  | 'EROLLBACK'
+  /** All is as it was asked to be; what came after that failed, such as clearing up. */
+  | 'EDONE';
 
 export class InstanceError extends Error {
   override readonly name: string = 'InstanceError';

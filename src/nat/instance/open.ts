@@ -2,14 +2,17 @@
 // processes that are at work on instances.
 
 import { type BpfMap, FolderLock } from '../../loader/index.ts';
+import { datapath } from '../datapath/index.ts';
 import type { AddressMapping } from '../mapping.ts';
 import { requireSound } from '../mapping-check.ts';
 import { instanceMaps } from '../maps.ts';
 import type { Context } from './attach.ts';
-import { recover } from './dismantle.ts';
 import { InstanceError } from './error.ts';
+import { Journal } from './journal.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
-import { isRevoked, recordMap } from './record.ts';
+import { isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
+import { needsRecovery, recover } from './recover.ts';
+import { replaceMappings } from './replace.ts';
 import { statusOf } from './status.ts';
 import { statesOf, Table } from './table.ts';
 import type { InstanceStatus, MappingState } from './types.ts';
@@ -26,6 +29,14 @@ export interface Instance extends Disposable {
   addMappings(mappings: readonly AddressMapping[]): void;
   /** Deletes all of them or none, by inside address. @throws InstanceError with code `EUNMAPPED` */
   deleteMappings(insides: readonly number[]): void;
+  /**
+   * Makes these the mappings, all of them from one packet to the next, in both directions. Those that stay keep
+   * their counters.
+   *
+   * @throws MappingError for mappings that are unsound; InstanceError with code `EFULL`, `EHALF` when the instance is
+   * not whole, or `ENOENT` when it was detached meanwhile.
+   */
+  replaceMappings(mappings: readonly AddressMapping[]): void;
   /** In no order. */
   listMappings(): MappingState[];
   status(): InstanceStatus;
@@ -36,16 +47,21 @@ export interface Instance extends Disposable {
 export function openInstance(name: string, context: Context = {}): Instance {
   const instances = instancesFolder(context.root);
   const pins = new Pins(instances, name);
-  if (new Pins(instances, name, true).exist) withFolder(instances, () => recover(instances, name));
+  if (needsRecovery(instances, name)) withFolder(instances, () => recover(instances, name));
   if (!pins.exist) throw unknownInstance(instances, name);
   const parts = new Parts(instances, pins);
   return {
     name,
     addMappings: (mappings) => {
       requireSound(mappings);
-      parts.change((table) => table.add(mappings));
+      parts.locked(({ table, journal }) => table.add(mappings, journal));
     },
-    deleteMappings: (insides) => parts.change((table) => table.remove([...new Set(insides)])),
+    replaceMappings: (mappings) => {
+      requireSound(mappings);
+      parts.locked(() => replaceMappings(pins, mappings, context.datapath ?? datapath));
+    },
+    deleteMappings: (insides) =>
+      parts.locked(({ table, journal }) => table.remove([...new Set(insides)], journal)),
     listMappings: () => statesOf(parts.open().table.read()).states,
     status: () => statusOf(pins),
     close: () => parts[Symbol.dispose](),
@@ -63,10 +79,11 @@ export function unknownInstance(instances: string, name: string): InstanceError 
 interface Opened {
   readonly table: Table;
   readonly record: BpfMap<typeof recordMap.key, typeof recordMap.value>;
+  readonly journal: Journal;
   readonly lock: FolderLock;
 }
 
-const RECORD_KEY = new Uint8Array(recordMap.keySize);
+const RECORD_KEY: Uint8Array = new Uint8Array(Uint32Array.of(KEY).buffer);
 
 /** Opens what changes need, once, when the first change comes. */
 class Parts implements Disposable {
@@ -90,22 +107,27 @@ class Parts implements Disposable {
     const definitions = instanceMaps(capacity);
     const outbound = own(this.#pins.map('outbound', definitions.outbound));
     const inbound = own(this.#pins.map('inbound', definitions.inbound));
+    const record = own(this.#pins.map('instance', recordMap));
     this.#opened = {
       table: new Table(this.#pins.name, { outbound, inbound }),
-      record: own(this.#pins.map('instance', recordMap)),
+      record,
+      journal: new Journal(this.#pins, record.raw),
       lock: own(new FolderLock(this.#instances)),
     };
     return this.#opened;
   }
 
-  change(run: (table: Table) => void): void {
-    const { table, record, lock } = this.open();
-    lock.hold(() => {
-      const data = record.raw.get(RECORD_KEY);
+  /** Runs `run` while no other process is at work on instances, on what no killed one has left unfinished. */
+  locked(run: (opened: Opened) => void): void {
+    const opened = this.open();
+    opened.lock.hold(() => {
+      const data = opened.record.raw.get(RECORD_KEY);
       if (data === undefined || isRevoked(data)) {
         throw new InstanceError('ENOENT', `instance '${this.#pins.name}' has been detached meanwhile`);
       }
-      run(table);
+      const shadow = new Pins(this.#instances, this.#pins.name, true);
+      if (shadow.exist || opened.journal.isOpen) recover(this.#instances, this.#pins.name);
+      run(opened);
     });
   }
 

@@ -20,7 +20,7 @@ import {
 } from '../../loader/index.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import { detachHint, InstanceError } from './error.ts';
-import { decodeRecord, encodeRecord, type InstanceRecord, recordMap } from './record.ts';
+import { decodeRecord, encodeRecord, type InstanceRecord, RECORD_KEY, recordMap } from './record.ts';
 
 const FOLDER = 'tsnat';
 const SHADOW = '%new';
@@ -29,10 +29,20 @@ export const MAPS = ['outbound', 'inbound', 'reasons', 'interface', 'instance'] 
 export type MapName = (typeof MAPS)[number];
 
 /** Every pin that an instance has, relative to its folder; links with TCX only. */
-const KNOWN: readonly string[] = [
+const PARTS: readonly string[] = [
   ...MAPS.map((name) => `maps/${name}`),
   ...DIRECTIONS.flatMap((direction) => [`progs/${direction}`, `links/${direction}`]),
 ];
+/** What says how far a change has come; removed before all else, so that it never speaks for half of the rest. */
+const CHANGEOVER = 'maps/changeover';
+/** What is there only while something changes. */
+const PASSING: readonly string[] = [
+  CHANGEOVER,
+  'maps/changeover_jump',
+  'maps/journal',
+  ...DIRECTIONS.map((direction) => `progs/${direction}_relay`),
+];
+const KNOWN: ReadonlySet<string> = new Set([...PARTS, ...PASSING]);
 const SUBFOLDERS = ['maps', 'progs', 'links'] as const;
 
 /** The folder of all instances; `root` stands in for it in tests. */
@@ -78,6 +88,10 @@ export class Pins {
     for (const part of ['', ...SUBFOLDERS]) makeFolder(`${this.folder}/${part}`);
   }
 
+  has(part: string): boolean {
+    return existsSync(this.path(part));
+  }
+
   path(part: string): string {
     return `${this.folder}/${part}`;
   }
@@ -103,7 +117,7 @@ export class Pins {
   /** @throws InstanceError with code `EHALF` when it is missing or of another version. */
   record(): InstanceRecord {
     using map = this.map('instance', recordMap);
-    const data = map.get(0);
+    const data = map.get(RECORD_KEY);
     const record = data === undefined ? undefined : decodeRecord(data);
     if (record === undefined) {
       throw new InstanceError(
@@ -114,15 +128,22 @@ export class Pins {
     return record;
   }
 
+  /** Makes the map that holds the record. */
+  pinRecord(record: InstanceRecord): void {
+    using map = BpfMap.create(recordMap);
+    map.set(RECORD_KEY, encodeRecord(record));
+    map.pin(this.path('maps/instance'));
+  }
+
   writeRecord(record: InstanceRecord): void {
     using map = this.map('instance', recordMap);
-    map.set(0, encodeRecord(record));
+    map.set(RECORD_KEY, encodeRecord(record));
   }
 
   /** What should be pinned and is not. */
   missing(hook: InstanceRecord['hook']): string[] {
     const there = this.present();
-    return KNOWN.filter((part) => hook === 'tcx' || !part.startsWith('links/')).filter(
+    return PARTS.filter((part) => hook === 'tcx' || !part.startsWith('links/')).filter(
       (part) => !there.includes(part),
     );
   }
@@ -138,7 +159,7 @@ export class Pins {
 
   /** What is in the folder and not ours. */
   foreign(): string[] {
-    return this.present().filter((part) => !KNOWN.includes(part));
+    return this.present().filter((part) => !KNOWN.has(part));
   }
 
   /** @throws InstanceError with code `EHALF` when pins are missing or foreign. */
@@ -160,12 +181,23 @@ export class Pins {
   /** Tells everybody who has the instance open that it is no more. */
   revoke(): void {
     using map = this.map('instance', recordMap);
-    map.set(0, new Uint8Array(recordMap.valueSize));
+    map.set(RECORD_KEY, new Uint8Array(recordMap.valueSize));
+  }
+
+  /** Whether a change was begun here and not tidied up after. */
+  get changing(): boolean {
+    return PASSING.some((part) => this.has(part));
+  }
+
+  /** Removes what is there only while something changes. */
+  tidy(): void {
+    for (const part of PASSING) removePin(this.path(part));
   }
 
   /** Unpins what is ours and removes the folders. @throws InstanceError when foreign pins stay. */
   remove(): void {
-    for (const part of this.present().filter((each) => KNOWN.includes(each))) removePin(this.path(part));
+    removePin(this.path(CHANGEOVER));
+    for (const part of this.present().filter((each) => KNOWN.has(each))) removePin(this.path(part));
     const foreign = this.foreign();
     if (foreign.length > 0) {
       const paths = foreign.map((part) => this.path(part)).join(', ');

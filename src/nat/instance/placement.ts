@@ -2,6 +2,7 @@
 
 import {
   type BpfLink,
+  BpfProgram,
   deleteClsactIfEmpty,
   deleteFilter,
   type FilterPlace,
@@ -28,13 +29,24 @@ export function placeOf(record: InstanceRecord, direction: Direction): FilterPla
   return { direction: HOOK_DIRECTIONS[direction], priority, handle };
 }
 
-/** What `run` gives, undefined where it fails for another reason than a lack of privilege. */
+/** Errors that say nothing about what is there: no privilege, or a kernel that is short of something just now. */
+const NO_ANSWER: ReadonlySet<unknown> = new Set([
+  'EPERM',
+  'EACCES',
+  'EAGAIN',
+  'EINTR',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ENOSPC',
+]);
+
+/** What `run` gives, undefined where that is missing or not what it should be. */
 export function attempt<T>(run: () => T): T | undefined {
   try {
     return run();
   } catch (error) {
-    const { code } = error as { code?: unknown };
-    if (code === 'EPERM' || code === 'EACCES') throw error;
+    if (NO_ANSWER.has((error as { code?: unknown }).code)) throw error;
     return undefined;
   }
 }
@@ -43,13 +55,14 @@ export function attempt<T>(run: () => T): T | undefined {
 export function programIds(folders: readonly Pins[]): Set<number> {
   const ids = new Set<number>();
   for (const pins of folders) {
-    for (const direction of DIRECTIONS) {
-      using program = attempt(() => pins.program(direction));
+    for (const part of pins.present().filter((each) => each.startsWith('progs/'))) {
+      using program = attempt(() => BpfProgram.openPin(pins.path(part)));
       if (program !== undefined) ids.add(program.info.id);
-      const recorded = attempt(() => pins.record())?.programs[direction].id ?? 0;
-      if (recorded !== 0) ids.add(recorded);
     }
+    const record = attempt(() => pins.record());
+    for (const direction of DIRECTIONS) ids.add(record?.programs[direction].id ?? 0);
   }
+  ids.delete(0);
   return ids;
 }
 

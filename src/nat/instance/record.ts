@@ -1,5 +1,5 @@
 // What an instance knows of itself, in a pinned map of its own: one record, so that no file and no process has to.
-// Version 1. A program that finds another version must not guess.
+// Version 2. A program that finds another version must not guess.
 
 import {
   type BytesType,
@@ -16,7 +16,7 @@ import {
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import type { Hook, Policy } from './types.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 const HOOKS: readonly Hook[] = ['tcx', 'clsact'];
 const POLICIES: readonly Policy[] = ['pass', 'drop'];
 const MADE_QDISC = 1;
@@ -66,13 +66,17 @@ export interface InstanceRecord {
   readonly programs: { readonly [D in Direction]: ProgramRecord };
 }
 
-/** One entry, key 0; bytes, since a record of another version is not to be decoded as this one. */
+/** The keys of `recordMap`: the record itself, and the journal of the table (journal.ts). */
+export const RECORD_KEY = 0;
+export const JOURNAL_KEY = 1;
+
+/** Bytes, since a record of another version is not to be decoded as this one. */
 export const recordMap: MapDefinition<ScalarType<'u32'>, BytesType> = defineMap({
   name: 'instance',
   type: 'array',
   key: u32,
   value: bytes(layout.size),
-  maxEntries: 1,
+  maxEntries: 2,
 });
 
 /** Whether the bytes of a record are those of an instance that is no more. */

@@ -1,86 +1,77 @@
 // Swaps a running instance: new programs, the interface's addresses as they are now, and where mappings are given
 // exactly those. Packets meet the old programs or the new ones; mappings that stay keep their counters.
 
-import {
-  type BpfProgram,
-  type Interface,
-  loadProgram,
-  type NetlinkSocket,
-  netnsInode,
-  renamePin,
-  replaceFilter,
-} from '../../loader/index.ts';
+import { type Interface, type NetlinkSocket, netnsInode } from '../../loader/index.ts';
 import type { Datapath, DatapathOptions } from '../datapath/index.ts';
-import { DIRECTIONS, type Direction } from '../reason.ts';
+import type { AddressMapping } from '../mapping.ts';
+import { type InstanceMaps, instanceMaps } from '../maps.ts';
 import type { Request } from './attach.ts';
 import { detachHint, InstanceError } from './error.ts';
-import { Pins } from './pins.ts';
-import { placeOf } from './placement.ts';
+import type { Pins } from './pins.ts';
 import type { InstanceRecord } from './record.ts';
-import { Replacement } from './replacement.ts';
 import { placeProblems } from './status.ts';
-import { Table } from './table.ts';
+import { change, loadPair, type Owned } from './transition.ts';
 import { allOrNothing } from './undo.ts';
 import { uplinkState } from './uplink.ts';
+
+type MakeDatapath = (options: DatapathOptions) => Datapath;
 
 /** To be called with the lock held, in the network namespace of the interface. */
 export function replace(
   pins: Pins,
-  instances: string,
   request: Request,
   { socket, uplink }: { readonly socket: NetlinkSocket; readonly uplink: Interface },
-  makeDatapath: (options: DatapathOptions) => Datapath,
+  makeDatapath: MakeDatapath,
 ): void {
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
   // Left out, the policy stays: who asked for drop must not silently get pass.
   const unmapped = request.unmapped ?? record.unmapped;
-  const { outbound, inbound, maps: definitions } = makeDatapath({ unmapped, capacity: record.capacity });
+  const made = makeDatapath({ unmapped, capacity: record.capacity });
   const state = uplinkState(socket, uplink);
-  const shadow = new Pins(instances, pins.name, true);
-  // Outside of what may be undone, which needs them too.
-  using outboundMap = pins.map('outbound', definitions.outbound);
-  using inboundMap = pins.map('inbound', definitions.inbound);
-  using reasons = pins.map('reasons', definitions.reasons);
-  using uplinkMap = pins.map('interface', definitions.interface);
-  using oldOutbound = pins.program('outbound');
-  using oldInbound = pins.program('inbound');
-  const maps = { outbound: outboundMap, inbound: inboundMap, reasons, interface: uplinkMap };
-  using newOutbound = loadProgram(outbound, maps);
-  using newInbound = loadProgram(inbound, maps);
-  const old = { outbound: oldOutbound, inbound: oldInbound };
-  const fresh = { outbound: newOutbound, inbound: newInbound };
-  const change = request.mappings && new Replacement(new Table(pins.name, maps), request.mappings);
-
+  using maps = openMaps(pins, made.maps);
+  using fresh = loadPair(made, maps.owned);
   allOrNothing((onFailure) => {
-    onFailure(() => shadow.exist && shadow.remove());
-    shadow.make();
-    for (const direction of DIRECTIONS) fresh[direction].pin(shadow.path(`progs/${direction}`));
-    const former = uplinkMap.get(0);
-    if (former !== undefined) onFailure(() => uplinkMap.set(0, former));
-    uplinkMap.set(0, state.record);
-    onFailure(() => change?.undo());
-    change?.before();
-    for (const direction of DIRECTIONS.toReversed()) {
-      swap(pins, record, direction, socket, fresh[direction]);
-      onFailure(() => swap(pins, record, direction, socket, old[direction]));
-    }
-    change?.after();
-    const ids = (direction: Direction) => ({ ...record.programs[direction], id: fresh[direction].info.id });
-    const programs = { outbound: ids('outbound'), inbound: ids('inbound') };
-    pins.writeRecord({
-      ...record,
-      unmapped,
-      interface: uplink.name,
-      subnetsLeftOut: state.leftOut,
-      programs,
-    });
+    const former = maps.owned.interface.get(0);
+    if (former !== undefined) onFailure(() => maps.owned.interface.set(0, former));
+    maps.owned.interface.set(0, state.record);
+    const wanted = { ...record, unmapped, interface: uplink.name, subnetsLeftOut: state.leftOut };
+    const { mappings } = request;
+    change(
+      pins,
+      maps.owned,
+      { record: wanted, programs: fresh.pair, ...(mappings && { mappings }) },
+      makeDatapath,
+    );
   });
-  // The record names the new programs: whoever finds their pins not yet in place completes it.
-  for (const direction of DIRECTIONS) {
-    renamePin(shadow.path(`progs/${direction}`), pins.path(`progs/${direction}`));
+}
+
+/** To be called with the lock held. Exactly these mappings from one packet to the next; those that stay count on. */
+export function replaceMappings(
+  pins: Pins,
+  mappings: readonly AddressMapping[],
+  makeDatapath: MakeDatapath,
+): void {
+  const record = pins.requireWhole();
+  requireInPlace(pins, record);
+  using maps = openMaps(pins, instanceMaps(record.capacity));
+  change(pins, maps.owned, { record, mappings }, makeDatapath);
+}
+
+function openMaps(pins: Pins, definitions: InstanceMaps): Disposable & { readonly owned: Owned } {
+  const owned: { [name: string]: Disposable } = {};
+  const close = (): void => {
+    for (const map of Object.values(owned)) map[Symbol.dispose]();
+  };
+  try {
+    for (const name of ['outbound', 'inbound', 'reasons', 'interface'] as const) {
+      owned[name] = pins.map(name, definitions[name] as InstanceMaps['reasons']);
+    }
+  } catch (error) {
+    close();
+    throw error;
   }
-  shadow.remove();
+  return { owned: owned as unknown as Owned, [Symbol.dispose]: close };
 }
 
 /** @throws InstanceError when what is asked for is another instance than the one that is there, or it is not whole. */
@@ -101,26 +92,15 @@ function requireSame(pins: Pins, request: Request, record: InstanceRecord, uplin
   }
   if (hook !== 'auto' && hook !== record.hook) throw differ('hook', hook, record.hook);
   if (capacity !== record.capacity) throw differ('capacity', `${capacity}`, `${record.capacity}`);
-  const problems = placeProblems(pins, record);
-  if (problems.length > 0) {
-    throw new InstanceError(
-      'EHALF',
-      `instance '${pins.name}': ${problems.join('; ')}; ${detachHint(pins.name)}`,
-    );
-  }
+  requireInPlace(pins, record);
 }
 
-function swap(
-  pins: Pins,
-  record: InstanceRecord,
-  direction: Direction,
-  socket: NetlinkSocket,
-  program: BpfProgram,
-): void {
-  if (record.hook === 'clsact') {
-    replaceFilter(socket, record.ifindex, placeOf(record, direction), program);
-    return;
-  }
-  using link = pins.link(direction);
-  link.update(program);
+/** @throws InstanceError with code `EHALF` when the hooks do not run its programs. */
+function requireInPlace(pins: Pins, record: InstanceRecord): void {
+  const problems = placeProblems(pins, record);
+  if (problems.length === 0) return;
+  throw new InstanceError(
+    'EHALF',
+    `instance '${pins.name}': ${problems.join('; ')}; ${detachHint(pins.name)}`,
+  );
 }

@@ -1,5 +1,5 @@
-// From one list of mappings to another in a live table: what stays keeps its counters, what is new comes before
-// what is old goes, and all of it can be undone.
+// From one list of mappings to another in a table that no packet meets meanwhile (see transition.ts): what stays
+// keeps its counters, and all of it can be undone.
 
 import type { RawMap } from '../../loader/index.ts';
 import type { AddressMapping } from '../mapping.ts';
@@ -14,14 +14,12 @@ interface Change {
   /** What the changed and deleted keys held before. */
   readonly former: readonly (readonly [number, Entry])[];
   readonly added: readonly number[];
-  /** Entries while both the old and the new are there. */
-  readonly peak: number;
 }
 
 export class Replacement {
+  /** Whether the table is as wanted already. */
+  readonly isNone: boolean;
   readonly #changes: readonly Change[];
-  /** Both do not fit at once, so what is to go goes first. */
-  readonly #crowded: boolean;
   readonly #undo: (() => void)[] = [];
 
   /** Reads the table, changes nothing. @throws InstanceError with code `EFULL` */
@@ -34,36 +32,24 @@ export class Replacement {
       changeOf(table.inbound, inbound, target(wanted.map(({ inside, outside }) => [outside, inside]))),
       changeOf(table.outbound, outbound, target(wanted.map(({ inside, outside }) => [inside, outside]))),
     ];
-    this.#crowded = this.#changes.some(({ peak }) => peak > table.capacity);
+    this.isNone = this.#changes.every(({ sets, deletes }) => sets.length === 0 && deletes.length === 0);
   }
 
-  /** Before the programs are swapped. */
-  before(): void {
-    if (this.#crowded) this.#delete();
-    for (const { map, sets, former, added } of this.#changes) {
+  /** What goes makes room for what comes. */
+  apply(): void {
+    for (const { map, sets, deletes, former, added } of this.#changes) {
       this.#undo.push(() => {
         for (const key of added) map.delete(keyOf(key));
         setAll(map, former);
       });
+      deleteAll(map, deletes);
       setAll(map, sets);
     }
-  }
-
-  /** After the programs are swapped. */
-  after(): void {
-    if (!this.#crowded) this.#delete();
   }
 
   /** Puts back what was there, with the counters of that moment. */
   undo(): void {
     for (const undo of this.#undo.splice(0).reverse()) undo();
-  }
-
-  #delete(): void {
-    for (const { map, deletes, former } of this.#changes.toReversed()) {
-      this.#undo.push(() => setAll(map, former));
-      deleteAll(map, deletes);
-    }
   }
 }
 
@@ -85,6 +71,5 @@ function changeOf(
       return entry === undefined ? [] : [[key, entry] as const];
     }),
     added,
-    peak: current.size + added.length,
   };
 }

@@ -29,9 +29,8 @@ export function statusOf(pins: Pins): InstanceStatus {
   }
   const table = tableOf(pins, definitions);
   if (table.torn > 0) {
-    const repair = `'tsnat attach ${uplink?.name ?? record.interface} --name ${pins.name} --replace' with all mappings`;
     problems.push(
-      `mappings in one direction only, as a killed command leaves them: ${table.torn}; ${repair} repairs it`,
+      `mappings in one direction only, as another program leaves them: ${table.torn}; 'tsnat map replace ${pins.name} FILE' with all mappings repairs it`,
     );
   }
   return {

@@ -1,6 +1,7 @@
 // The mappings of an instance: two maps, one for each direction, that say the same. Written inbound first, so that
 // the answer to a packet translated on its way out is always translated back.
-// Lists are written in batches; a few mappings one by one, where the kernel itself refuses what is there already.
+// A table that nobody knows yet is filled in batches; a live one mapping by mapping, where the kernel itself refuses
+// what is there already, and with a journal, so that a killed change can be made good.
 
 import { type BpfMap, LoaderError, type RawMap } from '../../loader/index.ts';
 import { formatIpv4 } from '../address.ts';
@@ -8,10 +9,11 @@ import { type AddressMapping, formatMapping } from '../mapping.ts';
 import { complain, MappingError } from '../mapping-error.ts';
 import type { InstanceMaps } from '../maps.ts';
 import { InstanceError } from './error.ts';
+import type { Journal } from './journal.ts';
 import { deleteAll, type Entry, elements, get, keyOf, readAll, recordOf, setAll } from './table-bytes.ts';
 import type { MappingState } from './types.ts';
 
-/** Beyond this the whole table is read and written in batches, which pays from here on. */
+/** Beyond this the whole table is read at once, which pays from here on. */
 const FEW = 32;
 
 type TableMap = BpfMap<InstanceMaps['outbound']['key'], InstanceMaps['outbound']['value']>;
@@ -42,51 +44,15 @@ export class Table {
     return { outbound: readAll(this.outbound), inbound: readAll(this.inbound) };
   }
 
-  /** Adds all or none. @throws MappingError for what is taken, InstanceError with code `EFULL`. */
-  add(mappings: readonly AddressMapping[]): void {
-    if (mappings.length > FEW) this.#addMany(mappings);
-    else this.#addFew(mappings);
-  }
-
-  /** Deletes all or none. @throws InstanceError with code `EUNMAPPED` naming those that are not there. */
-  remove(insides: readonly number[]): void {
-    const { outbound: known } = insides.length > FEW ? this.read() : { outbound: this.#some(insides) };
-    const unknown = insides.filter((inside) => !known.has(inside));
-    if (unknown.length > 0) throw this.#unmapped(unknown);
-    const former = insides.map((inside) => ({ inside, entry: known.get(inside)! }));
-    const outsides = former
-      .map(({ inside, entry }) => ({
-        outside: entry.address,
-        inside,
-        twin: get(this.inbound, entry.address),
-      }))
-      // Who shares an outside with another inside, by a foreign write, must not take it along.
-      .filter(({ inside, twin }) => twin?.address === inside);
-    try {
-      deleteAll(this.outbound, insides);
-      deleteAll(
-        this.inbound,
-        outsides.map(({ outside }) => outside),
-      );
-    } catch (error) {
-      setAll(
-        this.outbound,
-        former.map(({ inside, entry }) => [inside, entry]),
-      );
-      setAll(
-        this.inbound,
-        outsides.map(({ outside, twin }) => [outside, twin!]),
-      );
-      throw error;
-    }
-  }
-
-  /** @throws InstanceError with code `EFULL` */
-  requireRoom(more: number, used: number): void {
-    if (used + more > this.capacity) throw this.#full(more, used);
-  }
-
-  #addFew(mappings: readonly AddressMapping[]): void {
+  /**
+   * Adds all or none. Each is added where there is none, so that somebody who binds the same address at the same
+   * time, without our lock, is noticed.
+   *
+   * @throws MappingError for what is taken, InstanceError with code `EFULL`.
+   */
+  add(mappings: readonly AddressMapping[], journal: Journal): void {
+    this.#requireFree(mappings);
+    journal.begin(mappings);
     const done: [RawMap, number][] = [];
     try {
       for (const mapping of mappings) {
@@ -100,25 +66,64 @@ export class Table {
       }
     } catch (error) {
       for (const [map, key] of done.reverse()) map.delete(keyOf(key));
+      journal.end();
       throw this.#explained(error, mappings.length);
     }
+    journal.end();
   }
 
-  #addMany(mappings: readonly AddressMapping[]): void {
-    const { outbound, inbound } = this.read();
-    const taken = mappings.filter(({ inside, outside }) => outbound.has(inside) || inbound.has(outside));
-    if (taken.length > 0) throw this.#taken(taken);
-    this.requireRoom(mappings.length, Math.max(outbound.size, inbound.size));
+  /** Deletes all or none. @throws InstanceError with code `EUNMAPPED` naming those that are not there. */
+  remove(insides: readonly number[], journal: Journal): void {
+    const { outbound: known } = insides.length > FEW ? this.read() : { outbound: this.#some(insides) };
+    const unknown = insides.filter((inside) => !known.has(inside));
+    if (unknown.length > 0) throw this.#unmapped(unknown);
+    const former = insides.map((inside) => ({ inside, entry: known.get(inside)! }));
+    const outsides = former
+      .map(({ inside, entry }) => ({
+        outside: entry.address,
+        inside,
+        twin: get(this.inbound, entry.address),
+      }))
+      // Who shares an outside with another inside, by a foreign write, must not take it along.
+      .filter(({ inside, twin }) => twin?.address === inside);
+    journal.begin(former.map(({ inside, entry }) => ({ inside, outside: entry.address })));
     try {
-      this.#write(mappings);
+      deleteAll(this.outbound, insides);
+      deleteAll(
+        this.inbound,
+        outsides.map(({ outside }) => outside),
+      );
     } catch (error) {
-      // None of these was there before, so whatever is there now came from here.
-      for (const { inside, outside } of mappings) {
-        this.outbound.delete(keyOf(inside));
-        this.inbound.delete(keyOf(outside));
-      }
-      throw this.#explained(error, mappings.length);
+      setAll(
+        this.inbound,
+        outsides.map(({ outside, twin }) => [outside, twin!]),
+      );
+      setAll(
+        this.outbound,
+        former.map(({ inside, entry }) => [inside, entry]),
+      );
+      journal.end();
+      throw error;
     }
+    journal.end();
+  }
+
+  /** @throws InstanceError with code `EFULL` */
+  requireRoom(more: number, used: number): void {
+    if (used + more > this.capacity) throw this.#full(more, used);
+  }
+
+  /** What is taken, and what does not fit, is known before the first is written. */
+  #requireFree(mappings: readonly AddressMapping[]): void {
+    const many = mappings.length > FEW ? this.read() : undefined;
+    const isTaken = ({ inside, outside }: AddressMapping): boolean =>
+      many === undefined
+        ? get(this.outbound, inside) !== undefined || get(this.inbound, outside) !== undefined
+        : many.outbound.has(inside) || many.inbound.has(outside);
+    const taken = mappings.filter(isTaken);
+    if (taken.length > 0) throw this.#taken(taken);
+    if (many !== undefined)
+      this.requireRoom(mappings.length, Math.max(many.outbound.size, many.inbound.size));
   }
 
   #write(mappings: readonly AddressMapping[]): void {

@@ -1,23 +1,14 @@
 // What crashes, other people and vanished interfaces leave behind.
 
-import { existsSync, mkdirSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { readdirSync, renameSync, unlinkSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import {
-  BpfLink,
-  BpfMap,
-  BpfProgram,
-  deleteNetns,
-  loadProgram,
-  RawMap,
-  withNetns,
-} from '../../../src/loader/index.ts';
+import { BpfLink, BpfMap, deleteNetns, loadProgram, RawMap, withNetns } from '../../../src/loader/index.ts';
 import { attach, detach, detachAll, listInstances, openInstance } from '../../../src/nat/instance/index.ts';
 import { recordMap } from '../../../src/nat/instance/record.ts';
 import { returning, TC_ACT_UNSPEC } from '../../loader/support/programs.ts';
-import { idsOf, many, type Site, site } from './support/site.ts';
+import { many, type Site, site } from './support/site.ts';
 
 const HOOKS = ['tcx', 'clsact'] as const;
-const SIDES = ['outbound', 'inbound'] as const;
 
 /** Nothing of ours is on the interface, nor in the folder. */
 function gone(t: ExecutionContext, { tcx, tc, pins }: Site): void {
@@ -111,51 +102,6 @@ for (const hook of HOOKS) {
     t.deepEqual(detachAll(context), ['out0']);
     gone(t, here);
   });
-
-  test(`${hook}: a replace that was killed is undone, or completed once the record says so`, (t) => {
-    const { context, netns, root } = site(t);
-    const record = openRecord(root);
-    const opened = (): readonly BpfProgram[] =>
-      SIDES.map((side) => BpfProgram.openPin(`${root}/out0/progs/${side}`)!);
-    attach({ interface: 'out0', netns, hook, mappings: many(2) }, context);
-    const [older, oldRecord] = [opened(), record.read()];
-    attach({ interface: 'out0', netns, replace: true }, context);
-    const [newer, newRecord] = [opened(), record.read()];
-    const idOf = (programs: readonly BpfProgram[]) => programs.map(({ info }) => info.id);
-    t.notDeepEqual(idOf(older), idOf(newer));
-    for (const [written, expected] of [
-      [newRecord, newer],
-      [oldRecord, older],
-    ] as const) {
-      // Both hooks run the new programs, whose pins are not in place yet.
-      mkdirSync(`${root}/out0%new/progs`, { recursive: true });
-      SIDES.forEach((side, i) => {
-        newer[i]?.pin(`${root}/out0%new/progs/${side}`);
-        unlinkSync(`${root}/out0/progs/${side}`);
-        older[i]?.pin(`${root}/out0/progs/${side}`);
-      });
-      record.write(written);
-      using instance = openInstance('out0', context);
-      const status = instance.status();
-      t.deepEqual(status.problems, []);
-      t.deepEqual(idsOf(status), idOf(expected));
-      t.false(existsSync(`${root}/out0%new`));
-    }
-    for (const program of [...older, ...newer]) program.close();
-  });
-}
-
-function openRecord(root: string): { read(): Uint8Array; write(data: Uint8Array): void } {
-  return {
-    read: () => {
-      using map = BpfMap.openPin(`${root}/out0/maps/instance`, recordMap);
-      return map?.get(0) ?? new Uint8Array();
-    },
-    write: (data) => {
-      using map = BpfMap.openPin(`${root}/out0/maps/instance`, recordMap);
-      map?.set(0, data);
-    },
-  };
 }
 
 test('a foreign pin in the folder: refused, named, and not removed', (t) => {

@@ -1,0 +1,107 @@
+// From one pair of programs to another, or from and to nothing, in one instant for both directions: while it lasts
+// both hooks run a relay that goes on, by tail call, in the program that one shared word names. Whoever finds the
+// word knows whether the change was made, so that a killed command can be completed or undone (recover.ts).
+// Before and after, a packet meets no relay: it costs nothing then.
+
+import {
+  defineMap,
+  type MapDefinition,
+  type Program,
+  program,
+  type ScalarType,
+  u32,
+} from '../../asm/index.ts';
+import { BpfMap, type BpfProgram, loadProgram } from '../../loader/index.ts';
+import { DIRECTIONS, type Direction } from '../reason.ts';
+import type { Pins } from './pins.ts';
+
+export type Pair = { readonly [D in Direction]: BpfProgram };
+
+/** What the word says; of each, the slots of the jump table follow each other by direction. */
+const WORDS = { former: 0, next: 1, nothing: 2 } as const;
+/** Which pair translates: the one there was, the new one, or none at all. */
+export type Word = keyof typeof WORDS;
+
+type Numbers = MapDefinition<ScalarType<'u32'>, ScalarType<'u32'>>;
+const numbers = (name: string, type: 'array' | 'prog_array', maxEntries: number): Numbers =>
+  defineMap({ name, type, key: u32, value: u32, maxEntries });
+
+const word: Numbers = numbers('changeover', 'array', 1);
+/** Nothing has no slot: a tail call that finds none comes back, and the packet goes on as it came. */
+const jumps: Numbers = numbers('changeover_jump', 'prog_array', DIRECTIONS.length * WORDS.nothing);
+const slotOf = (direction: Direction, at: 'former' | 'next'): number =>
+  DIRECTIONS.length * WORDS[at] + DIRECTIONS.indexOf(direction);
+
+const relays = new Map<Direction, Program>();
+
+function relay(direction: Direction): Program {
+  const known = relays.get(direction);
+  if (known !== undefined) return known;
+  const made = program('sched_cls', `tsnat_relay`, (p) => {
+    const at = p.lookup(word, 0, { orElse: () => p.next() });
+    p.tailCall(jumps, at.get().shl(1).add(DIRECTIONS.indexOf(direction)));
+    p.next();
+  });
+  relays.set(direction, made);
+  return made;
+}
+
+/** A changeover in hand: two relays that are to be put on the hooks, and the word. */
+export class Changeover implements Disposable {
+  readonly relays: Pair;
+  readonly #word: BpfMap<ScalarType<'u32'>, ScalarType<'u32'>>;
+  readonly #owned: Disposable[];
+
+  private constructor(relays: Pair, word: BpfMap<ScalarType<'u32'>, ScalarType<'u32'>>, owned: Disposable[]) {
+    this.relays = relays;
+    this.#word = word;
+    this.#owned = owned;
+  }
+
+  /** Makes the relays, pinned in the shadow `pins`; what is not given is nothing. */
+  static make(pins: Pins, pairs: { readonly former?: Pair; readonly next?: Pair }): Changeover {
+    const owned: Disposable[] = [];
+    const own = <T extends Disposable>(part: T): T => {
+      owned.push(part);
+      return part;
+    };
+    try {
+      const table = own(BpfMap.create(jumps));
+      // Pinned, since a jump table is emptied when no descriptor and no pin of it is left.
+      table.pin(pins.path('maps/changeover_jump'));
+      for (const at of ['former', 'next'] as const) {
+        for (const direction of DIRECTIONS) {
+          const { fd } = pairs[at]?.[direction] ?? {};
+          if (fd !== undefined) table.set(slotOf(direction, at), fd);
+        }
+      }
+      const state = own(BpfMap.create(word));
+      state.set(0, pairs.former === undefined ? WORDS.nothing : WORDS.former);
+      const maps = { [word.name]: state, [jumps.name]: table };
+      const load = (direction: Direction): BpfProgram => own(loadProgram(relay(direction), maps));
+      const pair = { outbound: load('outbound'), inbound: load('inbound') };
+      for (const direction of DIRECTIONS) pair[direction].pin(pins.path(`progs/${direction}_relay`));
+      state.pin(pins.path('maps/changeover'));
+      return new Changeover(pair, state, owned);
+    } catch (error) {
+      for (const part of owned) part[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Both directions at once. */
+  turn(to: Word): void {
+    this.#word.set(0, WORDS[to]);
+  }
+
+  [Symbol.dispose](): void {
+    for (const part of this.#owned.splice(0)) part[Symbol.dispose]();
+  }
+}
+
+/** What the word in these pins says; undefined where no changeover has begun. */
+export function wordOf(pins: Pins): Word | undefined {
+  using map = BpfMap.openPin(pins.path('maps/changeover'), word);
+  const value = map?.get(0);
+  return (Object.keys(WORDS) as Word[]).find((name) => WORDS[name] === value);
+}

@@ -1,0 +1,61 @@
+// Makes good what a killed command left of its work: completed where packets meet the new state already, else undone.
+
+import { instanceMaps } from '../maps.ts';
+import { wordOf } from './changeover.ts';
+import { dismantle } from './dismantle.ts';
+import { Journal } from './journal.ts';
+import { Pins } from './pins.ts';
+import { attempt } from './placement.ts';
+import { recordMap } from './record.ts';
+import { complete, openPair, settleAttach, undo } from './transition.ts';
+
+/** Whether there may be something to make good. Without the lock: another command may be at work just now. */
+export function needsRecovery(instances: string, name: string): boolean {
+  const pins = new Pins(instances, name);
+  if (new Pins(instances, name, true).exist || pins.changing) return true;
+  if (!pins.has('maps/instance')) return false;
+  using record = attempt(() => pins.map('instance', recordMap));
+  return record !== undefined && new Journal(pins, record.raw).isOpen;
+}
+
+/** To be called with the lock held. */
+export function recover(instances: string, name: string): void {
+  const pins = new Pins(instances, name);
+  const shadow = new Pins(instances, name, true);
+  if (shadow.exist) settle(pins, shadow);
+  if (!pins.exist) return;
+  replay(pins);
+  if (pins.changing) pins.tidy();
+}
+
+function settle(pins: Pins, shadow: Pins): void {
+  const word = wordOf(shadow);
+  if (!pins.exist) {
+    if (word !== 'next' || !finishAttach(pins, shadow)) dismantle(shadow);
+  } else if (word === 'nothing') dismantle(shadow, pins);
+  else if (word === 'next' && attempt(() => shadow.record()) !== undefined) complete(pins, shadow);
+  else undo(pins, shadow);
+}
+
+/** @returns false when what was attached is not there any more. */
+function finishAttach(pins: Pins, shadow: Pins): boolean {
+  const record = attempt(() => shadow.record());
+  using made = openPair(shadow);
+  const { outbound, inbound } = made.pair;
+  if (record === undefined || outbound === undefined || inbound === undefined) return false;
+  const done = attempt(() => {
+    settleAttach(pins, shadow, record, { outbound, inbound });
+    return true;
+  });
+  return done ?? false;
+}
+
+function replay(pins: Pins): void {
+  if (!pins.has('maps/instance')) return;
+  using record = attempt(() => pins.map('instance', recordMap));
+  const definitions = instanceMaps();
+  using outbound = attempt(() => pins.map('outbound', definitions.outbound));
+  using inbound = attempt(() => pins.map('inbound', definitions.inbound));
+  if (record === undefined || outbound === undefined || inbound === undefined) return;
+  new Journal(pins, record.raw).replay({ outbound: outbound.raw, inbound: inbound.raw });
+}

@@ -1,0 +1,205 @@
+// Changes a running instance wholly or not at all, for packets as for whoever kills the command: new programs, new
+// mappings, or both. Everything new is made beside the old, in the shadow folder; one word turns both directions to
+// it; then the instance itself is brought to the same, unseen, and takes over again. New mappings stand in tables of
+// their own meanwhile (stand-in.ts), so the maps of the instance stay the ones others have open.
+
+import { type BpfMap, loadProgram, renamePin } from '../../loader/index.ts';
+import type { Datapath, DatapathOptions } from '../datapath/index.ts';
+import type { AddressMapping } from '../mapping.ts';
+import { type InstanceMaps, instanceMaps } from '../maps.ts';
+import { DIRECTIONS, type Direction } from '../reason.ts';
+import { Changeover, type Pair } from './changeover.ts';
+import { InstanceError } from './error.ts';
+import { putBack, putOn } from './hooks.ts';
+import { Pins } from './pins.ts';
+import { attempt, programIds } from './placement.ts';
+import type { InstanceRecord } from './record.ts';
+import { Replacement } from './replacement.ts';
+import { StandIn, type Tables } from './stand-in.ts';
+import { Table } from './table.ts';
+import { allOrNothing } from './undo.ts';
+
+export type Owned = {
+  readonly [N in keyof InstanceMaps]: BpfMap<InstanceMaps[N]['key'], InstanceMaps[N]['value']>;
+};
+
+export interface Wanted {
+  /** The record as it is to be; the programs' identifiers are filled in. */
+  readonly record: InstanceRecord;
+  /** New programs on the instance's own maps; left out, they stay. */
+  readonly programs?: Pair;
+  /** Exactly these mappings; left out, they stay. */
+  readonly mappings?: readonly AddressMapping[];
+}
+
+/**
+ * To be called with the lock held, on an instance that is whole.
+ *
+ * @throws with everything as it was; InstanceError with code `EDONE` when all is done but the clearing up.
+ */
+export function change(
+  pins: Pins,
+  maps: Owned,
+  wanted: Wanted,
+  makeDatapath: (options: DatapathOptions) => Datapath,
+): void {
+  const shadow = new Pins(pins.instances, pins.name, true);
+  const record = pins.record();
+  const replacement = wanted.mappings && new Replacement(new Table(pins.name, maps), wanted.mappings);
+  if (wanted.programs === undefined && replacement?.isNone !== false) return;
+  using outbound = pins.program('outbound');
+  using inbound = pins.program('inbound');
+  const former = { outbound, inbound };
+  const final = wanted.programs ?? former;
+  const next = withIds(wanted.record, final);
+  allOrNothing((onFailure) => {
+    onFailure(() => shadow.exist && undo(pins, shadow));
+    shadow.make();
+    shadow.pinRecord(next);
+    if (wanted.programs !== undefined) {
+      for (const direction of DIRECTIONS) final[direction].pin(shadow.path(`progs/${direction}`));
+    }
+    using standIn = needed(replacement) ? StandIn.make(shadow, wanted.mappings ?? []) : undefined;
+    using between = standIn && loadPair(makeDatapath(wanted.record), { ...maps, ...standIn.tables });
+    using changeover = Changeover.make(shadow, { former, next: between?.pair ?? final });
+    const ours = programIds([pins, shadow]);
+    putOn(pins, record, changeover.relays, ours);
+    changeover.turn('next');
+    onFailure(() => changeover.turn('former'));
+    if (needed(replacement)) {
+      onFailure(() => replacement.undo());
+      replacement.apply();
+    }
+    onFailure(() => putBack(pins, record, changeover.relays, ours));
+    putOn(pins, record, final, ours);
+    onFailure(() => pins.writeRecord(record));
+    pins.writeRecord(next);
+  });
+  afterwards(pins.name, () => tidy(pins, shadow));
+}
+
+const needed = (replacement: Replacement | undefined): replacement is Replacement =>
+  replacement?.isNone === false;
+
+function withIds(record: InstanceRecord, pair: Pair): InstanceRecord {
+  const idOf = (direction: Direction) => ({
+    ...record.programs[direction],
+    id: pair[direction].info.id,
+  });
+  return { ...record, programs: { outbound: idOf('outbound'), inbound: idOf('inbound') } };
+}
+
+/** Loads both programs of a datapath on these maps. */
+export function loadPair(
+  { outbound, inbound }: Pick<Datapath, 'outbound' | 'inbound'>,
+  maps: Owned,
+): Disposable & { readonly pair: Pair } {
+  const first = loadProgram(outbound, maps);
+  try {
+    const second = loadProgram(inbound, maps);
+    return {
+      pair: { outbound: first, inbound: second },
+      [Symbol.dispose]: () => {
+        second.close();
+        first.close();
+      },
+    };
+  } catch (error) {
+    first.close();
+    throw error;
+  }
+}
+
+/** Takes back a change that the word has not made. */
+export function undo(pins: Pins, shadow: Pins): void {
+  const record = attempt(() => pins.record());
+  if (record !== undefined) {
+    using former = openPair(pins);
+    putBack(pins, record, former.pair, programIds([shadow]));
+  }
+  shadow.remove();
+}
+
+/** Completes a change that the word has made, however far it has come. */
+export function complete(pins: Pins, shadow: Pins): void {
+  const next = shadow.record();
+  using made = openPair(shadow);
+  using former = openPair(pins);
+  using own = openTables(pins, next);
+  using standIn = StandIn.open(shadow);
+  if (standIn !== undefined) new Replacement(new Table(pins.name, own.tables), standIn.mappings()).apply();
+  putBack(pins, next, { ...former.pair, ...made.pair }, programIds([pins, shadow]));
+  pins.writeRecord(next);
+  tidy(pins, shadow);
+}
+
+/** The last of an attach, when packets are translated already: the hooks run the programs themselves. */
+export function settleAttach(pins: Pins, shadow: Pins, record: InstanceRecord, pair: Pair): void {
+  putOn(shadow, record, pair, programIds([shadow]));
+  renamePin(shadow.folder, pins.folder);
+}
+
+/** What is left to do once the hooks run the final programs and the record names them. */
+function tidy(pins: Pins, shadow: Pins): void {
+  using standIn = StandIn.open(shadow);
+  if (standIn !== undefined) {
+    using own = openTables(pins, pins.record());
+    standIn.settle(own.tables);
+  }
+  for (const direction of DIRECTIONS) {
+    if (!shadow.has(`progs/${direction}`)) continue;
+    renamePin(shadow.path(`progs/${direction}`), pins.path(`progs/${direction}`));
+  }
+  shadow.remove();
+}
+
+/**
+ * What comes after an instance is as it was asked to be; once more if it fails.
+ *
+ * @throws InstanceError with code `EDONE`
+ */
+export function afterwards<T>(name: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof InstanceError) throw error;
+  }
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof InstanceError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `instance '${name}' is as it was asked to be, but what came after that failed: ${why}; 'tsnat status ${name}' shows it, and removes what was left over`;
+    throw new InstanceError('EDONE', message, error);
+  }
+}
+
+export function openPair(pins: Pins): Disposable & { readonly pair: Partial<Pair> } {
+  const outbound = attempt(() => pins.program('outbound'));
+  const inbound = attempt(() => pins.program('inbound'));
+  return {
+    pair: { ...(outbound && { outbound }), ...(inbound && { inbound }) },
+    [Symbol.dispose]: () => {
+      outbound?.close();
+      inbound?.close();
+    },
+  };
+}
+
+function openTables(pins: Pins, { capacity }: InstanceRecord): Disposable & { readonly tables: Tables } {
+  const definitions = instanceMaps(capacity);
+  const outbound = pins.map('outbound', definitions.outbound);
+  try {
+    const inbound = pins.map('inbound', definitions.inbound);
+    return {
+      tables: { outbound, inbound },
+      [Symbol.dispose]: () => {
+        outbound.close();
+        inbound.close();
+      },
+    };
+  } catch (error) {
+    outbound.close();
+    throw error;
+  }
+}
