@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { ROOT } from '../test/support/root.ts';
+import { attachment } from './attach.ts';
 import { emission } from './emission.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
@@ -19,6 +20,7 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   tables: () => tables(quick ? 3 : 9),
   emission: () => emission(quick ? 3 : 15),
   interpreter: () => interpreter(quick ? 3 : 7),
+  attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
   startup: () => startup(quick ? 10 : 30),
 };
 

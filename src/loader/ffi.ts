@@ -66,7 +66,7 @@ const PROTOTYPES = {
   flock: 'int flock(int fd, int operation)',
   getpagesize: 'int getpagesize()',
   getsockname: 'int getsockname(int fd, void *address, void *length)',
-  if_nametoindex: 'uint if_nametoindex(str name)',
+  ioctl: 'int ioctl(int fd, ulong request, void *argument)',
   mkdir: 'int mkdir(str path, uint mode)',
   mount: 'int mount(str source, str target, str type, ulong flags, str data)',
   pthread_sigmask: 'int pthread_sigmask(int how, void *set, void *old)',

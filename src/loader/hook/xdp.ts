@@ -18,7 +18,15 @@ export interface XdpOptions {
 }
 
 /** Codes that are about who may and what is there, not about what the driver can. */
-const NOT_THE_DRIVER = new Set(['EBUSY', 'EEXIST', 'EPERM', 'EACCES', 'ENODEV', 'ENOMEM', 'EBADF']);
+export const NOT_THE_DRIVER: ReadonlySet<string> = new Set([
+  'EBUSY',
+  'EEXIST',
+  'EPERM',
+  'EACCES',
+  'ENODEV',
+  'ENOMEM',
+  'EBADF',
+]);
 
 /** @throws LoaderError, with nothing left behind. */
 export function attachXdp(

@@ -166,6 +166,22 @@ export function addFilter(
   return { direction, priority, handle, ...(chain !== 0 && { chain }) };
 }
 
+/** A request to swap the program of the filter at `place`, for a batch. */
+export function replaceFilterRequest(
+  ifindex: number,
+  place: FilterPlace,
+  program: FilterProgram,
+): BatchRequest {
+  requirePlace(place);
+  const { direction, priority, handle, chain } = place;
+  const payload = encodeTrafficControl(
+    { ifindex, handle, parent: parentOf(direction), info: infoOf(priority) },
+    [...chainOf(chain), ...options(program)],
+  );
+  // Without NLM_F_CREATE: what is no longer there shall not come back by this.
+  return { type: RTM_NEWTFILTER, flags: 0, payload };
+}
+
 /** Swaps the program of a filter in its place; each packet meets the old or the new one. */
 export function replaceFilter(
   socket: NetlinkSocket,
@@ -173,15 +189,10 @@ export function replaceFilter(
   place: FilterPlace,
   program: FilterProgram,
 ): void {
-  requirePlace(place);
-  const { direction, priority, handle, chain } = place;
-  const payload = encodeTrafficControl(
-    { ifindex, handle, parent: parentOf(direction), info: infoOf(priority) },
-    [...chainOf(chain), ...options(program)],
-  );
+  const { type, flags, payload } = replaceFilterRequest(ifindex, place, program);
+  const { direction, priority, handle } = place;
   const object = `interface ${ifindex}`;
-  // Without NLM_F_CREATE: what is no longer there shall not come back by this.
-  socket.request(RTM_NEWTFILTER, 0, payload, {
+  socket.request(type, flags, payload, {
     request: 'RTM_NEWTFILTER',
     what: `cannot replace the filter with priority ${priority} and handle ${handle} on the ${direction} of ${object}`,
     object,
@@ -209,17 +220,16 @@ export function deleteFilter(socket: NetlinkSocket, ifindex: number, place: Filt
  */
 export function listFilters(socket: NetlinkSocket, ifindex: number, direction: HookDirection): Filter[] {
   const parent = parentOf(direction);
-  if (direction === 'egress' && findClsact(socket, ifindex) === 'ingress') return [];
   const payload = encodeTrafficControl({ ifindex, handle: 0, parent, info: 0 }, []);
   const subject = { request: 'RTM_GETTFILTER', what: `cannot list the filters of interface ${ifindex}` };
-  return (
-    socket
-      .dump(RTM_GETTFILTER, payload, subject)
-      .filter(({ type }) => type === RTM_NEWTFILTER)
-      .map((message) => decodeFilter(message.payload, direction))
-      // A classifier is listed once by itself, with handle 0, and once for each of its filters.
-      .filter(({ handle }) => handle !== 0)
-  );
+  const filters = socket
+    .dump(RTM_GETTFILTER, payload, subject)
+    .filter(({ type }) => type === RTM_NEWTFILTER)
+    .map((message) => decodeFilter(message.payload, direction))
+    // A classifier is listed once by itself, with handle 0, and once for each of its filters.
+    .filter(({ handle }) => handle !== 0);
+  const none = filters.length === 0 || (direction === 'egress' && findClsact(socket, ifindex) === 'ingress');
+  return none ? [] : filters;
 }
 
 /** @throws LoaderError with code `ENETLINK` for a message that is too short. */

@@ -48,11 +48,28 @@ export interface Subject {
   readonly object?: string;
 }
 
-/** One of many requests; what is left out is the same as of the others. */
+/** One of many requests. */
 export interface BatchRequest {
   readonly type: number;
   readonly flags: number;
   readonly payload: Uint8Array;
+}
+
+/** Of struct tcmsg and struct ifinfomsg, where requests about interfaces start, both have the index here. */
+const IFINDEX_AT = 4;
+
+/** The same request for other interfaces: many times as fast as encoding each. */
+export function forInterfaces(template: BatchRequest, ifindexes: readonly number[]): BatchRequest[] {
+  const { type, flags, payload } = template;
+  const size = payload.length;
+  const all = new Uint8Array(size * ifindexes.length);
+  const view = new DataView(all.buffer);
+  return ifindexes.map((ifindex, i) => {
+    const at = i * size;
+    all.set(payload, at);
+    view.setUint32(at + IFINDEX_AT, ifindex, LITTLE_ENDIAN);
+    return { type, flags, payload: all.subarray(at, at + size) };
+  });
 }
 
 export interface NetlinkSocketOptions {
@@ -120,9 +137,9 @@ export class NetlinkSocket implements Disposable {
   }
 
   #exchange(type: number, flags: number, payload: Uint8Array, subject: Subject): Reply {
-    const sequence = this.#next();
-    const request = this.#send([{ type, flags, sequence, payload }], subject);
-    const reply = new Reply(sequence, this.#port);
+    const message = this.#message({ type, flags, payload });
+    const request = this.#send([message], subject);
+    const reply = new Reply(message.sequence, this.#port);
     while (reply.verdict === undefined) reply.feed(this.#receive(subject));
     if (reply.verdict.result < 0) throw netlinkError(reply.verdict, request, subject);
     return reply;
@@ -138,27 +155,31 @@ export class NetlinkSocket implements Disposable {
     requests: readonly BatchRequest[],
     subjectOf: (index: number) => Subject,
   ): (LoaderError | undefined)[] {
-    const errors = new Array<LoaderError | undefined>(requests.length);
+    const errors = new Array<LoaderError | undefined>(requests.length).fill(undefined);
     for (let start = 0; start < requests.length; start += BATCH_MESSAGES) {
-      const some = requests.slice(start, start + BATCH_MESSAGES);
-      const first = this.#sequence + 1;
-      // Failures are answered in any case; that the last one is answered says that all are done.
-      const messages = some.map((request, i) => ({
-        ...request,
-        flags: i === some.length - 1 ? request.flags | NLM_F_ACK : request.flags,
-        sequence: this.#next(),
-      }));
+      const messages = requests
+        .slice(start, start + BATCH_MESSAGES)
+        .map((request, i, { length }) => this.#message(request, i === length - 1));
       this.#send(messages, subjectOf(start));
-      const reply = new BatchReply(first, some.length, this.#port);
+      const reply = new BatchReply(messages[0]?.sequence ?? 0, messages.length, this.#port);
       while (!reply.complete) reply.feed(this.#receive(subjectOf(start)));
       for (const [i, verdict] of reply.failures) {
-        const message = messages[i];
-        if (message === undefined) continue;
-        const request = encodeMessages([{ ...message, port: this.#port }]);
+        const request = encodeMessages(messages.slice(i, i + 1));
         errors[start + i] = netlinkError(verdict, request, subjectOf(start + i));
       }
     }
     return errors;
+  }
+
+  /** Failures are answered in any case; of a batch the answer to the last says that all are done. */
+  #message({ type, flags, payload }: BatchRequest, acknowledge = false): Message {
+    return {
+      type,
+      flags: flags | NLM_F_REQUEST | (acknowledge ? NLM_F_ACK : 0),
+      sequence: this.#next(),
+      port: this.#port,
+      payload,
+    };
   }
 
   #next(): number {
@@ -167,17 +188,8 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** @returns what was sent. */
-  #send(messages: readonly Omit<Message, 'port'>[], subject: Subject): Uint8Array {
-    const port = this.#port;
-    const datagram = encodeMessages(
-      messages.map(({ type, flags, sequence, payload }) => ({
-        type,
-        flags: flags | NLM_F_REQUEST,
-        sequence,
-        port,
-        payload,
-      })),
-    );
+  #send(messages: readonly Message[], subject: Subject): Uint8Array {
+    const datagram = encodeMessages(messages);
     const sent = libc('send', this.#descriptor.fd, datagram, datagram.length, 0);
     if (sent < 0) throw netlinkError({ result: sent, text: undefined }, datagram, subject);
     return datagram;

@@ -1,0 +1,208 @@
+import test from 'ava';
+import {
+  attachMany,
+  BulkError,
+  type BulkOptions,
+  detachMany,
+  findClsact,
+  findInterface,
+  listPrograms,
+  loadProgram,
+  NetlinkSocket,
+  queryXdp,
+  swapMany,
+  withNetns,
+} from '../../../src/loader/index.ts';
+import { namespace } from '../support/namespace.ts';
+import { returning, TC_ACT_UNSPEC, XDP_PASS, xdpReturning } from '../support/programs.ts';
+import { countDescriptors } from '../support/site.ts';
+
+/** A namespace with `count` veth pairs v0 - w0, v1 - w1, ... */
+function crowd(count: number) {
+  const { name, ip, tc } = namespace('ldrb');
+  const names = Array.from({ length: count }, (_, i) => `v${i}`);
+  for (const each of names) ip(`link add ${each} type veth peer name w${each}`);
+  const socket = withNetns(name, () => new NetlinkSocket());
+  const indexOf = (each: string) => findInterface(socket, each)?.index ?? 0;
+  const programsOf = (each: string) =>
+    listPrograms({ netns: name, interface: each }).map(({ hook, programId }) => `${hook} ${programId}`);
+  return { name, ip, tc, names, socket, indexOf, programsOf, [Symbol.dispose]: () => socket.close() };
+}
+
+const tcProgram = (name: string) => loadProgram(returning(name, TC_ACT_UNSPEC), {});
+const xdpProgram = (name: string) => loadProgram(xdpReturning(name, XDP_PASS), {});
+
+const WAYS: readonly (readonly [string, Omit<BulkOptions, 'interfaces' | 'program'>, string])[] = [
+  ['clsact', { hook: 'auto' }, 'clsact'],
+  ['clsact egress', { hook: 'clsact', direction: 'egress', priority: 9, handle: 3, chain: 2 }, 'clsact'],
+  ['TCX links', { hook: 'tcx' }, 'tcx'],
+  ['TCX without links', { hook: 'tcx', direction: 'egress', link: false }, 'tcx'],
+  ['XDP links', { hook: 'auto', mode: 'generic' }, 'xdp'],
+  ['XDP by netlink', { hook: 'xdp', link: false }, 'xdp'],
+];
+
+for (const [words, options, hook] of WAYS) {
+  test(`${words}: attach, swap and detach many`, (t) => {
+    // More than one batch of clsact; TCX waits for a grace period at each.
+    using site = crowd(hook === 'tcx' ? 12 : 150);
+    const { names, name: netns, programsOf, indexOf, socket } = site;
+    const make = hook === 'xdp' ? xdpProgram : tcProgram;
+    using first = make('ldrb_first');
+    using second = make('ldrb_second');
+    const descriptors = countDescriptors();
+    const interfaces = names.map((each, i) => (i % 2 === 0 ? each : indexOf(each)));
+    const { attachments, failures } = attachMany({ ...options, interfaces, netns, program: first });
+    t.deepEqual(failures, []);
+    t.deepEqual(
+      attachments.map(({ ifindex }) => ifindex),
+      names.map(indexOf),
+    );
+    for (const each of [names[0], names.at(-1)]) {
+      t.deepEqual(programsOf(each ?? ''), [`${hook} ${first.info.id}`]);
+    }
+    const swapped = swapMany(attachments, second);
+    for (const each of [names[0], names.at(-1)]) {
+      t.deepEqual(programsOf(each ?? ''), [`${hook} ${second.info.id}`]);
+    }
+    t.deepEqual(detachMany(swapped), { detached: names.length, failures: [] });
+    for (const each of names) {
+      t.deepEqual(programsOf(each), []);
+      t.is(findClsact(socket, indexOf(each)), undefined);
+    }
+    const linked = swapped.some((each) => each.hook !== 'clsact' && each.link !== undefined);
+    if (!linked) t.deepEqual(detachMany(swapped), { detached: 0, failures: [] });
+    t.is(countDescriptors(), descriptors);
+  });
+}
+
+test('what cannot be done is named, and all the rest undone', (t) => {
+  using site = crowd(150);
+  const { names, name: netns, tc, indexOf, socket, programsOf } = site;
+  using program = tcProgram('ldrb_undo');
+  tc('qdisc add dev v7 ingress');
+  tc('qdisc add dev v8 clsact');
+  const descriptors = countDescriptors();
+  const gone = 4_000_000;
+  const attachAll = (more: Partial<BulkOptions> = {}) =>
+    attachMany({ interfaces: names, netns, hook: 'clsact', direction: 'egress', program, ...more });
+  const error = t.throws(() => attachAll(), { instanceOf: BulkError, code: 'EBUSY' });
+  t.regex(
+    error?.message ?? '',
+    /^cannot attach to 1 of 150 interfaces \(nothing stays attached\): 'v7': .*'ingress'/,
+  );
+  t.deepEqual(
+    error?.failures.map((failure) => failure.interface),
+    ['v7'],
+  );
+  for (const each of names) {
+    t.deepEqual(programsOf(each), []);
+    t.is(findClsact(socket, indexOf(each)), { v7: 'ingress', v8: 'clsact' }[each]);
+  }
+  const many = t.throws(() => attachAll({ interfaces: [...names, 'absent', gone, 'absent2'] }), {
+    instanceOf: BulkError,
+    code: 'ENODEV',
+  });
+  t.regex(many?.message ?? '', /of 153 interfaces .*'absent': there is no interface/);
+  t.is(findClsact(socket, indexOf('v0')), undefined);
+  // Or keep what worked.
+  const kept = attachAll({ interfaces: [...names, 'absent', gone], onFailure: 'keep' });
+  t.deepEqual(
+    kept.failures.map(({ interface: which, error: { code } }) => [which, code]),
+    [
+      ['absent', 'ENODEV'],
+      ['v7', 'EBUSY'],
+      [gone, 'ENODEV'],
+    ],
+  );
+  t.is(kept.attachments.length, 149);
+  t.deepEqual(programsOf('v149'), [`clsact ${program.info.id}`]);
+  t.deepEqual(detachMany(kept.attachments), { detached: 149, failures: [] });
+  for (const each of names) t.is(findClsact(socket, indexOf(each)), { v7: 'ingress', v8: 'clsact' }[each]);
+  t.is(countDescriptors(), descriptors);
+  t.throws(() => attachAll({ interfaces: ['v0', 'v1', indexOf('v0')] }), {
+    instanceOf: RangeError,
+    message: /'v0' and '\d+' are the same/,
+  });
+});
+
+test("somebody else's filters stay, and their qdisc", (t) => {
+  using site = crowd(4);
+  const { names, name: netns, tc, socket, indexOf } = site;
+  using program = tcProgram('ldrb_others');
+  tc('qdisc add dev v1 clsact');
+  // On the very place that is tried first, and where the kernel would put the first filter.
+  tc('filter add dev v1 ingress pref 49152 handle 1 protocol all bpf bytecode 1,6_0_0_1');
+  tc('qdisc add dev v2 clsact');
+  tc('filter add dev v2 ingress pref 49152 protocol ip u32 match ip dst 192.0.2.1 classid 1:1');
+  const before = ['v1', 'v2'].map((each) => tc(`filter show dev ${each} ingress`));
+  const { attachments } = attachMany({ interfaces: names, netns, hook: 'clsact', program });
+  t.is(attachments.length, 4);
+  // They put something on what we made.
+  tc('filter add dev v3 egress pref 5 protocol ip bpf bytecode 1,6_0_0_1');
+  t.deepEqual(detachMany(attachments), { detached: 4, failures: [] });
+  t.deepEqual(
+    ['v1', 'v2'].map((each) => tc(`filter show dev ${each} ingress`)),
+    before,
+  );
+  t.deepEqual(
+    names.map((each) => findClsact(socket, indexOf(each))),
+    [undefined, 'clsact', 'clsact', 'clsact'],
+  );
+  t.regex(tc('filter show dev v3 egress'), /pref 5 bpf/);
+});
+
+test('an XDP driver that refuses: the others are undone, or it gets generic XDP', (t) => {
+  using site = crowd(5);
+  const { names, name: netns, ip, socket, indexOf } = site;
+  ip('link set wv3 mtu 9000');
+  using program = xdpProgram('ldrb_mtu');
+  const options = { interfaces: names, netns, hook: 'xdp', program } as const;
+  for (const link of [true, false]) {
+    const error = t.throws(() => attachMany({ ...options, link, mode: 'native' }), { code: 'ERANGE' });
+    t.regex(error?.message ?? '', /1 of 5.*'v3'.*MTU is too large.*lower the MTU/);
+    t.deepEqual(
+      names.map((each) => queryXdp(socket, indexOf(each))),
+      names.map(() => ({})),
+    );
+    const { attachments } = attachMany({ ...options, link });
+    t.deepEqual(
+      attachments.map((each) => (each.hook === 'xdp' ? each.mode : '')),
+      ['native', 'native', 'native', 'generic', 'native'],
+    );
+    t.is(detachMany(attachments).detached, 5);
+  }
+});
+
+test('a swap that fails somewhere puts the old program back everywhere else', (t) => {
+  using site = crowd(5);
+  const { names, name: netns, programsOf, tc, ip } = site;
+  using first = tcProgram('ldrb_old');
+  using second = tcProgram('ldrb_new');
+  const { attachments } = attachMany({ interfaces: names, netns, hook: 'clsact', program: first });
+  tc('filter del dev v2 ingress');
+  const error = t.throws(() => swapMany(attachments, second), { instanceOf: BulkError, code: 'ENOENT' });
+  t.regex(
+    error?.message ?? '',
+    /swap the program of 1 of 5 interfaces \(the others run the old program again\)/,
+  );
+  for (const each of ['v0', 'v4']) t.deepEqual(programsOf(each), [`clsact ${first.info.id}`]);
+  // Interfaces that are gone are no failure of detaching.
+  ip('link del v3');
+  t.deepEqual(detachMany(attachments), { detached: 3, failures: [] });
+});
+
+test('a socket that cannot be trusted: nothing stays attached', (t) => {
+  using site = crowd(3);
+  const { names, name: netns, programsOf } = site;
+  using program = tcProgram('ldrb_blind');
+  const descriptors = countDescriptors();
+  // Too small for any answer.
+  using socket = withNetns(netns, () => new NetlinkSocket({ bufferSize: 20 }));
+  t.throws(() => attachMany({ interfaces: names, netns, socket, hook: 'clsact', program }), {
+    code: 'ENETLINK',
+    message: /a datagram of \d+ bytes, which is more than 20/,
+  });
+  for (const each of names) t.deepEqual(programsOf(each), []);
+  socket.close();
+  t.is(countDescriptors(), descriptors);
+});
