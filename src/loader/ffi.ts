@@ -138,9 +138,7 @@ function callLibc(name: keyof typeof PROTOTYPES, args: Parameters<Native>): numb
  * @returns what the system call returns, or -errno.
  */
 export function bpfOnce(command: number, attr: number, size: number): number {
-  const { bpf: call, errno } = loaded ?? library();
-  const result = call(nrBpf, command, attr, size);
-  return result === -1 ? -errno() : result;
+  return callBpf(command, attr, size);
 }
 
 /**

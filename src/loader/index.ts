@@ -1,5 +1,6 @@
 export type { DeleteOptions, Elements } from './bpf/batch.ts';
 export { BatchError } from './bpf/batch-error.ts';
+export type { BtfInfo, LinkInfo, MapInfo, ProgramInfo } from './bpf/info.ts';
 export type { UpdateMode } from './bpf/map-commands.ts';
 export {
   type Anchor,
@@ -10,9 +11,10 @@ export {
   queryOrdered,
   type Reference,
 } from './bpf/mprog.ts';
-export type { LinkInfo, MapInfo, ProgramInfo } from './bpf/object.ts';
+export { type NumberedKind, objectIds } from './bpf/object.ts';
 export type { TestRunOptions, TestRunResult } from './bpf/program-commands.ts';
 export * from './bpffs.ts';
+export { BpfBtf } from './btf.ts';
 export { CAPABILITIES, type Capability, missingCapabilities } from './capability.ts';
 export { countCpus, possibleCpus } from './cpu.ts';
 export { Descriptor } from './descriptor.ts';
@@ -73,3 +75,5 @@ export * from './program.ts';
 export * from './raw-map.ts';
 export { BpfRingBuffer } from './ring-buffer.ts';
 export { RingBufferReader, type RingReaderOptions, type RingReaderStats } from './ring-buffer-reader.ts';
+export { RunStatistics } from './run-statistics.ts';
+export type * from './test-run.ts';

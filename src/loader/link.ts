@@ -1,8 +1,10 @@
 // Links and their owner.
 
+import type { LinkInfo } from './bpf/info.ts';
+import { linkInfoOf } from './bpf/info-commands.ts';
 import { detachLink, updateLink } from './bpf/link-commands.ts';
 import { createOrderedLink, type HookDirection, type PlaceOptions } from './bpf/mprog.ts';
-import { type LinkInfo, linkInfoOf, openById, openPin, pinObject } from './bpf/object.ts';
+import { openById, openPin, pinObject } from './bpf/object.ts';
 import { Descriptor } from './descriptor.ts';
 
 /** Owns the descriptor of a link. Without a pin the program comes off when the last descriptor closes. */

@@ -2,12 +2,24 @@
 
 import { btf, LITTLE_ENDIAN, type Program, withSources } from '../asm/index.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from './bpf/abi.ts';
-import { openById, openPin, type ProgramInfo, pinObject, programInfoOf } from './bpf/object.ts';
+import type { ProgramInfo } from './bpf/info.ts';
+import { programCodeOf, programInfoOf } from './bpf/info-commands.ts';
+import { openById, openPin, pinObject } from './bpf/object.ts';
 import { type TestRunOptions, type TestRunResult, testRun } from './bpf/program-commands.ts';
 import { loadCode } from './bpf/program-load.ts';
 import { Descriptor } from './descriptor.ts';
 import { LoaderError } from './errors.ts';
 import { resolveSource } from './source-map.ts';
+import {
+  runLive,
+  runSkb,
+  runXdp,
+  type SkbRunOptions,
+  type SkbRunResult,
+  type XdpLiveOptions,
+  type XdpRunOptions,
+  type XdpRunResult,
+} from './test-run.ts';
 
 /** Owns the descriptor of a program, which lives as long as a descriptor, a pin or a hook holds it. */
 export class BpfProgram implements Disposable {
@@ -52,9 +64,32 @@ export class BpfProgram implements Disposable {
     return programInfoOf(this.fd);
   }
 
+  /**
+   * Its instructions as the verifier left them, or the machine code made of them; empty where the kernel does not show
+   * them.
+   */
+  code(which: 'translated' | 'jited'): Uint8Array {
+    return programCodeOf(this.fd, which);
+  }
+
   /** Runs it on a packet that is on no wire. */
   testRun(options: TestRunOptions): TestRunResult {
     return testRun(this.fd, this.name, options);
+  }
+
+  /** Runs a TC program on a packet and the fields of its context. Since Linux 5.2. */
+  runSkb(options: SkbRunOptions): SkbRunResult {
+    return runSkb(this, options);
+  }
+
+  /** Runs an XDP program on a packet and the fields of its context. Since Linux 5.15. */
+  runXdp(options: XdpRunOptions): XdpRunResult {
+    return runXdp(this, options);
+  }
+
+  /** Runs an XDP program on frames that are real: see `LiveRunOptions`. Since Linux 5.18. */
+  runLive(options: XdpLiveOptions): void {
+    runLive(this, options);
   }
 
   pin(path: string): void {

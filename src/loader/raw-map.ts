@@ -3,9 +3,11 @@
 import type { MapSpec, MapType } from '../asm/index.ts';
 import { MAP_TYPES } from './bpf/abi.ts';
 import { type DeleteOptions, deleteBatch, type Elements, updateBatch } from './bpf/batch.ts';
+import type { MapInfo } from './bpf/info.ts';
+import { mapInfoOf } from './bpf/info-commands.ts';
 import { ElementCalls, type MapHandle, type UpdateMode } from './bpf/map-commands.ts';
 import { createMap, freezeMap, isFrozen } from './bpf/map-create.ts';
-import { type MapInfo, mapInfoOf, openById, openPin, pinObject } from './bpf/object.ts';
+import { openById, openPin, pinObject } from './bpf/object.ts';
 import { type ListedMap, type Listing, walk } from './bpf/walk.ts';
 import { possibleCpus } from './cpu.ts';
 import { Descriptor } from './descriptor.ts';

@@ -2,7 +2,7 @@
 
 import { struct, u32, u64 } from '../../asm/index.ts';
 import { ERRNO, systemError } from '../errors.ts';
-import { BPF_PROG_TEST_RUN } from './abi.ts';
+import { BPF_F_TEST_XDP_LIVE_FRAMES, BPF_PROG_TEST_RUN } from './abi.ts';
 import { Frame, spaceFor } from './frame.ts';
 import { permissionHint } from './privilege.ts';
 
@@ -33,6 +33,16 @@ export interface TestRunOptions {
   /** `struct __sk_buff` or `struct xdp_md`: sizes and marks the program may read and change. */
   readonly context?: Uint8Array;
   readonly repeat?: number;
+}
+
+export interface LiveRunOptions {
+  /** Each frame starts like this, but for what the program left in one that came round again. */
+  readonly data: Uint8Array;
+  readonly context?: Uint8Array;
+  /** How many frames. */
+  readonly repeat: number;
+  /** How many are handed on at a time, at most 256; 64 where left out. */
+  readonly batchSize?: number;
 }
 
 export interface TestRunResult {
@@ -72,20 +82,44 @@ export function testRun(fd: number, name: string, options: TestRunOptions): Test
   }
   frame.u32(test.repeat, repeat);
   const result = frame.call(BPF_PROG_TEST_RUN);
-  if (result < 0) {
-    const object = `program '${name}'`;
-    const hint = result === -ERRNO.EPERM ? { hint: permissionHint() } : {};
-    const detail = result === -ERRNO.ENOSPC ? { detail: `the result exceeds ${outSize} bytes` } : {};
-    throw systemError(result, 'bpf(BPF_PROG_TEST_RUN)', `cannot run ${object}`, {
-      object,
-      ...hint,
-      ...detail,
-    });
-  }
+  if (result < 0)
+    throw runError(result, name, `the result exceeds ${outSize} bytes, or the context its room`);
   return {
     returnValue: frame.getU32(test.retval),
     data: frame.read(dataOut, frame.getU32(test.data_size_out)),
     context: contextOut === 0 ? new Uint8Array() : frame.read(contextAt, frame.getU32(test.ctx_size_out)),
     duration: frame.getU32(test.duration),
   };
+}
+
+/**
+ * Runs an XDP program on frames that are real: what it passes goes up the stack, what it redirects or sends back goes
+ * out. Since Linux 5.18. A frame the program drops comes round again as it is: it writes every header each time.
+ */
+export function liveRun(fd: number, name: string, options: LiveRunOptions): void {
+  const { data, context = new Uint8Array(), repeat, batchSize = 0 } = options;
+  const frame = new Frame(testSize, spaceFor(data.length) + spaceFor(context.length));
+  frame.u32(test.prog_fd, fd);
+  frame.u32(test.data_size_in, data.length);
+  frame.pointer(test.data_in, frame.put(data));
+  if (context.length > 0) {
+    frame.u32(test.ctx_size_in, context.length);
+    frame.pointer(test.ctx_in, frame.put(context));
+  }
+  frame.u32(test.repeat, repeat);
+  frame.u32(test.flags, BPF_F_TEST_XDP_LIVE_FRAMES);
+  frame.u32(test.batch_size, batchSize);
+  const result = frame.call(BPF_PROG_TEST_RUN);
+  if (result < 0) throw runError(result, name);
+}
+
+function runError(result: number, name: string, noSpace?: string): Error {
+  const object = `program '${name}'`;
+  const hint = result === -ERRNO.EPERM ? { hint: permissionHint() } : {};
+  const detail = result === -ERRNO.ENOSPC && noSpace !== undefined ? { detail: noSpace } : {};
+  return systemError(result, 'bpf(BPF_PROG_TEST_RUN)', `cannot run ${object}`, {
+    object,
+    ...hint,
+    ...detail,
+  });
 }

@@ -1,5 +1,6 @@
 // Programs on TCX and netkit, with or without a link.
 
+import { linkInfoOf } from '../bpf/info-commands.ts';
 import {
   type Anchor,
   attachOrdered,
@@ -12,7 +13,6 @@ import {
   queryOrdered,
   type Reference,
 } from '../bpf/mprog.ts';
-import { linkInfoOf } from '../bpf/object.ts';
 import { LoaderError } from '../errors.ts';
 import { BpfLink } from '../link.ts';
 import { BpfProgram } from '../program.ts';
