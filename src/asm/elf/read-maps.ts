@@ -116,7 +116,11 @@ function fillSlots(
       }
       const content = map ? { map: map.name } : { program: symbol.name };
       const own = slots.get(place.key) ?? [];
-      own.push({ index: (offset - place.from) / POINTER_SIZE, ...content });
+      const index = (offset - place.from) / POINTER_SIZE;
+      const { name, maxEntries } = declared.get(place.key)!;
+      if (index >= maxEntries)
+        malformed(section, offset, 'VALUE', `map ${name}: initial value ${index} of ${maxEntries}`);
+      own.push({ index, ...content });
       slots.set(place.key, own);
     }
     for (const [key, own] of slots) declared.set(key, { ...declared.get(key)!, slots: own });

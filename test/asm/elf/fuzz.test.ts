@@ -3,7 +3,15 @@
 
 import process from 'node:process';
 import test from 'ava';
-import { btf, formatAsm, formatElf, MalformedError, parseElf } from '../../../src/asm/index.ts';
+import {
+  btf,
+  type ElfObject,
+  formatAsm,
+  formatElf,
+  MalformedError,
+  parseElf,
+} from '../../../src/asm/index.ts';
+import { interpretObject, VmFault } from '../../../src/vm/index.ts';
 import { compiled } from './support/compile.ts';
 
 const COUNT = Number(process.env.TSNAT_FUZZ ?? 2000);
@@ -65,8 +73,10 @@ function mutated(original: Uint8Array, below: (n: number) => number): Uint8Array
 /** Reads it, and does with it what people do. @returns whether it was read */
 function survive(data: Uint8Array): boolean {
   try {
-    const { programs, btf: types } = parseElf(data);
+    const object = parseElf(data);
+    const { programs, btf: types } = object;
     programs.forEach(formatAsm);
+    interpret(object);
     types?.types.forEach((_, id) => void btf.typeName(types, id));
     try {
       formatElf(programs);
@@ -82,9 +92,23 @@ function survive(data: Uint8Array): boolean {
   }
 }
 
+const PACKET = new Uint8Array(64).fill(1);
+
+/** Runs what can be run: it ends, or says what is wrong. */
+function interpret(object: ElfObject): void {
+  const { vm } = interpretObject(object, { instructionLimit: 2000 });
+  for (const { symbol } of object.programs) {
+    try {
+      vm(symbol).run({ packet: PACKET });
+    } catch (error) {
+      if (!(error instanceof VmFault || error instanceof RangeError)) throw error;
+    }
+  }
+}
+
 test(`objects changed at random, seed ${SEED}`, (t) => {
-  const sources = ['elf/calls.c', 'elf/maps.c', 'elf/legacy.c', 'elf/core.c'] as const;
-  const objects = sources.map((source) => compiled(source));
+  const sources = ['calls', 'maps', 'legacy', 'core', 'tail', 'nested', 'kinds'] as const;
+  const objects = sources.map((source) => compiled(`elf/${source}.c`));
   objects.push(formatElf(parseElf(objects[0]!).programs));
   const below = chance(SEED);
   let read = 0;
