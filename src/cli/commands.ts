@@ -152,6 +152,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./command/map-list.ts'),
   },
   {
+    name: 'map replace',
+    summary: 'make the mappings exactly those of a file',
+    arguments: [NAME, { name: 'FILE', offer: 'file' }],
+    options: [],
+    notes: [
+      'Each packet meets either the old mappings or the new ones, in both directions from the same moment on.',
+      'Mappings that stay keep their counters.',
+    ],
+    examples: [['map replace eth0 nat.yaml', 'no more and no less than what nat.yaml says']],
+    load: () => import('./command/map-replace.ts'),
+  },
+  {
     name: 'status',
     summary: 'show what is attached where, and the counters',
     arguments: [{ ...NAME, optional: true }],

@@ -17,7 +17,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tsnat; printf '%s\\n' "\${COMPREPLY[
 test('bash offers what may stand there', async (t) => {
   t.true((await offered('tsnat ')).includes('attach'));
   t.deepEqual(await offered('tsnat att'), ['attach']);
-  t.deepEqual(await offered('tsnat map '), ['add', 'del', 'list', '--help']);
+  t.deepEqual(await offered('tsnat map '), ['add', 'del', 'list', 'replace', '--help']);
   t.deepEqual(await offered('tsnat map d'), ['del']);
   t.true((await offered('tsnat attach ')).includes('lo'), 'interfaces');
   t.deepEqual(await offered('tsnat attach --un'), ['--unmapped']);

@@ -5,6 +5,7 @@ export { attach, type Context } from './attach.ts';
 export { detach, detachAll } from './detach.ts';
 export { InstanceError, type InstanceErrorCode } from './error.ts';
 export { type Instance, openInstance } from './open.ts';
+export type { Replaced } from './replacement.ts';
 export type * from './types.ts';
 
 /** Names of the instances there are, half-present ones too. */

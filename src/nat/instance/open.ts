@@ -13,6 +13,7 @@ import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
 import { needsRecovery, recover } from './recover.ts';
 import { replaceMappings } from './replace.ts';
+import type { Replaced } from './replacement.ts';
 import { statusOf } from './status.ts';
 import { statesOf, Table } from './table.ts';
 import type { InstanceStatus, MappingState } from './types.ts';
@@ -36,7 +37,7 @@ export interface Instance extends Disposable {
    * @throws MappingError for mappings that are unsound; InstanceError with code `EFULL`, `EHALF` when the instance is
    * not whole, or `ENOENT` when it was detached meanwhile.
    */
-  replaceMappings(mappings: readonly AddressMapping[]): void;
+  replaceMappings(mappings: readonly AddressMapping[]): Replaced;
   /** In no order. */
   listMappings(): MappingState[];
   status(): InstanceStatus;
@@ -58,7 +59,7 @@ export function openInstance(name: string, context: Context = {}): Instance {
     },
     replaceMappings: (mappings) => {
       requireSound(mappings);
-      parts.locked(() => replaceMappings(pins, mappings, context.datapath ?? datapath));
+      return parts.locked(() => replaceMappings(pins, mappings, context.datapath ?? datapath));
     },
     deleteMappings: (insides) =>
       parts.locked(({ table, journal }) => table.remove([...new Set(insides)], journal)),
@@ -118,16 +119,16 @@ class Parts implements Disposable {
   }
 
   /** Runs `run` while no other process is at work on instances, on what no killed one has left unfinished. */
-  locked(run: (opened: Opened) => void): void {
+  locked<T>(run: (opened: Opened) => T): T {
     const opened = this.open();
-    opened.lock.hold(() => {
+    return opened.lock.hold(() => {
       const data = opened.record.raw.get(RECORD_KEY);
       if (data === undefined || isRevoked(data)) {
         throw new InstanceError('ENOENT', `instance '${this.#pins.name}' has been detached meanwhile`);
       }
       const shadow = new Pins(this.#instances, this.#pins.name, true);
       if (shadow.exist || opened.journal.isOpen) recover(this.#instances, this.#pins.name);
-      run(opened);
+      return run(opened);
     });
   }
 

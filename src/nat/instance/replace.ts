@@ -9,6 +9,7 @@ import type { Request } from './attach.ts';
 import { detachHint, InstanceError } from './error.ts';
 import type { Pins } from './pins.ts';
 import type { InstanceRecord } from './record.ts';
+import type { Replaced } from './replacement.ts';
 import { placeProblems } from './status.ts';
 import { change, loadPair, type Owned } from './transition.ts';
 import { allOrNothing } from './undo.ts';
@@ -51,11 +52,11 @@ export function replaceMappings(
   pins: Pins,
   mappings: readonly AddressMapping[],
   makeDatapath: MakeDatapath,
-): void {
+): Replaced {
   const record = pins.requireWhole();
   requireInPlace(pins, record);
   using maps = openMaps(pins, instanceMaps(record.capacity));
-  change(pins, maps.owned, { record, mappings }, makeDatapath);
+  return change(pins, maps.owned, { record, mappings }, makeDatapath) ?? { kept: 0, added: 0, deleted: 0 };
 }
 
 function openMaps(pins: Pins, definitions: InstanceMaps): Disposable & { readonly owned: Owned } {

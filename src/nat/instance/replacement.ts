@@ -16,10 +16,18 @@ interface Change {
   readonly added: readonly number[];
 }
 
+/** How many mappings a replacement keeps, adds (or gives another outside address) and deletes. */
+export interface Replaced {
+  readonly kept: number;
+  readonly added: number;
+  readonly deleted: number;
+}
+
 export class Replacement {
   /** Whether the table is as wanted already. */
   readonly isNone: boolean;
-  readonly #changes: readonly Change[];
+  readonly summary: Replaced;
+  readonly #changes: readonly [Change, Change];
   readonly #undo: (() => void)[] = [];
 
   /** Reads the table, changes nothing. @throws InstanceError with code `EFULL` */
@@ -32,6 +40,8 @@ export class Replacement {
       changeOf(table.inbound, inbound, target(wanted.map(({ inside, outside }) => [outside, inside]))),
       changeOf(table.outbound, outbound, target(wanted.map(({ inside, outside }) => [inside, outside]))),
     ];
+    const [, { sets, deletes }] = this.#changes;
+    this.summary = { kept: wanted.length - sets.length, added: sets.length, deleted: deletes.length };
     this.isNone = this.#changes.every(({ sets, deletes }) => sets.length === 0 && deletes.length === 0);
   }
 

@@ -14,7 +14,7 @@ import { putBack, putOn } from './hooks.ts';
 import { Pins } from './pins.ts';
 import { attempt, programIds } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
-import { Replacement } from './replacement.ts';
+import { type Replaced, Replacement } from './replacement.ts';
 import { StandIn, type Tables } from './stand-in.ts';
 import { Table } from './table.ts';
 import { allOrNothing } from './undo.ts';
@@ -35,6 +35,7 @@ export interface Wanted {
 /**
  * To be called with the lock held, on an instance that is whole.
  *
+ * @returns what became of the mappings, where some were given.
  * @throws with everything as it was; InstanceError with code `EDONE` when all is done but the clearing up.
  */
 export function change(
@@ -42,11 +43,13 @@ export function change(
   maps: Owned,
   wanted: Wanted,
   makeDatapath: (options: DatapathOptions) => Datapath,
-): void {
+): Replaced | undefined {
   const shadow = new Pins(pins.instances, pins.name, true);
   const record = pins.record();
   const replacement = wanted.mappings && new Replacement(new Table(pins.name, maps), wanted.mappings);
-  if (wanted.programs === undefined && replacement?.isNone !== false) return;
+  if (wanted.programs === undefined && replacement?.isNone !== false) {
+    return replacement?.summary;
+  }
   using outbound = pins.program('outbound');
   using inbound = pins.program('inbound');
   const former = { outbound, inbound };
@@ -76,6 +79,7 @@ export function change(
     pins.writeRecord(next);
   });
   afterwards(pins.name, () => tidy(pins, shadow));
+  return replacement?.summary;
 }
 
 const needed = (replacement: Replacement | undefined): replacement is Replacement =>
