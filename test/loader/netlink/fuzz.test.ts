@@ -102,7 +102,7 @@ function damage(bytes: Uint8Array, below: (limit: number) => number): Uint8Array
   let out = bytes.slice();
   for (let times = 1 + below(3); times > 0 && out.length > 0; times--) {
     const at = below(out.length);
-    const kind = below(6);
+    const kind = below(7);
     if (kind === 0) out[at] = below(256);
     else if (kind === 1) out[at] = (out[at] ?? 0) ^ (1 << below(8));
     else if (kind === 2) out = out.slice(0, at);
@@ -112,6 +112,10 @@ function damage(bytes: Uint8Array, below: (limit: number) => number): Uint8Array
       const view = new DataView(out.buffer);
       const where = at & ~3;
       if (where + 4 <= out.length) view.setUint32(where, lies[below(lies.length)] ?? 0, true);
+    } else if (kind === 6) {
+      // The length of an attribute, whose type stays.
+      const where = at & ~3;
+      if (where + 2 <= out.length) new DataView(out.buffer).setUint16(where, below(40), true);
     } else if (kind === 4) out.copyWithin(at, below(out.length), below(out.length));
     else
       out = Uint8Array.from([...out.subarray(0, at), ...bytes.subarray(below(bytes.length))]).slice(0, ROOM);
