@@ -13,6 +13,8 @@ import {
   NETLINK_EXT_ACK,
   NETLINK_ROUTE,
   NLM_F_ACK,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
   NLM_F_DUMP,
   NLM_F_REQUEST,
   NLMSG_DONE,
@@ -32,7 +34,7 @@ import {
 } from '../../../src/loader/netlink/abi.ts';
 import { decodeDone, decodeError, explain } from '../../../src/loader/netlink/ack.ts';
 import { decodeAddress } from '../../../src/loader/netlink/address.ts';
-import { u32 } from '../../../src/loader/netlink/attribute.ts';
+import { encodeAttributes, nested, string, u32 } from '../../../src/loader/netlink/attribute.ts';
 import { decodeFilter } from '../../../src/loader/netlink/filter.ts';
 import { decodeInterface, decodeLinkAttributes, encodeLink } from '../../../src/loader/netlink/link.ts';
 import { decodeMessages, encodeMessage } from '../../../src/loader/netlink/message.ts';
@@ -123,6 +125,23 @@ function damage(bytes: Uint8Array, below: (limit: number) => number): Uint8Array
   return out;
 }
 
+/** A refusal with a policy, of which kernels send few: numbers of 64 and 32 bits, lengths, bits, what is missing. */
+function policyRefusal(): Uint8Array {
+  const wide = new Uint8Array(BigUint64Array.of(5n).buffer);
+  const policy = [2, 3, 4, 5, 12].map((type) => ({ type, value: wide }));
+  const lengths = [6, 7, 10].map((type) => ({ type, value: u32(3) }));
+  const reasons = encodeAttributes([
+    { type: 1, value: string('out of range') },
+    { type: 2, value: u32(32) },
+    nested(4, [...policy, ...lengths]),
+    { type: 5, value: u32(1) },
+    { type: 6, value: u32(32) },
+  ]);
+  const payload = Buffer.concat([u32(0), new Uint8Array(16), reasons]);
+  const flags = NLM_F_CAPPED | NLM_F_ACK_TLVS;
+  return encodeMessage({ type: NLMSG_ERROR, flags, sequence: SEQUENCE, port: 0, payload });
+}
+
 test(`damaged answers (${COUNT}, TSNAT_SEED=${SEED})`, (t) => {
   using place = site('ldrf');
   const { name: netns, ifindex, tc, ip } = place;
@@ -152,10 +171,12 @@ test(`damaged answers (${COUNT}, TSNAT_SEED=${SEED})`, (t) => {
   const sources = captures.flatMap(({ request, datagrams }) =>
     datagrams.map((datagram) => ({ request, datagram: datagram.slice(0, 4096) })),
   );
+  sources.push({ request: captures[0]?.request ?? new Uint8Array(), datagram: policyRefusal() });
   const below = random(SEED);
   let refused = 0;
   for (let i = 0; i < COUNT; i++) {
-    const { datagram, request } = sources[below(sources.length)] ?? {
+    // The short ones as often as the long ones; the last of them has every kind of reason.
+    const { datagram, request } = sources[below(4) === 0 ? sources.length - 1 : below(sources.length)] ?? {
       datagram: new Uint8Array(),
       request: new Uint8Array(),
     };
