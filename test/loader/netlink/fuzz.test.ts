@@ -168,8 +168,8 @@ test(`damaged answers (${COUNT}, TSNAT_SEED=${SEED})`, (t) => {
   for (const { request, datagrams } of captures) {
     for (const datagram of datagrams) t.notThrows(() => readAll(datagram, request));
   }
-  const sources = captures.flatMap(({ request, datagrams }) =>
-    datagrams.map((datagram) => ({ request, datagram: datagram.slice(0, 4096) })),
+  const sources: { request: Uint8Array; datagram: Uint8Array }[] = captures.flatMap(
+    ({ request, datagrams }) => datagrams.map((datagram) => ({ request, datagram: datagram.slice(0, 4096) })),
   );
   sources.push({ request: captures[0]?.request ?? new Uint8Array(), datagram: policyRefusal() });
   const below = random(SEED);
