@@ -71,6 +71,7 @@ export {
   permissionHint,
   readPrivilegeFacts,
 } from './obstacle.ts';
+export * from './pin.ts';
 export * from './program.ts';
 export * from './raw-map.ts';
 export { BpfRingBuffer } from './ring-buffer.ts';

@@ -1,15 +1,9 @@
-// Links: BPF_LINK_CREATE on an interface, BPF_LINK_UPDATE, BPF_LINK_DETACH, and the list of all links.
+// Links: BPF_LINK_CREATE on an interface, BPF_LINK_UPDATE, BPF_LINK_DETACH.
 // A link lives as long as a descriptor or a pin holds it. Left out: links to anything but interfaces.
 
 import { bytes, struct, u32, u64 } from '../../asm/index.ts';
 import { ERRNO, type LoaderError, systemError } from '../errors.ts';
-import {
-  BPF_F_REPLACE,
-  BPF_LINK_CREATE,
-  BPF_LINK_DETACH,
-  BPF_LINK_GET_NEXT_ID,
-  BPF_LINK_UPDATE,
-} from './abi.ts';
+import { BPF_F_REPLACE, BPF_LINK_CREATE, BPF_LINK_DETACH, BPF_LINK_UPDATE } from './abi.ts';
 import { Frame } from './frame.ts';
 import { permissionHint } from './privilege.ts';
 
@@ -31,12 +25,6 @@ const { offsets: update, size: updateSize } = struct('bpf_attr_link_update', {
 });
 
 const { offsets: detach, size: detachSize } = struct('bpf_attr_link_detach', { link_fd: u32 });
-
-const { offsets: next, size: nextSize } = struct('bpf_attr_next_id', {
-  start_id: u32,
-  next_id: u32,
-  open_flags: u32,
-});
 
 /** The arguments of BPF_LINK_CREATE. */
 export interface LinkTarget {
@@ -97,20 +85,6 @@ export function detachLink(linkFd: number): void {
   frame.u32(detach.link_fd, linkFd);
   const result = frame.call(BPF_LINK_DETACH);
   if (result < 0) throw linkError(result, 'BPF_LINK_DETACH', 'cannot detach a link');
-}
-
-/** The identifiers of all links of the machine, ascending; needs CAP_SYS_ADMIN. */
-export function listLinkIds(): number[] {
-  const ids: number[] = [];
-  for (let id = 0; ; ) {
-    const frame = new Frame(nextSize);
-    frame.u32(next.start_id, id);
-    const result = frame.call(BPF_LINK_GET_NEXT_ID);
-    if (result === -ERRNO.ENOENT) return ids;
-    if (result < 0) throw linkError(result, 'BPF_LINK_GET_NEXT_ID', 'cannot list the links');
-    id = frame.getU32(next.next_id);
-    ids.push(id);
-  }
 }
 
 function linkError(result: number, command: string, what: string): LoaderError {

@@ -2,7 +2,8 @@
 // somebody else's program is there, or what the driver has against it, in its own words.
 
 import { BPF_LINK_TYPE_XDP, BPF_XDP } from '../bpf/abi.ts';
-import { listLinkIds, tryCreateLink } from '../bpf/link-commands.ts';
+import { tryCreateLink } from '../bpf/link-commands.ts';
+import { objectIds } from '../bpf/object.ts';
 import { permissionHint } from '../bpf/privilege.ts';
 import { ERRNO, LoaderError, systemError } from '../errors.ts';
 import { BpfLink } from '../link.ts';
@@ -201,7 +202,7 @@ export function listXdp(socket: NetlinkSocket, ifindex: number): FoundProgram[] 
 
 /** The XDP link of an interface; undefined where there is none or links may not be listed. */
 function linkOf(ifindex: number, programId: number): number | undefined {
-  return attempt(listLinkIds)?.find((id) => {
+  return attempt(() => [...objectIds('link')])?.find((id) => {
     using link = attempt(() => BpfLink.openById(id));
     const info = link?.info;
     return info?.type === BPF_LINK_TYPE_XDP && info.ifindex === ifindex && info.programId === programId;
