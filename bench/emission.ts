@@ -2,10 +2,12 @@
 // assembled, cold in fresh processes and warm, against clang -O2 compiling their C twins.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { INSTRUCTION_SIZE, parseElf } from '../src/asm/index.ts';
+import { datapath } from '../src/nat/index.ts';
 import { TWINS, twinArguments } from '../test/support/twin.ts';
 import type { Emission } from './emission/once.ts';
 import { interleave, type Summary, summarize, timed } from './measure.ts';
@@ -13,6 +15,7 @@ import type { Row, Section } from './report.ts';
 
 const COLD_TARGET_US = 10_000;
 const WARM_TARGET_US = 2_000;
+const SIZE_TARGET = 1;
 const ONCE = fileURLToPath(new URL('./emission/once.js', import.meta.url));
 
 function once(): Emission {
@@ -60,12 +63,32 @@ export async function emission(rounds: number): Promise<Section> {
         row('cold: the first time in a fresh process', data.first, twins, COLD_TARGET_US),
         row('warm', data.warm, twins, WARM_TARGET_US),
         row('cold, with loading the modules', add(data.first, data.imports), twins),
+        ...sizes(folder),
       ],
       data,
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Instructions of each program as it stands, in 8-byte units; those of the twins as clang has just compiled them. */
+function sizes(folder: string): Row[] {
+  const built = datapath({ unmapped: 'pass' });
+  const ours = { egress: built.outbound, ingress: built.inbound };
+  return TWINS.map((name) => {
+    const [twin] = parseElf(new Uint8Array(readFileSync(join(folder, `${name}.o`)))).programs;
+    const [own, other] = [ours[name].code.length, twin!.code.length].map((bytes) => bytes / INSTRUCTION_SIZE);
+    const ratio = own! / other!;
+    return {
+      what: `${name}: instructions of the program`,
+      ours: `${own}`,
+      peer: `${other}`,
+      ratio: `${ratio.toFixed(2)}x`,
+      target: `<= ${SIZE_TARGET}x`,
+      reached: ratio <= SIZE_TARGET,
+    };
+  });
 }
 
 const add = (a: Summary, b: Summary): Summary => ({ ...a, median: a.median + b.median });

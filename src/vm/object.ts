@@ -21,6 +21,7 @@ export interface VmObject {
  * Prepares an object for the interpreter.
  *
  * @param options as for `Vm`; `maps` are taken in the place of the object's own
+ * @throws RangeError where what a map is to hold from the start does not go into it
  * @example
  * const object = interpretObject(parseElf(readFileSync('filter.bpf.o')));
  * object.vm('filter').run({ packet }).returnValue;

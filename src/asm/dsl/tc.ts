@@ -3,7 +3,7 @@
 import { CONTEXT } from '../compile/ir.ts';
 import { HELPERS } from '../helper.ts';
 import { PacketBuilder } from './context.ts';
-import type { Expression } from './expression.ts';
+import type { Input } from './expression.ts';
 import type { HostKind } from './kinds.ts';
 import type { Recorder } from './recorder.ts';
 import { skBuff } from './skb.ts';
@@ -41,7 +41,7 @@ export class TcBuilder extends PacketBuilder {
   }
 
   /** Ends the program by sending the packet out of the interface `ifindex` (bpf_redirect). */
-  redirect(ifindex: Expression<HostKind>): void {
+  redirect(ifindex: Input<HostKind>): void {
     this.exit(this.call(HELPERS.redirect, [ifindex, 0]));
   }
 }
