@@ -11,7 +11,7 @@ import { needsRootAndBpf } from '../support/requirements.ts';
 import { CLI, ROOT } from '../support/root.ts';
 import { statusOf } from '../support/state.ts';
 import { ping, pingOk } from '../support/traffic.ts';
-import { instanceName, translate } from '../support/translate.ts';
+import { HOOKS, instanceName, translate } from '../support/translate.ts';
 import { addressBytes } from '../support/twin.ts';
 import {
   filtersOn,
@@ -33,7 +33,7 @@ const MAP_SIZES: Readonly<Record<string, readonly [type: string, key: number, va
 
 needsRootAndBpf(test);
 
-for (const hook of ['tcx', 'clsact'] as const) {
+for (const hook of HOOKS) {
   test.serial(`bpftool and tc see what attach says, and after detach nothing, ${hook}`, async (t) => {
     const lab = await makeLab(t);
     const { name, detach } = await translate(t, lab, { map: [[INSIDE, ON_LINK]], hook });

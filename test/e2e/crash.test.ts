@@ -11,7 +11,7 @@ import { needsRootAndBpf } from '../support/requirements.ts';
 import { CLI } from '../support/root.ts';
 import { brokenStatusOf, statusOf } from '../support/state.ts';
 import { pingOk } from '../support/traffic.ts';
-import { instanceName, translate } from '../support/translate.ts';
+import { HOOKS, instanceName, translate } from '../support/translate.ts';
 import { filtersOn, hasClsact, isPinned, nothingLeft } from '../support/witness.ts';
 
 const MAP = ['--map', `${INSIDE}=${ON_LINK}`];
@@ -32,7 +32,7 @@ const LOSSES: readonly { readonly title: string; readonly lose: (folder: string)
   },
 ];
 
-for (const hook of ['tcx', 'clsact'] as const) {
+for (const hook of HOOKS) {
   for (const { title, lose } of LOSSES) {
     if (hook === 'clsact' && title === 'links') continue;
     test.serial(`an instance that has lost its ${title}, ${hook}`, async (t) => {
@@ -83,7 +83,7 @@ test.serial('somebody has taken the filter away', async (t) => {
   t.false(await hasClsact(lab.gateway, lab.device));
 });
 
-for (const hook of ['tcx', 'clsact'] as const) {
+for (const hook of HOOKS) {
   test.serial(`the interface is gone, ${hook}`, async (t) => {
     const lab = await makeLab(t);
     const { name, detach } = await translate(t, lab, { map: [[INSIDE, ON_LINK]], hook });

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly timeout?: number;
 }
 
+/** How many times longer everything may take: set where the machine is an emulated one. */
+export const PATIENCE: number = Number(process.env.TSNAT_PATIENCE ?? 1);
 const DEFAULT_TIMEOUT_MS = 60_000;
 const SIGNALLED = 128;
 
@@ -41,7 +43,7 @@ export async function run(
   options: RunOptions = {},
 ): Promise<Result> {
   const child = new Running(command, args, options);
-  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeout ?? DEFAULT_TIMEOUT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE * (options.timeout ?? DEFAULT_TIMEOUT_MS));
   child.process.stdin?.end(options.input ?? '');
   try {
     return await child.ended;
@@ -101,7 +103,7 @@ export class Running {
 
   /** Resolves once what it has written (either stream) matches. @throws when it ends or takes too long. */
   async says(pattern: RegExp, timeout: number = 10_000): Promise<RegExpExecArray> {
-    const until = Date.now() + timeout;
+    const until = Date.now() + PATIENCE * timeout;
     for (;;) {
       const match = pattern.exec(this.stdout()) ?? pattern.exec(this.stderr());
       if (match) return match;
@@ -122,7 +124,7 @@ export class Running {
   /** Asks it to end, and waits until it has. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Result> {
     this.kill(signal);
-    const timer = setTimeout(() => this.kill('SIGKILL'), 5_000);
+    const timer = setTimeout(() => this.kill('SIGKILL'), PATIENCE * 5_000);
     try {
       return await this.ended;
     } finally {

@@ -24,8 +24,11 @@ export interface Instance {
 
 const KIND = process.env.TSNAT_E2E ?? 'tsnat';
 
+/** Whether the kernel has TCX; where it has not, as before Linux 6.6, whoever runs the tests says so. */
+export const TCX: boolean = process.env.TSNAT_E2E_TCX !== 'no';
+
 /** Which hooks a behaviour is to be shown on. */
-export const HOOKS: readonly Hook[] = KIND === 'tsnat' ? ['tcx', 'clsact'] : ['clsact'];
+export const HOOKS: readonly Hook[] = KIND === 'tsnat' && TCX ? ['tcx', 'clsact'] : ['clsact'];
 
 /** Attaches to the gateway's outside interface; gone again when the test is over. */
 export async function translate(

@@ -1,0 +1,14 @@
+// Runs in a guest: what this kernel has, as one line of JSON.
+
+import process from 'node:process';
+import { hasTcx } from '../../src/loader/index.ts';
+
+/** Linux gives every network namespace its loopback as the first interface. */
+const LOOPBACK = 1;
+
+export interface Facts {
+  readonly tcx: boolean;
+}
+
+const facts: Facts = { tcx: hasTcx(LOOPBACK) };
+process.stdout.write(`FACTS ${JSON.stringify(facts)}\n`);

@@ -1,0 +1,171 @@
+// Runs the end-to-end tests in each kernel and says what came of it; docs/kernels.md and the README's table are
+// written when the whole matrix was run.
+
+import { spawn } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { join, relative } from 'node:path';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { fetchKernel, filesUnder } from './archive.ts';
+import type { Facts } from './facts.ts';
+import { runGuest } from './guest.ts';
+import { HOST, KERNELS, type Kernel } from './kernels.ts';
+import { orderedModules } from './modules.ts';
+import { type Outcome, table } from './report.ts';
+import { TapReader } from './tap.ts';
+import { packCheckout, packTools } from './userland.ts';
+
+const USAGE = `usage: npm run kernels -- [KERNEL...] [TEST...]
+  KERNEL  ${[...KERNELS.map(({ name }) => name), HOST].join(', ')}; all of them where left out
+  TEST    part of a test file's path, such as e2e/ping; e2e and loader where left out`;
+/** From .build/scripts/kernels. */
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const CACHE = join(ROOT, '.cache', 'kernels');
+const DOCUMENT = join(ROOT, 'docs', 'kernels.md');
+const TESTS = '.build/test';
+const DEFAULT_TESTS = ['e2e/', 'loader/'];
+const TIMEOUT_SECONDS = 60 * 60;
+/** How much longer than on a real machine things may take in emulation. */
+const PATIENCE = 10;
+
+const say = (text: string): void => {
+  process.stderr.write(`${text}\n`);
+};
+
+/** Test files whose path has one of the patterns in it. */
+function testFiles(patterns: readonly string[]): string[] {
+  return filesUnder(join(ROOT, TESTS))
+    .filter((file) => file.endsWith('.test.js'))
+    .map((file) => relative(ROOT, file))
+    .filter((file) => patterns.some((pattern) => relative(TESTS, file).includes(pattern)))
+    .sort();
+}
+
+const script = (files: readonly string[], settings: string): string => `
+cd ${ROOT} || exit 125
+export CI=true NO_COLOR=1 ${settings}
+${process.execPath} .build/scripts/kernels/facts.js || exit 125
+exec ${process.execPath} node_modules/ava/entrypoints/cli.mjs --tap --timeout=30m ${files.join(' ')}
+`;
+
+/** What the lines of a run come to, and the progress shown meanwhile. */
+class Run {
+  readonly #reader = new TapReader();
+  readonly #name: string;
+  readonly #verbose: boolean;
+  #facts: Facts | undefined;
+  readonly started: number = Date.now();
+
+  constructor(name: string, verbose: boolean) {
+    this.#name = name;
+    this.#verbose = verbose;
+  }
+
+  line(text: string): void {
+    if (text.startsWith('FACTS ')) this.#facts = JSON.parse(text.slice('FACTS '.length)) as Facts;
+    const test = this.#reader.line(text);
+    if (this.#verbose || test?.passed === false) say(`${this.#name}: ${text}`);
+    else if (test) this.#progress(test.title);
+  }
+
+  #progress(title: string): void {
+    const { passed, failed } = this.#reader.count;
+    const seconds = Math.round((Date.now() - this.started) / 1000);
+    const line = `${this.#name}: ${passed} passed, ${failed.length} failed, ${seconds} s: ${title}`;
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line.slice(0, process.stderr.columns - 1)}`);
+  }
+
+  outcome(kernel: string, status: number | undefined): Outcome {
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    const { passed, failed, ended } = this.#reader.count;
+    const seconds = Math.round((Date.now() - this.started) / 1000);
+    return {
+      name: this.#name,
+      kernel,
+      passed,
+      failed,
+      seconds,
+      ...(this.#facts === undefined ? {} : { facts: this.#facts }),
+      // A run that broke off before its count has proved nothing.
+      ...(status === 0 && ended && passed > 0 ? {} : { problem: problemOf(status, ended, failed.length) }),
+    };
+  }
+}
+
+function problemOf(status: number | undefined, ended: boolean, failed: number): string {
+  if (status === undefined) return 'the guest did not come to an end';
+  if (!ended) return `the run broke off, status ${status}`;
+  return failed > 0 ? `${failed} failed` : `status ${status}`;
+}
+
+async function inGuest(kernel: Kernel, files: readonly string[], verbose: boolean): Promise<Outcome> {
+  const fetched = fetchKernel(kernel, CACHE);
+  const tools = packTools(CACHE);
+  const checkout = join(CACHE, `checkout-${process.pid}.cpio`);
+  try {
+    packCheckout(ROOT, checkout);
+    const run = new Run(kernel.name, verbose);
+    say(`${kernel.name}: booting ${fetched.version}`);
+    const result = await runGuest({
+      vmlinuz: fetched.vmlinuz,
+      modules: orderedModules(fetched.modules),
+      archives: [tools, checkout],
+      command: script(files, `TSNAT_PATIENCE=${PATIENCE} ${kernel.tcx ? '' : 'TSNAT_E2E_TCX=no'}`),
+      folder: CACHE,
+      timeoutSeconds: TIMEOUT_SECONDS,
+      onLine: (text) => run.line(text),
+    });
+    if (verbose || result.status === undefined || result.status === 125) say(result.console);
+    else
+      for (const line of result.console.match(/^.*(Oops|BUG:|WARNING:|Out of memory).*$/gm) ?? []) say(line);
+    return run.outcome(result.release || fetched.version, result.status);
+  } finally {
+    rmSync(checkout, { force: true });
+  }
+}
+
+async function onHost(files: readonly string[], verbose: boolean): Promise<Outcome> {
+  const run = new Run(HOST, verbose);
+  const child = spawn('bash', ['-c', script(files, '')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  createInterface({ input: child.stdout }).on('line', (line) => run.line(line));
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? undefined));
+  });
+  return run.outcome(release(), status);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes('--help')) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  const verbose = args.includes('--verbose');
+  const words = args.filter((word) => word !== '--verbose');
+  const names = [...KERNELS.map(({ name }) => name), HOST];
+  const wanted = words.filter((word) => names.includes(word));
+  const patterns = words.filter((word) => !names.includes(word));
+  const files = testFiles(patterns.length > 0 ? patterns : DEFAULT_TESTS);
+  if (
+    files.length === 0 ||
+    words.some((word) => word.startsWith('-') || (/^\d/.test(word) !== names.includes(word) && word !== HOST))
+  ) {
+    say(files.length === 0 ? `no test file is called ${patterns.join(' or ')}` : USAGE);
+    return 2;
+  }
+  mkdirSync(CACHE, { recursive: true });
+  const outcomes: Outcome[] = [];
+  for (const name of wanted.length > 0 ? wanted : names) {
+    const kernel = KERNELS.find((one) => one.name === name);
+    const outcome = kernel ? await inGuest(kernel, files, verbose) : await onHost(files, verbose);
+    outcomes.push(outcome);
+    const { passed, failed, seconds, problem } = outcome;
+    say(`${name}: ${passed} passed, ${failed.length} failed, ${seconds} s${problem ? `: ${problem}` : ''}`);
+  }
+  process.stdout.write(`${table(outcomes)}\n`);
+  return outcomes.every(({ problem }) => problem === undefined) ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
