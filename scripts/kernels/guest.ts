@@ -6,11 +6,17 @@ import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Archive } from './cpio.ts';
 
-/** Boots are 10 to 20 s. */
 const MEMORY = '2G';
-const CPUS = '2';
+/** Newer ones have wide vectors, which libraries then use, and which take twice as long to emulate. */
+const CPU = 'Nehalem';
+/**
+ * One CPU is emulated, since tests wait more than they work; per-CPU maps have values for as many as may come. What
+ * guards against speculation makes each system call slow and protects nothing here.
+ */
+const KERNEL_OPTIONS = 'console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off possible_cpus=4';
+const CPUS = '1';
 /** Everybody else on this machine comes first. */
-const NICE = '5';
+const NICE = '2';
 const END = 'GUEST ENDED';
 
 export interface GuestOptions {
@@ -56,12 +62,12 @@ export async function runGuest(options: GuestOptions): Promise<GuestResult> {
           '-accel',
           'tcg,thread=multi',
           '-cpu',
-          'max,la57=off',
+          CPU,
         ],
         ...['-smp', CPUS, '-m', MEMORY, '-nodefaults', '-no-reboot', '-display', 'none'],
         ...['-serial', `file:${log}`, '-serial', 'stdio'],
         ...['-kernel', vmlinuz, '-initrd', image],
-        ...['-append', 'console=ttyS0 quiet loglevel=4 panic=-1'],
+        ...['-append', KERNEL_OPTIONS],
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
