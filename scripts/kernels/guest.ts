@@ -16,8 +16,11 @@ const CPU = 'Nehalem';
 const KERNEL_OPTIONS = 'console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off possible_cpus=4';
 const CPUS = '1';
 /** Everybody else on this machine comes first. */
-const NICE = '2';
+const NICE = '0';
 const END = 'GUEST ENDED';
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** Exit status: 128 and SIGINT. */
+const INTERRUPTED = 130;
 
 export interface GuestOptions {
   readonly vmlinuz: string;
@@ -53,17 +56,7 @@ export async function runGuest(options: GuestOptions): Promise<GuestResult> {
     const qemu = spawn(
       'nice',
       [
-        ...[
-          '-n',
-          NICE,
-          'qemu-system-x86_64',
-          '-M',
-          'pc',
-          '-accel',
-          'tcg,thread=multi',
-          '-cpu',
-          CPU,
-        ],
+        ...['-n', NICE, 'qemu-system-x86_64', '-M', 'pc', '-accel', 'tcg,thread=multi', '-cpu', CPU],
         ...['-smp', CPUS, '-m', MEMORY, '-nodefaults', '-no-reboot', '-display', 'none'],
         ...['-serial', `file:${log}`, '-serial', 'stdio'],
         ...['-kernel', vmlinuz, '-initrd', image],
@@ -74,7 +67,12 @@ export async function runGuest(options: GuestOptions): Promise<GuestResult> {
     const end = (): void => {
       qemu.kill('SIGKILL');
     };
+    const endAndLeave = (): void => {
+      end();
+      process.exit(INTERRUPTED);
+    };
     process.once('exit', end);
+    for (const signal of SIGNALS) process.once(signal, endAndLeave);
     const timer = setTimeout(end, timeoutSeconds * 1000);
     let status: number | undefined;
     let release = '';
@@ -92,6 +90,7 @@ export async function runGuest(options: GuestOptions): Promise<GuestResult> {
     });
     clearTimeout(timer);
     process.off('exit', end);
+    for (const signal of SIGNALS) process.off(signal, endAndLeave);
     return { status, release, console: readFileSync(log, 'latin1') };
   } finally {
     rmSync(image, { force: true });

@@ -2,7 +2,7 @@
 // written when the whole matrix was run.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { release } from 'node:os';
 import { join, relative } from 'node:path';
 import process from 'node:process';
@@ -13,7 +13,7 @@ import type { Facts } from './facts.ts';
 import { runGuest } from './guest.ts';
 import { HOST, KERNELS, type Kernel } from './kernels.ts';
 import { orderedModules } from './modules.ts';
-import { type Outcome, table } from './report.ts';
+import { type Outcome, publish, table } from './report.ts';
 import { TapReader } from './tap.ts';
 import { packCheckout, packTools } from './userland.ts';
 
@@ -23,12 +23,11 @@ const USAGE = `usage: npm run kernels -- [KERNEL...] [TEST...]
 /** From .build/scripts/kernels. */
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const CACHE = join(ROOT, '.cache', 'kernels');
-const DOCUMENT = join(ROOT, 'docs', 'kernels.md');
 const TESTS = '.build/test';
 const DEFAULT_TESTS = ['e2e/', 'loader/'];
 const TIMEOUT_SECONDS = 60 * 60;
-/** How much longer than on a real machine things may take in emulation. */
-const PATIENCE = 10;
+/** How much longer things may take in emulation, and how processes are saved; see test/support. */
+const IN_GUESTS = 'TSNAT_PATIENCE=10 TSNAT_E2E_CLI=inside';
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
@@ -43,11 +42,11 @@ function testFiles(patterns: readonly string[]): string[] {
     .sort();
 }
 
-const script = (files: readonly string[], settings: string): string => `
+const script = (files: readonly string[], settings: string, options = ''): string => `
 cd ${ROOT} || exit 125
 export CI=true NO_COLOR=1 ${settings}
 ${process.execPath} .build/scripts/kernels/facts.js || exit 125
-exec ${process.execPath} node_modules/ava/entrypoints/cli.mjs --tap --timeout=30m ${files.join(' ')}
+exec ${process.execPath} node_modules/ava/entrypoints/cli.mjs --tap --timeout=30m ${options} ${files.join(' ')}
 `;
 
 /** What the lines of a run come to, and the progress shown meanwhile. */
@@ -112,7 +111,7 @@ async function inGuest(kernel: Kernel, files: readonly string[], verbose: boolea
       vmlinuz: fetched.vmlinuz,
       modules: orderedModules(fetched.modules),
       archives: [tools, checkout],
-      command: script(files, `TSNAT_PATIENCE=${PATIENCE} ${kernel.tcx ? '' : 'TSNAT_E2E_TCX=no'}`),
+      command: script(files, `${IN_GUESTS} ${kernel.tcx ? '' : 'TSNAT_E2E_TCX=no'}`, '--concurrency=1'),
       folder: CACHE,
       timeoutSeconds: TIMEOUT_SECONDS,
       onLine: (text) => run.line(text),
@@ -120,10 +119,19 @@ async function inGuest(kernel: Kernel, files: readonly string[], verbose: boolea
     if (verbose || result.status === undefined || result.status === 125) say(result.console);
     else
       for (const line of result.console.match(/^.*(Oops|BUG:|WARNING:|Out of memory).*$/gm) ?? []) say(line);
-    return run.outcome(result.release || fetched.version, result.status);
+    return expected(run.outcome(result.release || fetched.version, result.status), kernel);
   } finally {
     rmSync(checkout, { force: true });
   }
+}
+
+/** A kernel that has something else than it should has shown nothing about what it should have. */
+function expected(outcome: Outcome, { tcx, isa }: Kernel): Outcome {
+  const { facts, problem } = outcome;
+  if (facts === undefined || problem !== undefined) return outcome;
+  if (facts.tcx !== tcx) return { ...outcome, problem: `TCX: ${facts.tcx}, expected ${tcx}` };
+  if (facts.isa.level === isa) return outcome;
+  return { ...outcome, problem: `ISA level ${facts.isa.level}, expected ${isa}` };
 }
 
 async function onHost(files: readonly string[], verbose: boolean): Promise<Outcome> {
@@ -137,6 +145,18 @@ async function onHost(files: readonly string[], verbose: boolean): Promise<Outco
   return run.outcome(release(), status);
 }
 
+/** One kernel that cannot be had does not keep the others from being tried. */
+const broken =
+  (name: string) =>
+  (error: unknown): Outcome => ({
+    name,
+    kernel: name,
+    passed: 0,
+    failed: [],
+    seconds: 0,
+    problem: error instanceof Error ? error.message : String(error),
+  });
+
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes('--help')) {
     process.stdout.write(`${USAGE}\n`);
@@ -147,20 +167,21 @@ async function main(args: readonly string[]): Promise<number> {
   const names = [...KERNELS.map(({ name }) => name), HOST];
   const wanted = words.filter((word) => names.includes(word));
   const patterns = words.filter((word) => !names.includes(word));
+  const unknown = patterns.find((word) => /^-|^\d+\.\d+$/.test(word));
   const files = testFiles(patterns.length > 0 ? patterns : DEFAULT_TESTS);
-  if (
-    files.length === 0 ||
-    words.some((word) => word.startsWith('-') || (/^\d/.test(word) !== names.includes(word) && word !== HOST))
-  ) {
-    say(files.length === 0 ? `no test file is called ${patterns.join(' or ')}` : USAGE);
+  if (unknown !== undefined || files.length === 0) {
+    say(`${unknown ?? patterns.join(', ')}: neither a kernel nor part of a test file's name\n${USAGE}`);
     return 2;
   }
   mkdirSync(CACHE, { recursive: true });
   const outcomes: Outcome[] = [];
   for (const name of wanted.length > 0 ? wanted : names) {
     const kernel = KERNELS.find((one) => one.name === name);
-    const outcome = kernel ? await inGuest(kernel, files, verbose) : await onHost(files, verbose);
+    const outcome = await (kernel ? inGuest(kernel, files, verbose) : onHost(files, verbose)).catch(
+      broken(name),
+    );
     outcomes.push(outcome);
+    if (patterns.length === 0) publish(outcome, ROOT, CACHE);
     const { passed, failed, seconds, problem } = outcome;
     say(`${name}: ${passed} passed, ${failed.length} failed, ${seconds} s${problem ? `: ${problem}` : ''}`);
   }

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -19,7 +20,19 @@ import { filesUnder } from './archive.ts';
 import { Archive, canonical } from './cpio.ts';
 
 const PACKAGES = [
-  ...['bash', 'coreutils', 'dash', 'grep', 'kmod', 'libc-bin', 'mount', 'procps', 'sed', 'util-linux'],
+  ...[
+    'bash',
+    'coreutils',
+    'dash',
+    'findutils',
+    'grep',
+    'kmod',
+    'libc-bin',
+    'mount',
+    'procps',
+    'sed',
+    'util-linux',
+  ],
   ...['bpftool', 'conntrack', 'curl', 'ethtool', 'iproute2', 'iptables', 'iputils-ping', 'nftables'],
   ...['python3', 'python3-scapy', 'tcpdump', 'traceroute', 'tshark'],
 ];
@@ -49,6 +62,14 @@ export function packTools(cache: string): string {
   for (const name of MERGED) if (existsSync(`/${name}`)) archive.copy(`/${name}`);
   for (const file of files) archive.copy(canonical(file));
   archive.copy('/usr/bin/sh');
+  // Links that update-alternatives made, on both sides; those that lead nowhere do no harm.
+  for (const folder of ['/usr/bin', '/usr/sbin']) {
+    for (const { name } of readdirSync(folder, { withFileTypes: true }).filter((entry) =>
+      entry.isSymbolicLink(),
+    )) {
+      if (readlinkSync(join(folder, name)).startsWith('/etc/alternatives/')) archive.copy(join(folder, name));
+    }
+  }
   for (const name of readdirSync('/etc/alternatives')) archive.copy(`/etc/alternatives/${name}`);
   archive.close();
   renameSync(`${packed}.half`, packed);
@@ -71,8 +92,29 @@ export function packCheckout(root: string, file: string): void {
         archive.data(join(modules, relative(modules, one)), readFileSync(one), 0o755);
     }
   }
+  packObjects(root, archive);
   archive.close();
 }
+
+/** clang takes 350 MB: instead of it goes what it makes, and a `clang` that hands it out. */
+function packObjects(root: string, archive: Archive): void {
+  const source = join(root, 'fixtures', 'foreign', 'count.c');
+  const options = ['-O2', '-g', '-target', 'bpf', '-I/usr/include/x86_64-linux-gnu'];
+  const object = execFileSync('clang', [...options, '-c', source, '-o', '-'], { maxBuffer: 2 ** 24 });
+  archive.data('/objects/count.c.o', object);
+  archive.text('/usr/local/bin/clang', CLANG, 0o755);
+}
+
+const CLANG = `#!/bin/bash
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -c) source=$2 ;;
+    -o) object=$2 ;;
+  esac
+  shift
+done
+exec cp "/objects/$(basename "$source").o" "$object"
+`;
 
 function debianFiles(): string[] {
   const plain = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
@@ -82,13 +124,9 @@ function debianFiles(): string[] {
     encoding: 'utf8',
   });
   const names = closure.split('\n').filter((line) => /^[a-z0-9]/.test(line));
-  const installed = execFileSync(
-    'dpkg-query',
-    ['-W', '-f', '${Package}:${Architecture} ${db:Status-Status}\\n'],
-    {
-      encoding: 'utf8',
-    },
-  );
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
+  const format = '${Package}:${Architecture} ${db:Status-Status}\\n';
+  const installed = execFileSync('dpkg-query', ['-W', '-f', format], { encoding: 'utf8' });
   const known = new Map<string, string>();
   for (const line of installed.split('\n')) {
     const [name = '', state] = line.split(' ');

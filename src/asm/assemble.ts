@@ -4,8 +4,10 @@
 import { encodeInstructions, unitsOf } from './encoding.ts';
 import type { Instruction, Item, Label } from './instruction.ts';
 import { PSEUDO } from './isa.ts';
+import { type IsaLevel, NEWEST_ISA } from './isa-level.ts';
 import type { ProgramType } from './kernel.ts';
 import { requireObjectName } from './map.ts';
+import { olderForms } from './older.ts';
 import type { MapRelocation, MapSpec, Program, SourceLocation } from './program.ts';
 import { resolveJumps } from './resolve.ts';
 import { BuildError } from './source.ts';
@@ -13,10 +15,15 @@ import { BuildError } from './source.ts';
 /** GPL-compatible, and declared so: the checksum and redirect helpers ask for it (include/linux/license.h). */
 const DEFAULT_LICENSE = 'Dual MIT/GPL';
 
+/** The level that brought `gotol`. */
+const GOTOL_ISA: IsaLevel = 4;
+
 export interface ProgramOptions {
   readonly name: string;
   readonly type: ProgramType;
   readonly license?: string;
+  /** The newest instructions the program may have; what is newer is said in older ones. 4 where left out. */
+  readonly isa?: IsaLevel;
 }
 
 /** Where a function of the program starts: at the label, the first one at the beginning. */
@@ -27,20 +34,22 @@ export interface FunctionStart {
 
 interface AssembleOptions {
   readonly functions?: readonly FunctionStart[];
-  /** False for kernels before 6.6, which have no `gotol`: a jump beyond 16 bits is then an error. */
+  /** False for a kernel without `gotol`, as `isa` below 4 says too: a jump beyond 16 bits is then an error. */
   readonly gotol?: boolean;
 }
 
 /**
  * Assembles `items` into a program.
  *
- * @throws RangeError for a name the kernel refuses; BuildError for an unplaced label or a jump out of reach.
+ * @throws RangeError for a name the kernel refuses; BuildError for an unplaced label, a jump out of reach, or an
+ * instruction that `isa` has no form for (`ISA`).
  */
 export function assemble(options: ProgramOptions & AssembleOptions, items: readonly Item[]): Program {
-  const { name, type, license = DEFAULT_LICENSE, functions = [] } = options;
+  const { name, type, license = DEFAULT_LICENSE, functions = [], isa = NEWEST_ISA } = options;
   requireObjectName('program', name);
   requireDistinctMaps(items);
-  const { instructions, places } = resolveJumps(items, options);
+  const { gotol = isa >= GOTOL_ISA } = options;
+  const { instructions, places } = resolveJumps(olderForms(items, isa), { gotol });
   const relocations: MapRelocation[] = [];
   let unit = 0;
   for (const instruction of instructions) {

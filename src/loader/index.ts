@@ -27,6 +27,7 @@ export { BulkError, type BulkFailure } from './hook/bulk-error.ts';
 export { deleteClsactIfEmpty, deleteOwnFilter, isFilterOf } from './hook/clsact.ts';
 export { hasNetkit, hasTcx, queryTcx } from './hook/ordered.ts';
 export type * from './hook/types.ts';
+export * from './isa.ts';
 export * from './link.ts';
 export * from './lock.ts';
 export * from './map.ts';

@@ -1,6 +1,6 @@
 // Programs in the kernel: a `Program` of the assembler with its maps' descriptors put in, and its owner.
 
-import { btf, LITTLE_ENDIAN, type Program, withSources } from '../asm/index.ts';
+import { btf, inIsa, isaLevelOf, LITTLE_ENDIAN, type Program, withSources } from '../asm/index.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from './bpf/abi.ts';
 import type { ProgramInfo } from './bpf/info.ts';
 import { programCodeOf, programInfoOf } from './bpf/info-commands.ts';
@@ -9,6 +9,7 @@ import { type TestRunOptions, type TestRunResult, testRun } from './bpf/program-
 import { loadCode } from './bpf/program-load.ts';
 import { Descriptor } from './descriptor.ts';
 import { LoaderError } from './errors.ts';
+import { isaLevel, isRefusal } from './isa.ts';
 import { resolveSource } from './source-map.ts';
 import {
   runLive,
@@ -118,7 +119,8 @@ export interface LoadProgramOptions {
 }
 
 /**
- * Puts a program into the kernel, with the lines of its source where the kernel takes them.
+ * Puts a program into the kernel, with the lines of its source where the kernel takes them. A program of the DSL that has
+ * instructions which the kernel does not know is built again in older ones.
  *
  * @param maps the maps that `program.relocations` name, by name
  * @throws VerifierError with the whole log when the verifier refuses it; LoaderError with code `ENOMAP`
@@ -130,6 +132,26 @@ export function loadProgram(
   options: LoadProgramOptions = {},
 ): BpfProgram {
   requireResolved(program);
+  try {
+    return load(program, maps, options);
+  } catch (error) {
+    const older = isRefusal(error) ? inOlderForms(program) : undefined;
+    if (older === undefined) throw error;
+    return load(older, maps, options);
+  }
+}
+
+/** What is to be tried instead of a program with instructions that the kernel does not know. */
+function inOlderForms(program: Program): Program | undefined {
+  const level = isaLevel();
+  return isaLevelOf(program.code) > level ? inIsa(program, level) : undefined;
+}
+
+function load(
+  program: Program,
+  maps: { readonly [name: string]: MapDescriptor },
+  options: LoadProgramOptions,
+): BpfProgram {
   const { name, type, license, attachType, flags } = program;
   const { logLevel, btf: wanted = true } = options;
   const sourced = withSources(program, resolveSource);

@@ -2,6 +2,7 @@
 
 import { assemble, type FunctionStart, type ProgramOptions } from '../assemble.ts';
 import { type Item, type Label, label } from '../instruction.ts';
+import { type IsaLevel, NEWEST_ISA } from '../isa-level.ts';
 import type { Program } from '../program.ts';
 import type { Site } from '../source.ts';
 import { type Allocated, allocate } from './allocate.ts';
@@ -14,6 +15,10 @@ import { simplify } from './simplify.ts';
 import { requireStack } from './slots.ts';
 import { split } from './split.ts';
 import { seen, seenArrangement, seenItems } from './stages.ts';
+import { wideComparisons } from './wide.ts';
+
+/** The level that brought comparisons of 32 bits. */
+const COMPARES_32: IsaLevel = 3;
 
 /**
  * Compiles a program's main procedure and every subprogram it calls, and assembles them behind each other.
@@ -21,7 +26,7 @@ import { seen, seenArrangement, seenItems } from './stages.ts';
  * @throws BuildError for a program that says something impossible, at the line that says it.
  */
 export function compile(options: ProgramOptions, main: Procedure): Program {
-  const allocated = allocateAll(main);
+  const allocated = allocateAll(main, options.isa ?? NEWEST_ISA);
   requireCombinedStack(main, allocated, 0);
   const starts = new Map<Procedure, Label>();
   for (const procedure of allocated.keys()) starts.set(procedure, label(procedure.name));
@@ -38,13 +43,14 @@ export function compile(options: ProgramOptions, main: Procedure): Program {
 }
 
 /** The main procedure and all it calls, each once, in the order in which they are first met. */
-function allocateAll(main: Procedure): Map<Procedure, Allocated> {
+function allocateAll(main: Procedure, isa: IsaLevel): Map<Procedure, Allocated> {
   const allocated = new Map<Procedure, Allocated>();
   const waiting = new Set([main]);
   for (const procedure of waiting) {
     const checked = seen(main.name, 'check', check(seen(main.name, 'record', procedure)));
     const better = seen(main.name, 'simplify', simplify(checked));
-    const lowered = seen(main.name, 'lower', lower(seen(main.name, 'split', split(better))));
+    const apart = isa < COMPARES_32 ? wideComparisons(split(better)) : split(better);
+    const lowered = seen(main.name, 'lower', lower(seen(main.name, 'split', apart)));
     const one = seen(main.name, 'allocate', allocate(lowered));
     allocated.set(procedure, one);
     for (const { callee } of callsOf(one)) waiting.add(callee.procedure);

@@ -1,13 +1,16 @@
 // The way in: a program is a name, a type, and a function that says what it does.
 
 import { compile } from '../compile/compile.ts';
+import type { IsaLevel } from '../isa-level.ts';
 import type { Program } from '../program.ts';
+import { withRecipe } from '../recipe.ts';
 import { Recorder } from './recorder.ts';
 import { TcBuilder } from './tc.ts';
 import { XdpBuilder } from './xdp.ts';
 
 /**
- * Builds a program: records what `body` says, checks it, allocates registers and assembles.
+ * Builds a program: records what `body` says, checks it, allocates registers and assembles. `body` is called again where
+ * an older kernel needs the program in older instructions (`inIsa`).
  *
  * @throws BuildError naming the line of TypeScript, for whatever cannot be meant.
  * @example
@@ -28,7 +31,8 @@ export function program<T extends keyof Builders>(
   body(builder);
   recorder.requireEnded(`program ${name}`);
   builder.finish();
-  return compile({ name, type, ...options }, recorder.finish(name));
+  const built = compile({ name, type, ...options }, recorder.finish(name));
+  return withRecipe(built, (isa) => program(type, name, body, { ...options, isa }));
 }
 
 /** What the body of a program of each type is written with. */
@@ -45,4 +49,6 @@ const BUILDERS: { readonly [T in keyof Builders]: (recorder: Recorder) => Builde
 export interface ProgramOptions {
   /** Declared to the kernel; GPL-compatible by default, since most helpers ask for it. */
   readonly license?: string;
+  /** The newest instructions it may have, for older kernels: 1 to 4, see `IsaLevel`. 4 where left out. */
+  readonly isa?: IsaLevel;
 }

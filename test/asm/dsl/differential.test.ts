@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { formatAsm } from '../../../src/asm/index.ts';
+import { formatAsm, inIsa, isaLevelOf, NEWEST_ISA } from '../../../src/asm/index.ts';
 import { asXdp, difference, outOfStack, usual } from '../support/random/compare.ts';
 import { planFrom } from '../support/random/generator.ts';
 import { record } from '../support/random/record.ts';
@@ -21,8 +21,16 @@ const worlds = fc.array(fc.array(number, { maxLength: 300, size: 'max' }), {
   maxLength: WORLDS,
 });
 
-for (const hook of ['sched_cls', 'xdp'] as const) {
-  test(`what the kernel does with a program of type ${hook} is what the DSL says`, (t) => {
+/** Of every program type, and in the instructions of older kernels. */
+const KINDS = [
+  { hook: 'sched_cls', isa: NEWEST_ISA, share: 1 },
+  { hook: 'xdp', isa: NEWEST_ISA, share: 3 },
+  { hook: 'sched_cls', isa: 2, share: 3 },
+  { hook: 'sched_cls', isa: 1, share: 3 },
+] as const;
+
+for (const { hook, isa, share } of KINDS) {
+  test(`what the kernel does with a program of type ${hook} in level ${isa} is what the DSL says`, (t) => {
     t.timeout(30 * 60_000);
     using kernel = new Kernel();
     let tooLarge = 0;
@@ -32,7 +40,8 @@ for (const hook of ['sched_cls', 'xdp'] as const) {
       try {
         const started = numbers.map((one) => worldFrom(one, hook));
         const wrong = difference(kernel, plan, started, (body) => {
-          const program = hook === 'xdp' ? asXdp(body) : usual(body);
+          const program = inIsa(hook === 'xdp' ? asXdp(body) : usual(body), isa)!;
+          if (isaLevelOf(program.code) > isa) throw new Error(`newer than level ${isa}`);
           instructions += program.code.length / 8;
           return program;
         });
@@ -43,7 +52,7 @@ for (const hook of ['sched_cls', 'xdp'] as const) {
       }
     });
     const result = fc.check(property, {
-      numRuns: hook === 'xdp' ? Math.ceil(PROGRAMS / 3) : PROGRAMS,
+      numRuns: Math.ceil(PROGRAMS / share),
       ...LIMIT,
       ...seed(),
     });

@@ -1,6 +1,7 @@
 // The real programs in the kernel, run on one packet at a time (BPF_PROG_TEST_RUN), with what their counters say.
 
 import type { ExecutionContext } from 'ava';
+import { type IsaLevel, inIsa, NEWEST_ISA } from '../../../../src/asm/index.ts';
 import { BpfMap, type BpfProgram, loadProgram, type MapDescriptor } from '../../../../src/loader/index.ts';
 import { type Datapath, datapath } from '../../../../src/nat/datapath/index.ts';
 import { DIRECTIONS, type Direction, REASONS, reasonIndex } from '../../../../src/nat/reason.ts';
@@ -33,6 +34,8 @@ export interface RigOptions {
   /** Dotted. */
   readonly map: readonly (readonly [inside: string, outside: string])[];
   readonly station?: Station;
+  /** The newest instructions the programs may have. */
+  readonly isa?: IsaLevel;
 }
 
 export class Rig {
@@ -48,7 +51,7 @@ export class Rig {
   #station: Station | undefined;
   #counted: { readonly [name: string]: number } = {};
 
-  constructor({ unmapped = 'pass', map, station }: RigOptions) {
+  constructor({ unmapped = 'pass', map, station, isa = NEWEST_ISA }: RigOptions) {
     const { outbound, inbound, maps } = datapath({ unmapped, capacity: Math.max(map.length, 1) });
     this.maps = {
       outbound: BpfMap.create(maps.outbound),
@@ -57,7 +60,10 @@ export class Rig {
       interface: BpfMap.create(maps.interface),
     };
     const byName: { [name: string]: MapDescriptor } = { ...this.maps };
-    this.programs = { outbound: loadProgram(outbound, byName), inbound: loadProgram(inbound, byName) };
+    this.programs = {
+      outbound: loadProgram(inIsa(outbound, isa)!, byName),
+      inbound: loadProgram(inIsa(inbound, isa)!, byName),
+    };
     this.unmapped = unmapped;
     this.remap(map.map(([inside, outside]) => [ip4(inside), ip4(outside)]));
     if (station) this.place(station);
