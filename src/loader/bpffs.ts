@@ -3,7 +3,8 @@
 // Folders and names change by way of ffi.ts, where tests of faults can stop every step.
 
 import { readFileSync, readlinkSync, statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import process from 'node:process';
 import { permissionHint } from './bpf/privilege.ts';
 import { ERRNO, LoaderError, systemError } from './errors.ts';
 import { libc } from './ffi.ts';
@@ -11,6 +12,8 @@ import { libc } from './ffi.ts';
 /** include/uapi/linux/magic.h */
 const BPF_FS_MAGIC = 0xcafe_4a11;
 const MOUNT_POINT = '/sys/fs/bpf';
+/** Names another folder on a bpffs, such as one that belongs to a user who is not root. */
+const VARIABLE = 'TSNAT_BPFFS';
 const INIT = '1';
 /** Of a file name, with room for what callers append. */
 const NAME_LIMIT = 200;
@@ -25,11 +28,14 @@ export function isBpffs(path: string): boolean {
 }
 
 /**
- * The root of the bpffs; mounted at its usual place when it is missing there.
+ * The folder on a bpffs that pins go into: the one that the environment names in TSNAT_BPFFS, else the usual place,
+ * where one is mounted when it is missing.
  *
- * @throws LoaderError with code `ENOBPFFS` when there is none and mounting one would not last.
+ * @throws LoaderError with code `ENOBPFFS` when there is none and mounting one would not last, or the one named is none.
  */
 export function findBpffs(): string {
+  const named = process.env[VARIABLE];
+  if (named !== undefined && named !== '') return requireBpffs(named);
   if (isBpffs(MOUNT_POINT)) return MOUNT_POINT;
   // Nearest first, but pid 1 before all; where its root may not be entered, a shell's outside will do.
   const others = [INIT, ...ancestors()];
@@ -54,6 +60,16 @@ export function findBpffs(): string {
     });
   }
   return MOUNT_POINT;
+}
+
+function requireBpffs(folder: string): string {
+  const path = resolve(folder);
+  if (isBpffs(path)) return path;
+  throw new LoaderError(`'${folder}' is no folder on a bpffs, or may not be entered (ENOBPFFS)`, {
+    code: 'ENOBPFFS',
+    object: folder,
+    hint: `as root: mkdir -p ${folder} && mount -t bpf bpf ${folder} && chown USER ${folder}`,
+  });
 }
 
 function namespaceOf(pid: string): string | undefined {

@@ -82,6 +82,11 @@ export const PROGRAM_REFUSALS: readonly Refusal[] = [
     hint: 'without CAP_PERFMON no address may leave the program: store or return a number, or grant CAP_PERFMON',
   },
   {
+    kind: 'needs_perfmon',
+    pattern: /prohibited for !root|could be subject to speculative|Spectre/i,
+    hint: 'grant CAP_PERFMON: without it only constants may be added to a packet pointer, for fear of Spectre',
+  },
+  {
     kind: 'pointer_arithmetic',
     pattern:
       /pointer arithmetic|pointer \S+ pointer prohibited|math between \w+ pointer|subtract pointer from scalar|arithmetic prohibited/,

@@ -376,6 +376,22 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     hint: /without CAP_PERFMON/,
     withoutPerfmon: true,
   },
+  'offset that only CAP_PERFMON may add': {
+    kind: 'needs_perfmon',
+    items: [
+      load(4, 2, 1, DATA),
+      load(4, 3, 1, DATA_END),
+      load(4, 5, 1, 0),
+      instruction.and.imm(5, 15),
+      add.reg(2, 5),
+      ...end,
+    ],
+    at: 4,
+    reason: /R2 has pointer with unsupported alu operation/,
+    state: /^r2 is a packet pointer, no byte checked, r5 is a number from 0 to 15$/,
+    hint: /grant CAP_PERFMON/,
+    withoutPerfmon: true,
+  },
   'pointer multiplied': {
     kind: 'pointer_arithmetic',
     items: [mov.imm(0, 0), instruction.mul.imm(1, 2), exit()],
