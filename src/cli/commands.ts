@@ -7,6 +7,13 @@ import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts';
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: 'json', type: 'flag', summary: 'print one JSON document on stdout' },
   { name: 'verbose', type: 'flag', summary: "when it fails, say all: causes, the verifier's whole log" },
+  {
+    name: 'bpffs',
+    type: 'text',
+    value: 'DIR',
+    offer: 'file',
+    summary: 'folder on a bpffs for the pins (TSNAT_BPFFS, /sys/fs/bpf)',
+  },
   { name: 'help', short: 'h', type: 'flag', summary: 'show this help' },
 ];
 

@@ -2,7 +2,6 @@
 // The command `tsnat`: parse, load the one command that is meant, run it, tell what went wrong.
 // Loads as little as it can: help and wrong usage must be there at once.
 
-import { enableCompileCache } from './compile-cache.ts';
 import type { Request } from './parse.ts';
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -21,6 +20,9 @@ async function main(argv: readonly string[]): Promise<void> {
 async function answer(request: Request, json: boolean): Promise<void> {
   switch (request.kind) {
     case 'run': {
+      // The loader asks the environment, so that programs that use the package have the same choice.
+      const bpffs = request.input.text('bpffs');
+      if (bpffs !== undefined) process.env.TSNAT_BPFFS = bpffs;
       const [{ Output }, { run }] = await Promise.all([import('./output.ts'), request.command.load()]);
       await run(request.input, new Output(json));
       break;
@@ -49,5 +51,4 @@ for (const stream of [process.stdout, process.stderr]) {
     process.exit();
   });
 }
-enableCompileCache();
 await main(process.argv.slice(2));
