@@ -44,17 +44,18 @@ export function detachMany(attachments: readonly Attachment[], socket?: NetlinkS
         );
         const errors = open.batch(
           own.map(({ ifindex, place }) => deleteFilterRequest(ifindex, place)),
-          (i) => subjectOf('cannot delete the filter of', own[i]),
+          (i) => subjectOf('cannot delete the filter of', own[i]?.ifindex),
         );
         for (const [i, error] of errors.entries()) {
           if (error !== undefined && error.code !== 'ENOENT' && error.code !== 'ENODEV') {
             failures.push({ interface: own[i]?.ifindex ?? 0, error });
           } else if (error === undefined) detached++;
         }
-        const empty = group.filter(({ ifindex, madeQdisc }) => madeQdisc && isClsactEmpty(open, ifindex));
-        open.batch(
-          empty.map(({ ifindex }) => deleteClsactRequest(ifindex)),
-          (i) => subjectOf('cannot delete the clsact qdisc of', empty[i]),
+        const made = new Set(group.filter(({ madeQdisc }) => madeQdisc).map(({ ifindex }) => ifindex));
+        const empty = [...made].filter((ifindex) => isClsactEmpty(open, ifindex));
+        // Gone already, or used again this very moment: either is well.
+        open.batch(empty.map(deleteClsactRequest), (i) =>
+          subjectOf('cannot delete the clsact qdisc of', empty[i]),
         );
       });
     } catch (error) {
@@ -80,7 +81,9 @@ export function swapMany(
   if (failures.length === 0) return swapped;
   const back: BulkFailure[] = [];
   for (const attachment of swapped) {
-    const former = attachments.find(({ ifindex }) => ifindex === attachment.ifindex)?.programId ?? 0;
+    const { ifindex, direction } = attachment;
+    const former =
+      attachments.find((each) => each.ifindex === ifindex && each.direction === direction)?.programId ?? 0;
     using old = BpfProgram.openById(former);
     if (old !== undefined) back.push(...swapAll([attachment], old, socket).failures);
   }
@@ -121,7 +124,7 @@ function swapAll(
           own.push(attachment);
         } else results.set(attachment, gone(ifindex, place, old));
       }
-      const errors = open.batch(requests, (i) => subjectOf('cannot replace the filter of', own[i]));
+      const errors = open.batch(requests, (i) => subjectOf('cannot replace the filter of', own[i]?.ifindex));
       for (const [i, attachment] of own.entries()) {
         results.set(attachment, errors[i] ?? { ...attachment, programId });
       }
@@ -164,7 +167,7 @@ const byNamespace = (attachments: readonly ClsactAttachment[]): Iterable<ClsactA
   return groups.values();
 };
 
-const subjectOf = (what: string, attachment: ClsactAttachment | undefined) => {
-  const object = `interface ${attachment?.ifindex}`;
+const subjectOf = (what: string, ifindex: number | undefined) => {
+  const object = `interface ${ifindex}`;
   return { request: 'a batch', what: `${what} ${object}`, object };
 };

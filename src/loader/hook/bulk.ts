@@ -1,27 +1,38 @@
-// One program on thousands of interfaces of one network namespace: netlink requests go out in batches, links are made
-// one by one. All or nothing, unless the caller wants to keep what worked.
+// Programs on thousands of interfaces of one network namespace: netlink requests go out in batches, links are made
+// one by one. All or nothing, unless the caller wants to keep what worked; an interface is never left half done.
 
 import { PROGRAM_TYPES } from '../bpf/abi.ts';
 import type { HookDirection } from '../bpf/mprog.ts';
 import { LoaderError } from '../errors.ts';
-import { addFilter, addFilterRequest, type FilterPlace, type FilterWish } from '../netlink/filter.ts';
 import { findIndexes } from '../netlink/interface-index.ts';
-import { addClsactRequest, ensureClsact } from '../netlink/qdisc.ts';
-import { type BatchRequest, forInterfaces, NetlinkSocket, type Subject } from '../netlink/socket.ts';
+import { type BatchRequest, NetlinkSocket } from '../netlink/socket.ts';
 import { type XdpMode, xdpRequest } from '../netlink/xdp.ts';
 import { netnsInode } from '../netns.ts';
 import type { BpfProgram } from '../program.ts';
 import { requireFitting, within } from './attach.ts';
 import { detachMany } from './bulk-change.ts';
+import {
+  attachFilters,
+  batch,
+  clearFilter,
+  makeQdiscs,
+  type Outcome,
+  outcomeOf,
+  placeOf,
+  type Target,
+} from './bulk-clsact.ts';
 import { BulkError, type BulkFailure } from './bulk-error.ts';
-import { detachFilter } from './clsact.ts';
 import { attachOrderedProgram } from './ordered.ts';
 import type { Attachment, AttachOptions, HookKind } from './types.ts';
-import { attachXdp, explainXdpError, NOT_THE_DRIVER } from './xdp.ts';
+import { attachXdp, detachXdp, explainXdpError, NOT_THE_DRIVER } from './xdp.ts';
 
-export interface BulkOptions extends Omit<AttachOptions, 'interface' | 'anchor' | 'expectedRevision'> {
+type SingleOnly = 'interface' | 'program' | 'direction' | 'anchor' | 'expectedRevision';
+
+export interface BulkOptions extends Omit<AttachOptions, SingleOnly> {
   /** Names or indexes, each once. */
   readonly interfaces: readonly (string | number)[];
+  /** What to attach to each of them, on one side or on both. */
+  readonly programs: { readonly [D in HookDirection]?: BpfProgram };
   /**
    * `auto` is clsact, and XDP for XDP programs: at each attach to TCX the kernel waits for a grace period of RCU,
    * which for thousands adds up to minutes.
@@ -32,59 +43,51 @@ export interface BulkOptions extends Omit<AttachOptions, 'interface' | 'anchor' 
 }
 
 export interface BulkResult {
-  /** In the order of the interfaces, without those that failed. */
+  /** One for each interface and side, without the interfaces that failed. */
   readonly attachments: readonly Attachment[];
   /** Empty unless `onFailure` is `keep`. */
   readonly failures: readonly BulkFailure[];
 }
 
-interface Target {
-  readonly which: string | number;
-  readonly ifindex: number;
+/** A program and where it goes. */
+interface Side {
+  readonly direction: HookDirection;
+  readonly program: BpfProgram;
 }
 
-/** What became of one interface: what its attachment has beyond the others', or an error. */
-type Outcome = object | LoaderError;
-
 /**
- * Attaches one program to many interfaces.
+ * Attaches to many interfaces.
  *
  * @throws BulkError with every interface that failed and why, and nothing left attached; RangeError for an
  * interface that is named twice; otherwise as `attach`.
  */
 export function attachMany(options: BulkOptions): BulkResult {
-  const { interfaces, program, direction = 'ingress', netns, onFailure = 'undo' } = options;
-  const hook = options.hook === 'auto' ? defaultHook(program) : options.hook;
-  requireFitting(hook, direction, { ...options, hook });
+  const { interfaces, programs, onFailure = 'undo' } = options;
+  const sides = (['ingress', 'egress'] as const).flatMap((direction): Side[] => {
+    const program = programs[direction];
+    return program === undefined ? [] : [{ direction, program }];
+  });
+  const [first] = sides;
+  if (first === undefined) throw new TypeError('attachMany: there is no program to attach');
+  const isXdp = first.program.info.type === PROGRAM_TYPES.xdp;
+  const hook = options.hook === 'auto' ? (isXdp ? 'xdp' : 'clsact') : options.hook;
+  for (const side of sides) requireFitting(hook, side.direction, { ...options, ...side, hook });
   return within(options, (socket) => {
     const failures: BulkFailure[] = [];
-    const fail = (which: string | number, error: LoaderError) => failures.push({ interface: which, error });
-    const targets = resolve(interfaces, fail);
-    const attachments: Attachment[] = [];
-    if (failures.length === 0 || onFailure === 'keep') {
-      const common = { hook, direction, netns, netnsInode: netnsInode(), programId: program.info.id };
-      const outcomes = attachAll(socket, hook, targets, direction, options);
-      for (const [i, { which, ifindex }] of targets.entries()) {
-        const outcome = outcomes[i];
-        if (outcome instanceof LoaderError) fail(which, outcome);
-        else attachments.push({ ...common, ifindex, ...outcome } as Attachment);
-      }
-    }
+    const targets = resolve(interfaces, failures);
+    if (failures.length > 0 && onFailure === 'undo') throw refused(interfaces, failures, 0);
+    const attachments = attachAll(socket, hook, targets, sides, options, failures);
     if (failures.length === 0 || onFailure === 'keep') return { attachments, failures };
-    const left = detachMany(attachments, socket).failures;
-    const outcome =
-      left.length === 0 ? 'nothing stays attached' : `${left.length} could not be detached again`;
-    throw new BulkError('attach to', interfaces.length, failures, outcome);
+    throw refused(interfaces, failures, detachMany(attachments, socket).failures.length);
   });
 }
 
-const defaultHook = (program: BpfProgram): HookKind =>
-  program.info.type === PROGRAM_TYPES.xdp ? 'xdp' : 'clsact';
+function refused(interfaces: readonly unknown[], failures: readonly BulkFailure[], stuck: number): BulkError {
+  const outcome = stuck === 0 ? 'nothing stays attached' : `${stuck} could not be detached again`;
+  return new BulkError('attach to', interfaces.length, failures, outcome);
+}
 
-function resolve(
-  interfaces: readonly (string | number)[],
-  fail: (which: string | number, error: LoaderError) => void,
-): Target[] {
+function resolve(interfaces: readonly (string | number)[], failures: BulkFailure[]): Target[] {
   const targets: Target[] = [];
   const seen = new Map<number, string | number>();
   const indexes = findIndexes(interfaces);
@@ -92,7 +95,10 @@ function resolve(
     const ifindex = indexes[i];
     if (ifindex === undefined) {
       const what = `there is no interface '${which}' in this network namespace (ENODEV)`;
-      fail(which, new LoaderError(what, { code: 'ENODEV', object: `${which}` }));
+      failures.push({
+        interface: which,
+        error: new LoaderError(what, { code: 'ENODEV', object: `${which}` }),
+      });
       continue;
     }
     const former = seen.get(ifindex);
@@ -103,15 +109,79 @@ function resolve(
   return targets;
 }
 
+/** @returns the attachments of the interfaces on which every side worked; the others are in `failures`. */
 function attachAll(
   socket: NetlinkSocket,
   hook: HookKind,
+  all: readonly Target[],
+  sides: readonly Side[],
+  options: BulkOptions,
+  failures: BulkFailure[],
+): Attachment[] {
+  const inode = netnsInode();
+  let made: readonly boolean[] = [];
+  let targets = all;
+  try {
+    if (hook === 'clsact') {
+      const directions = sides.map(({ direction }) => direction);
+      const qdiscs = makeQdiscs(socket, all, directions);
+      for (const [i, { which }] of all.entries()) {
+        const error = qdiscs[i];
+        if (error instanceof LoaderError) failures.push({ interface: which, error });
+      }
+      targets = all.filter((_, i) => !(qdiscs[i] instanceof LoaderError));
+      made = qdiscs.filter((each) => typeof each === 'boolean');
+    }
+    const found = targets.map((): Attachment[] => []);
+    const errors = new Map<number, LoaderError>();
+    for (const { direction, program } of sides) {
+      const common = { hook, direction, netns: options.netns, netnsInode: inode, programId: program.info.id };
+      const outcomes = attachSide(socket, hook, targets, made, { direction, program }, options);
+      for (const [i, outcome] of outcomes.entries()) {
+        if (outcome instanceof LoaderError) errors.set(i, outcome);
+        else found[i]?.push({ ...common, ifindex: targets[i]?.ifindex, ...outcome } as Attachment);
+      }
+    }
+    for (const [i, error] of errors) {
+      const { which, ifindex } = targets[i] as Target;
+      failures.push({ interface: which, error });
+      // What another side has got, and the qdisc where no side has got anything.
+      detachMany(found[i] ?? [], socket);
+      if (made[i]) {
+        for (const { direction, program } of sides) {
+          clearFilter(socket, ifindex, placeOf(direction, options), program, true);
+        }
+      }
+    }
+    return found.flatMap((each, i) => (errors.has(i) ? [] : each));
+  } catch (error) {
+    // It is not known what was done, nor whether this socket can be trusted.
+    using other = new NetlinkSocket();
+    for (const [i, { ifindex }] of targets.entries()) {
+      for (const { direction, program } of sides) {
+        if (hook === 'clsact') {
+          clearFilter(other, ifindex, placeOf(direction, options), program, made[i] === true);
+        } else if (hook === 'xdp' && options.link === false) {
+          for (const mode of ['native', 'generic'] as const) {
+            outcomeOf(() => ({ removed: detachXdp(other, ifindex, mode, program.info.id) }));
+          }
+        }
+      }
+    }
+    throw error;
+  }
+}
+
+function attachSide(
+  socket: NetlinkSocket,
+  hook: HookKind,
   targets: readonly Target[],
-  direction: HookDirection,
+  made: readonly boolean[],
+  { direction, program }: Side,
   options: BulkOptions,
 ): Outcome[] {
-  const { program, link, mode = 'auto' } = options;
-  if (hook === 'clsact') return attachFilters(socket, targets, direction, program, options);
+  const { link, mode = 'auto' } = options;
+  if (hook === 'clsact') return attachFilters(socket, targets, made, direction, program, options);
   if (hook === 'xdp') {
     if (link === false) return attachXdps(socket, targets, program, mode);
     return targets.map(({ ifindex }) => outcomeOf(() => attachXdp(socket, ifindex, program, { mode })));
@@ -120,101 +190,6 @@ function attachAll(
   return targets.map(({ ifindex }) =>
     outcomeOf(() => ({ link: attachOrderedProgram(program, { hook, ifindex, direction }, place) })),
   );
-}
-
-function outcomeOf(run: () => object): Outcome {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof LoaderError) return error;
-    throw error;
-  }
-}
-
-/** The kernel's own first choice (tcf_auto_prio in net/sched/cls_api.c). */
-const FIRST_PRIORITY = 0xc000;
-const FIRST_HANDLE = 1;
-
-function attachFilters(
-  socket: NetlinkSocket,
-  targets: readonly Target[],
-  direction: HookDirection,
-  program: BpfProgram,
-  { priority, handle, chain }: FilterWish,
-): Outcome[] {
-  const wish = {
-    priority: priority ?? FIRST_PRIORITY,
-    handle: handle ?? FIRST_HANDLE,
-    ...(chain && { chain }),
-  };
-  const place: FilterPlace = { direction, ...wish };
-  const outcomes = new Array<Outcome | undefined>(targets.length);
-  const made = new Array<boolean>(targets.length).fill(false);
-  const open = (): number[] => [...targets.keys()].filter((i) => outcomes[i] === undefined);
-  try {
-    // All qdiscs before all filters: then the grace period that a first filter waits for is over already.
-    makeQdiscs(socket, targets, direction, made, outcomes);
-    const some = open();
-    const errors = batch(
-      socket,
-      `add a filter to the ${direction} of`,
-      some.map((i) => targets[i] as Target),
-      addFilterRequest(0, direction, program, wish),
-    );
-    // The place is taken, and no other was insisted on: the kernel shall find one.
-    const flexible = priority === undefined && handle === undefined;
-    for (const [at, i] of some.entries()) {
-      const { ifindex } = targets[i] as Target;
-      const madeQdisc = made[i] === true;
-      const error = errors[at];
-      const again = error !== undefined && flexible && error.code !== 'ENODEV';
-      outcomes[i] = again
-        ? outcomeOf(() => ({
-            place: addFilter(socket, ifindex, direction, program, chain === undefined ? {} : { chain }),
-            madeQdisc,
-          }))
-        : (error ?? { place, madeQdisc });
-      if (madeQdisc && outcomes[i] instanceof LoaderError) clearAway(socket, ifindex, place, program, true);
-    }
-  } catch (error) {
-    // It is not known what was done, nor whether this socket can be trusted.
-    using other = new NetlinkSocket();
-    for (const [i, { ifindex }] of targets.entries())
-      clearAway(other, ifindex, place, program, made[i] === true);
-    throw error;
-  }
-  return outcomes as Outcome[];
-}
-
-/** Notes in `made` which qdiscs are new, and in `outcomes` where there can be none. */
-function makeQdiscs(
-  socket: NetlinkSocket,
-  targets: readonly Target[],
-  direction: HookDirection,
-  made: boolean[],
-  outcomes: (Outcome | undefined)[],
-): void {
-  const errors = batch(socket, 'add the clsact qdisc to', targets, addClsactRequest(0));
-  for (const [i, { ifindex }] of targets.entries()) {
-    const error = errors[i];
-    made[i] = error === undefined;
-    if (error === undefined) continue;
-    // There is one already: whether it will do is asked in particular.
-    const outcome =
-      error.code === 'EEXIST' ? outcomeOf(() => ({ made: ensureClsact(socket, ifindex, direction) })) : error;
-    if (outcome instanceof LoaderError) outcomes[i] = outcome;
-  }
-}
-
-/** Of what failed there is nothing to report but the failure itself. */
-function clearAway(
-  socket: NetlinkSocket,
-  ifindex: number,
-  place: FilterPlace,
-  program: BpfProgram,
-  madeQdisc: boolean,
-): void {
-  outcomeOf(() => ({ removed: detachFilter(socket, ifindex, place, program.info.id, madeQdisc) }));
 }
 
 function attachXdps(
@@ -229,34 +204,17 @@ function attachXdps(
   const outcomes: Outcome[] = batch(socket, `attach ${first} XDP to`, targets, request(first)).map(
     (error) => error ?? { mode: first, link: undefined },
   );
-  const refused = [...outcomes.keys()].filter((i) => {
+  const refusedAt = [...outcomes.keys()].filter((i) => {
     const outcome = outcomes[i];
     return mode === 'auto' && outcome instanceof LoaderError && !NOT_THE_DRIVER.has(outcome.code);
   });
-  const rest = refused.map((i) => targets[i] as Target);
+  const rest = refusedAt.map((i) => targets[i] as Target);
   for (const [at, error] of batch(socket, 'attach generic XDP to', rest, request('generic')).entries()) {
-    outcomes[refused[at] as number] = error ?? { mode: 'generic', link: undefined };
+    outcomes[refusedAt[at] as number] = error ?? { mode: 'generic', link: undefined };
   }
   return outcomes.map((outcome, i) =>
     outcome instanceof LoaderError
       ? (explainXdpError(socket, (targets[i] as Target).ifindex, first, outcome) as LoaderError)
       : outcome,
   );
-}
-
-/** The same request for each target. @returns what went wrong with each. */
-function batch(
-  socket: NetlinkSocket,
-  action: string,
-  targets: readonly Target[],
-  template: BatchRequest,
-): (LoaderError | undefined)[] {
-  const requests = forInterfaces(
-    template,
-    targets.map(({ ifindex }) => ifindex),
-  );
-  return socket.batch(requests, (i): Subject => {
-    const object = `interface '${targets[i]?.which}'`;
-    return { request: 'a batch', what: `cannot ${action} ${object}`, object };
-  });
 }

@@ -119,15 +119,35 @@ export function ensureClsact(socket: NetlinkSocket, ifindex: number, direction?:
     if (!(error instanceof LoaderError && error.code === 'EEXIST')) throw error;
     const kind = findClsact(socket, ifindex);
     if (kind === 'clsact' || (kind === 'ingress' && direction === 'ingress')) return false;
-    const why = kind === 'ingress' ? ', which has no egress,' : '';
-    throw new LoaderError(`${what}: a qdisc '${kind ?? 'of unknown kind'}'${why} takes its place (EBUSY)`, {
-      code: 'EBUSY',
-      syscall: 'RTM_NEWQDISC',
-      object,
-      hint: 'use TCX (--hook tcx), or have its owner replace it by clsact',
-      cause: error,
-    });
+    throw clsactTaken(ifindex, kind, error);
   }
+}
+
+/** What is said where something else sits in the place of clsact. */
+export function clsactTaken(ifindex: number, kind: string | undefined, cause: LoaderError): LoaderError {
+  const object = `interface ${ifindex}`;
+  const why = kind === 'ingress' ? ', which has no egress,' : '';
+  const what = `cannot add the clsact qdisc to ${object}: a qdisc '${kind ?? 'of unknown kind'}'${why} takes its place`;
+  return new LoaderError(`${what} (EBUSY)`, {
+    code: 'EBUSY',
+    syscall: 'RTM_NEWQDISC',
+    object,
+    hint: 'use TCX (--hook tcx), or have its owner replace it by clsact',
+    cause,
+  });
+}
+
+/** What sits where clsact goes, of every interface where something does, by its index. */
+export function listClsactKinds(socket: NetlinkSocket): Map<number, string> {
+  const payload = encodeTrafficControl({ ...CLSACT, ifindex: 0, handle: 0, parent: 0 }, []);
+  const subject = { request: 'RTM_GETQDISC', what: 'cannot list the qdiscs' };
+  const kinds = new Map<number, string>();
+  for (const { type, payload: answer } of socket.dump(RTM_GETQDISC, payload, subject)) {
+    if (type !== RTM_NEWQDISC) continue;
+    const { header, attributes } = decodeTrafficControl(answer);
+    if (header.parent === TC_H_CLSACT) kinds.set(header.ifindex, attributes.string(TCA_KIND) ?? '');
+  }
+  return kinds;
 }
 
 /** Deletes clsact with all its filters. @returns whether it was there. */

@@ -1,11 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import {
   attachMany,
+  type BpfProgram,
   BulkError,
   type BulkOptions,
   detachMany,
   findClsact,
   findInterface,
+  type HookDirection,
   listPrograms,
   loadProgram,
   NetlinkSocket,
@@ -21,7 +24,8 @@ import { countDescriptors } from '../support/site.ts';
 function crowd(count: number) {
   const { name, ip, tc } = namespace('ldrb');
   const names = Array.from({ length: count }, (_, i) => `v${i}`);
-  for (const each of names) ip(`link add ${each} type veth peer name w${each}`);
+  const lines = names.map((each) => `link add ${each} type veth peer name w${each}\n`);
+  execFileSync('ip', ['-n', name, '-batch', '-'], { input: lines.join('') });
   const socket = withNetns(name, () => new NetlinkSocket());
   const indexOf = (each: string) => findInterface(socket, each)?.index ?? 0;
   const programsOf = (each: string) =>
@@ -32,16 +36,19 @@ function crowd(count: number) {
 const tcProgram = (name: string) => loadProgram(returning(name, TC_ACT_UNSPEC), {});
 const xdpProgram = (name: string) => loadProgram(xdpReturning(name, XDP_PASS), {});
 
-const WAYS: readonly (readonly [string, Omit<BulkOptions, 'interfaces' | 'program'>, string])[] = [
-  ['clsact', { hook: 'auto' }, 'clsact'],
-  ['clsact egress', { hook: 'clsact', direction: 'egress', priority: 9, handle: 3, chain: 2 }, 'clsact'],
-  ['TCX links', { hook: 'tcx' }, 'tcx'],
-  ['TCX without links', { hook: 'tcx', direction: 'egress', link: false }, 'tcx'],
-  ['XDP links', { hook: 'auto', mode: 'generic' }, 'xdp'],
-  ['XDP by netlink', { hook: 'xdp', link: false }, 'xdp'],
+type Sides = readonly HookDirection[];
+const BOTH: Sides = ['ingress', 'egress'];
+const WAYS: readonly (readonly [string, Omit<BulkOptions, 'interfaces' | 'programs'>, Sides, string])[] = [
+  ['clsact', { hook: 'auto' }, BOTH, 'clsact'],
+  ['clsact egress', { hook: 'clsact', priority: 9, handle: 3, chain: 2 }, ['egress'], 'clsact'],
+  ['TCX links', { hook: 'tcx' }, BOTH, 'tcx'],
+  ['TCX without links', { hook: 'tcx', link: false }, ['egress'], 'tcx'],
+  ['XDP links', { hook: 'auto', mode: 'generic' }, ['ingress'], 'xdp'],
+  ['XDP by netlink', { hook: 'xdp', link: false }, ['ingress'], 'xdp'],
 ];
+const on = (sides: Sides, program: BpfProgram) => Object.fromEntries(sides.map((side) => [side, program]));
 
-for (const [words, options, hook] of WAYS) {
+for (const [words, options, sides, hook] of WAYS) {
   test(`${words}: attach, swap and detach many`, (t) => {
     // More than one batch of clsact; TCX waits for a grace period at each.
     using site = crowd(hook === 'tcx' ? 12 : 150);
@@ -51,20 +58,22 @@ for (const [words, options, hook] of WAYS) {
     using second = make('ldrb_second');
     const descriptors = countDescriptors();
     const interfaces = names.map((each, i) => (i % 2 === 0 ? each : indexOf(each)));
-    const { attachments, failures } = attachMany({ ...options, interfaces, netns, program: first });
+    const { attachments, failures } = attachMany({
+      ...options,
+      interfaces,
+      netns,
+      programs: on(sides, first),
+    });
     t.deepEqual(failures, []);
     t.deepEqual(
-      attachments.map(({ ifindex }) => ifindex),
-      names.map(indexOf),
+      attachments.map(({ ifindex, direction }) => [ifindex, direction]),
+      names.flatMap((each) => sides.map((side) => [indexOf(each), side])),
     );
-    for (const each of [names[0], names.at(-1)]) {
-      t.deepEqual(programsOf(each ?? ''), [`${hook} ${first.info.id}`]);
-    }
+    const expected = (program: BpfProgram) => sides.map(() => `${hook} ${program.info.id}`);
+    for (const each of [names[0], names.at(-1)]) t.deepEqual(programsOf(each ?? ''), expected(first));
     const swapped = swapMany(attachments, second);
-    for (const each of [names[0], names.at(-1)]) {
-      t.deepEqual(programsOf(each ?? ''), [`${hook} ${second.info.id}`]);
-    }
-    t.deepEqual(detachMany(swapped), { detached: names.length, failures: [] });
+    for (const each of [names[0], names.at(-1)]) t.deepEqual(programsOf(each ?? ''), expected(second));
+    t.deepEqual(detachMany(swapped), { detached: names.length * sides.length, failures: [] });
     for (const each of names) {
       t.deepEqual(programsOf(each), []);
       t.is(findClsact(socket, indexOf(each)), undefined);
@@ -84,7 +93,13 @@ test('what cannot be done is named, and all the rest undone', (t) => {
   const descriptors = countDescriptors();
   const gone = 4_000_000;
   const attachAll = (more: Partial<BulkOptions> = {}) =>
-    attachMany({ interfaces: names, netns, hook: 'clsact', direction: 'egress', program, ...more });
+    attachMany({
+      interfaces: names,
+      netns,
+      hook: 'clsact',
+      programs: { ingress: program, egress: program },
+      ...more,
+    });
   const error = t.throws(() => attachAll(), { instanceOf: BulkError, code: 'EBUSY' });
   t.regex(
     error?.message ?? '',
@@ -114,15 +129,40 @@ test('what cannot be done is named, and all the rest undone', (t) => {
       [gone, 'ENODEV'],
     ],
   );
-  t.is(kept.attachments.length, 149);
-  t.deepEqual(programsOf('v149'), [`clsact ${program.info.id}`]);
-  t.deepEqual(detachMany(kept.attachments), { detached: 149, failures: [] });
+  t.is(kept.attachments.length, 2 * 149);
+  t.deepEqual(programsOf('v149'), [`clsact ${program.info.id}`, `clsact ${program.info.id}`]);
+  t.deepEqual(programsOf('v7'), []);
+  t.deepEqual(detachMany(kept.attachments), { detached: 2 * 149, failures: [] });
   for (const each of names) t.is(findClsact(socket, indexOf(each)), { v7: 'ingress', v8: 'clsact' }[each]);
   t.is(countDescriptors(), descriptors);
   t.throws(() => attachAll({ interfaces: ['v0', 'v1', indexOf('v0')] }), {
     instanceOf: RangeError,
     message: /'v0' and '\d+' are the same/,
   });
+});
+
+test('an interface is not left with one side of two', (t) => {
+  using site = crowd(3);
+  const { names, name: netns, tc, programsOf, socket, indexOf } = site;
+  using program = tcProgram('ldrb_half');
+  const place = { priority: 49, handle: 5 };
+  tc('qdisc add dev v1 clsact');
+  tc('filter add dev v1 egress pref 49 handle 5 protocol all bpf bytecode 1,6_0_0_1');
+  const options = { interfaces: names, netns, hook: 'clsact', ...place } as const;
+  const kept = attachMany({ ...options, programs: { ingress: program, egress: program }, onFailure: 'keep' });
+  t.deepEqual(
+    kept.failures.map((failure) => [failure.interface, failure.error.code]),
+    [['v1', 'EEXIST']],
+  );
+  t.deepEqual(programsOf('v1'), ['clsact undefined']);
+  t.deepEqual(programsOf('v2'), [`clsact ${program.info.id}`, `clsact ${program.info.id}`]);
+  t.is(detachMany(kept.attachments).detached, 4);
+  t.throws(() => attachMany({ ...options, programs: { egress: program } }), { code: 'EEXIST' });
+  t.deepEqual(
+    names.map((each) => findClsact(socket, indexOf(each))),
+    [undefined, 'clsact', undefined],
+  );
+  t.throws(() => attachMany({ ...options, programs: {} }), { instanceOf: TypeError });
 });
 
 test("somebody else's filters stay, and their qdisc", (t) => {
@@ -135,7 +175,12 @@ test("somebody else's filters stay, and their qdisc", (t) => {
   tc('qdisc add dev v2 clsact');
   tc('filter add dev v2 ingress pref 49152 protocol ip u32 match ip dst 192.0.2.1 classid 1:1');
   const before = ['v1', 'v2'].map((each) => tc(`filter show dev ${each} ingress`));
-  const { attachments } = attachMany({ interfaces: names, netns, hook: 'clsact', program });
+  const { attachments } = attachMany({
+    interfaces: names,
+    netns,
+    hook: 'clsact',
+    programs: { ingress: program },
+  });
   t.is(attachments.length, 4);
   // They put something on what we made.
   tc('filter add dev v3 egress pref 5 protocol ip bpf bytecode 1,6_0_0_1');
@@ -156,7 +201,7 @@ test('an XDP driver that refuses: the others are undone, or it gets generic XDP'
   const { names, name: netns, ip, socket, indexOf } = site;
   ip('link set wv3 mtu 9000');
   using program = xdpProgram('ldrb_mtu');
-  const options = { interfaces: names, netns, hook: 'xdp', program } as const;
+  const options = { interfaces: names, netns, hook: 'xdp', programs: { ingress: program } } as const;
   for (const link of [true, false]) {
     const error = t.throws(() => attachMany({ ...options, link, mode: 'native' }), { code: 'ERANGE' });
     t.regex(error?.message ?? '', /1 of 5.*'v3'.*MTU is too large.*lower the MTU/);
@@ -178,7 +223,12 @@ test('a swap that fails somewhere puts the old program back everywhere else', (t
   const { names, name: netns, programsOf, tc, ip } = site;
   using first = tcProgram('ldrb_old');
   using second = tcProgram('ldrb_new');
-  const { attachments } = attachMany({ interfaces: names, netns, hook: 'clsact', program: first });
+  const { attachments } = attachMany({
+    interfaces: names,
+    netns,
+    hook: 'clsact',
+    programs: { ingress: first },
+  });
   tc('filter del dev v2 ingress');
   const error = t.throws(() => swapMany(attachments, second), { instanceOf: BulkError, code: 'ENOENT' });
   t.regex(
@@ -198,10 +248,13 @@ test('a socket that cannot be trusted: nothing stays attached', (t) => {
   const descriptors = countDescriptors();
   // Too small for any answer.
   using socket = withNetns(netns, () => new NetlinkSocket({ bufferSize: 20 }));
-  t.throws(() => attachMany({ interfaces: names, netns, socket, hook: 'clsact', program }), {
-    code: 'ENETLINK',
-    message: /a datagram of \d+ bytes, which is more than 20/,
-  });
+  t.throws(
+    () => attachMany({ interfaces: names, netns, socket, hook: 'clsact', programs: { ingress: program } }),
+    {
+      code: 'ENETLINK',
+      message: /a datagram of \d+ bytes, which is more than 20/,
+    },
+  );
   for (const each of names) t.deepEqual(programsOf(each), []);
   socket.close();
   t.is(countDescriptors(), descriptors);

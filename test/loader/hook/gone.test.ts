@@ -91,7 +91,11 @@ test('interfaces that come and go while we attach: it works or says why, and not
       }
       try {
         const options = { netns, interfaces: names, onFailure: round % 2 ? 'keep' : 'undo' } as const;
-        const { attachments } = attachMany({ ...options, hook: 'clsact', program });
+        const { attachments } = attachMany({
+          ...options,
+          hook: 'clsact',
+          programs: { ingress: program, egress: program },
+        });
         count('attached many');
         t.deepEqual(detachMany(attachments).failures, []);
       } catch (error) {
