@@ -9,33 +9,41 @@ export interface Site {
   readonly location: SourceLocation | undefined;
 }
 
+/** A method of the assembler that programs call: what is said through it comes from the line that calls it. */
+export type Door = (...args: never[]) => unknown;
+
 /** Folder of this file, which is the assembler's own, as the stack prints it. */
 const OWN_FOLDER: string = import.meta.url.slice(0, import.meta.url.lastIndexOf('/') + 1);
 /** Frames of the assembler itself between a captured call and the line that made it: fewer than this. */
-const STACK_DEPTH = 6;
+const STACK_DEPTH = 8;
 const COMPLAINT_DEPTH = 64;
 const FRAME = /\(?(?:async )?((?:file:\/\/|\/)[^()]*):(\d+):(\d+)\)?$/;
 
 class CapturedSite implements Site {
-  stack?: string;
-  #location: SourceLocation | undefined;
-  #resolved = false;
+  /** Formatted when it is read for the first time. */
+  declare readonly stack: string | undefined;
 
   get location(): SourceLocation | undefined {
-    if (!this.#resolved) {
-      this.#location = firstForeignFrame(this.stack ?? '');
-      this.#resolved = true;
-    }
-    return this.#location;
+    const value = firstForeignFrame(this.stack ?? '');
+    Object.defineProperty(this, 'location', { value });
+    return value;
   }
 }
 
+/**
+ * Remembers where `door` was called, which is on the call stack. One frame of it: what a capture costs is frames, and of
+ * all that a program costs to build, captures are the most.
+ */
+export const captureCall = (door: Door): Site => capture(door, 1);
+
 /** Remembers the present call stack: that of a statement or, for a complaint, as deep as it may be. */
-export function captureSite(depth: number = STACK_DEPTH): Site {
+export const captureSite = (depth: number = STACK_DEPTH): Site => capture(captureSite, depth);
+
+function capture(skipped: Door, depth: number): Site {
   const site = new CapturedSite();
   const usual = Error.stackTraceLimit;
   Error.stackTraceLimit = depth;
-  Error.captureStackTrace(site, captureSite);
+  Error.captureStackTrace(site, skipped);
   Error.stackTraceLimit = usual;
   return site;
 }

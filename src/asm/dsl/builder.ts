@@ -49,11 +49,13 @@ export class Builder extends Flow {
     key: InputOf<K>,
     options?: { orElse: () => void },
   ): Entry<ViewOf<V>> | ViewOf<V> {
-    const found = this.#find(map, key);
-    const entry = entryOf(found, viewOf(this.recorder, map.value, found, 0));
-    if (!options) return entry;
-    this.rarely(entry.missing(), () => this.mustEnd('orElse of a look-up', options.orElse));
-    return entry.value;
+    return this.recorder.statement(this.lookup, () => {
+      const found = this.#find(map, key);
+      const entry = entryOf(found, viewOf(this.recorder, map.value, found, 0));
+      if (!options) return entry;
+      this.rarely(entry.missing(), () => this.mustEnd('orElse of a look-up', options.orElse));
+      return entry.value;
+    });
   }
 
   /** Looks a map up in a map of maps. */
@@ -61,7 +63,7 @@ export class Builder extends Flow {
     map: MapOfMaps<K, IK, IV>,
     key: InputOf<K>,
   ): Entry<InnerMap<IK, IV>> {
-    const pointer = this.#find(map, key);
+    const pointer = this.recorder.statement(this.lookupMap, () => this.#find(map, key));
     return entryOf(pointer, { key: map.inner.key, value: map.inner.value, pointer });
   }
 
@@ -72,30 +74,32 @@ export class Builder extends Flow {
     value: InputOf<V>,
     mode: keyof typeof UPDATE = 'any',
   ): Value<'u64'> {
-    const args = [
-      this.#mapPointer(map),
-      this.memory(map.key, key),
-      this.memory(map.value, value),
-      UPDATE[mode],
-    ];
-    return this.call(HELPERS.map_update_elem, args);
+    return this.recorder.statement(this.update, () => {
+      const [at, to] = [this.memory(map.key, key), this.memory(map.value, value)];
+      return this.call(HELPERS.map_update_elem, [this.#mapPointer(map), at, to, UPDATE[mode]]);
+    });
   }
 
   /** Removes `key`; the result is negative when it is not there. */
   remove<K extends FieldType, V extends FieldType>(map: AnyMap<K, V>, key: InputOf<K>): Value<'u64'> {
-    return this.call(HELPERS.map_delete_elem, [this.#mapPointer(map), this.memory(map.key, key)]);
+    return this.recorder.statement(this.remove, () =>
+      this.call(HELPERS.map_delete_elem, [this.#mapPointer(map), this.memory(map.key, key)]),
+    );
   }
 
   /** Copies an event into a ring buffer; the result is negative when it is full. */
   output<E extends StructType>(ring: RingBuffer<E>, event: InputOf<E>): Value<'u64'> {
-    const args = [this.#specPointer(ring), this.memory(ring.event, event), ring.event.size, 0];
-    return this.call(HELPERS.ringbuf_output, args);
+    return this.recorder.statement(this.output, () => {
+      const args = [this.#specPointer(ring), this.memory(ring.event, event), ring.event.size, 0];
+      return this.call(HELPERS.ringbuf_output, args);
+    });
   }
 
   /** Global data: memory that lives as long as the program, and that user space sees. */
   data<T extends FieldType>(global: GlobalData<T>): ViewOf<T> {
     const dst = this.recorder.vreg('map');
-    this.recorder.emit({ op: 'map', dst, map: global, valueOffset: 0 });
+    const site = this.recorder.here;
+    this.recorder.emit({ op: 'map', dst, map: global, valueOffset: 0, site });
     return viewOf(this.recorder, global.value, dst, 0);
   }
 
@@ -114,11 +118,9 @@ export class Builder extends Flow {
   }
 
   #find(map: AnyMap<FieldType, FieldType>, key: unknown): Vreg {
-    return this.recorder.statement(() => {
-      const address = this.memory(map.key, key as InputOf<FieldType>);
-      const args = [this.#mapPointer(map).operand(), address.operand()];
-      return this.emitCall(HELPERS.map_lookup_elem, args, this.recorder.vreg('value_or_null'));
-    });
+    const address = this.memory(map.key, key as InputOf<FieldType>);
+    const args = [this.#mapPointer(map).operand(), address.operand()];
+    return this.emitCall(HELPERS.map_lookup_elem, args, this.recorder.vreg('value_or_null'));
   }
 
   #mapPointer(map: AnyMap<FieldType, FieldType>): Pointer {
@@ -128,7 +130,7 @@ export class Builder extends Flow {
   #specPointer(map: MapSpec): Pointer {
     return new Pointer(() => {
       const dst = this.recorder.vreg('map');
-      this.recorder.emit({ op: 'map', dst, map });
+      this.recorder.emit({ op: 'map', dst, map, site: this.recorder.here });
       return dst;
     });
   }

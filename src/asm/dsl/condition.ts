@@ -44,7 +44,8 @@ export class Condition {
     switch (shape.is) {
       case 'compare': {
         const { comparison, width, a, b } = shape;
-        recorder.end({ end: 'branch', comparison, width, a, b, whenTrue: then, whenFalse: otherwise });
+        const { here: site } = recorder;
+        recorder.end({ end: 'branch', comparison, width, a, b, whenTrue: then, whenFalse: otherwise, site });
         return;
       }
       case 'not':

@@ -27,12 +27,16 @@ export class PacketBuilder extends Builder {
     if (typeof code === 'number' && !(Number.isInteger(code) && code >= -(2 ** 31) && code < 2 ** 32)) {
       throw new RangeError(`exit: ${code} is no integer of 32 bits`);
     }
-    const value = typeof code === 'number' ? BigInt(code) : code.operand();
-    this.recorder.end({ end: 'exit', value });
+    this.recorder.statement(this.exit, (site) => {
+      const value = typeof code === 'number' ? BigInt(code) : code.operand();
+      this.recorder.end({ end: 'exit', value, site });
+    });
   }
 
   /** Goes on in the program at `index`, and comes back only when there is none (or 33 were called already). */
   tailCall(programs: MapSpec, index: Input<HostKind>): void {
-    this.call(HELPERS.tail_call, [this.context, this.map(programs), index]);
+    this.recorder.statement(this.tailCall, () =>
+      this.call(HELPERS.tail_call, [this.context, this.map(programs), index]),
+    );
   }
 }

@@ -3,7 +3,7 @@
 
 import type { BinaryOperator, Comparison, Operand, Vreg, Width } from '../compile/ir.ts';
 import type { ScalarKind } from '../layout.ts';
-import { BuildError, complaintSite } from '../source.ts';
+import { BuildError, complaintSite, type Door } from '../source.ts';
 import { Condition } from './condition.ts';
 import {
   bitsOf,
@@ -40,124 +40,140 @@ export abstract class Expression<K extends ScalarKind = ScalarKind> {
   /** The value in a register, read now if it is in memory. @internal */
   abstract operand(): Operand;
 
+  /** Whether reading it records nothing. @internal */
+  get inRegister(): boolean {
+    return false;
+  }
+
   /** The value as it is now: reads a place once. */
   get(): Value<K> {
-    return new Value(this.recorder, this.kind, this.operand());
+    return new Value(this.recorder, this.kind, this.#read(this.get));
   }
 
   eq(other: Input<Comparable<K>>): Condition {
-    return this.#compare('eq', other);
+    return this.#compare('eq', other, this.eq);
   }
   ne(other: Input<Comparable<K>>): Condition {
-    return this.#compare('ne', other);
+    return this.#compare('ne', other, this.ne);
   }
   /** Unsigned, as are le, gt and ge. */
   lt<A extends HostKind>(this: Expression<A>, other: Input<HostKind>): Condition {
-    return this.#compare('lt', other);
+    return this.#compare('lt', other, this.lt);
   }
   le<A extends HostKind>(this: Expression<A>, other: Input<HostKind>): Condition {
-    return this.#compare('le', other);
+    return this.#compare('le', other, this.le);
   }
   gt<A extends HostKind>(this: Expression<A>, other: Input<HostKind>): Condition {
-    return this.#compare('gt', other);
+    return this.#compare('gt', other, this.gt);
   }
   ge<A extends HostKind>(this: Expression<A>, other: Input<HostKind>): Condition {
-    return this.#compare('ge', other);
+    return this.#compare('ge', other, this.ge);
   }
   /** True when taken as signed it is below zero: how helpers report an error. */
   isNegative<A extends 'u32' | 'u64'>(this: Expression<A>): Condition {
-    return Condition.compare('slt', widthOf(this.kind), this.operand(), 0n);
+    return Condition.compare('slt', widthOf(this.kind), this.#read(this.isNegative), 0n);
   }
 
   add<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   add<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   add(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('add', other);
+    return this.#calculate('add', other, this.add);
   }
   sub<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   sub<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   sub(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('sub', other);
+    return this.#calculate('sub', other, this.sub);
   }
   /** Bitwise; network kinds may meet their own kind. */
   and<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   and<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   and<A extends NetworkKind>(this: Expression<A>, other: Input<NoInfer<A>>): Value<A>;
   and(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('and', other);
+    return this.#calculate('and', other, this.and);
   }
   or<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   or<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   or<A extends NetworkKind>(this: Expression<A>, other: Input<NoInfer<A>>): Value<A>;
   or(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('or', other);
+    return this.#calculate('or', other, this.or);
   }
   xor<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   xor<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   xor<A extends NetworkKind>(this: Expression<A>, other: Input<NoInfer<A>>): Value<A>;
   xor(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('xor', other);
+    return this.#calculate('xor', other, this.xor);
   }
   /** Shift towards the most significant bit. */
   shl<A extends HostKind>(this: Expression<A>, bits: number): Value<Promoted<A>> {
-    return this.#calculate('lsh', requireShift(this.kind, bits)) as Value<Promoted<A>>;
+    return this.#calculate('lsh', requireShift(this.kind, bits), this.shl) as Value<Promoted<A>>;
   }
   /** Shift towards the least significant bit; zeros come in. */
   shr<A extends HostKind>(this: Expression<A>, bits: number): Value<Promoted<A>> {
-    return this.#calculate('rsh', requireShift(this.kind, bits)) as Value<Promoted<A>>;
+    return this.#calculate('rsh', requireShift(this.kind, bits), this.shr) as Value<Promoted<A>>;
   }
   /** All bits of the kind's own width inverted. */
   not(): Value<K> {
     const ones = new Value<ScalarKind>(this.recorder, this.kind, (1n << BigInt(bitsOf(this.kind))) - 1n);
-    return new Value(this.recorder, this.kind, this.#calculate('xor', ones).operand());
+    return new Value(this.recorder, this.kind, this.#calculate('xor', ones, this.not).operand());
   }
 
   /** The low bits as a smaller (or, zero-extended, a larger) host integer. */
   as<A extends HostKind, T extends HostKind>(this: Expression<A>, kind: T): Value<T> {
-    const from = this.operand();
-    if (bitsOf(kind) >= bitsOf(this.kind)) return new Value(this.recorder, kind, from);
-    const dst = this.recorder.vreg();
+    if (bitsOf(kind) >= bitsOf(this.kind)) return new Value(this.recorder, kind, this.#read(this.as));
     const mask = (1n << BigInt(bitsOf(kind))) - 1n;
-    this.recorder.emit({ op: 'binary', operator: 'and', width: 64, dst, a: from, b: mask });
-    return new Value(this.recorder, kind, dst);
+    const { recorder } = this;
+    return recorder.statement(this.as, (site) => {
+      const from = this.operand();
+      const dst = recorder.vreg();
+      recorder.emit({ op: 'binary', operator: 'and', width: 64, dst, a: from, b: mask, site });
+      return new Value(recorder, kind, dst);
+    });
   }
   /** Network to host byte order. */
   toHost<A extends NetworkKind>(this: Expression<A>): Value<HostOf<A>> {
-    return this.#swapped(this.kind.replace('be', 'u') as HostOf<A>);
+    return this.#swapped(this.kind.replace('be', 'u') as HostOf<A>, this.toHost);
   }
   /** Host to network byte order. */
   toNetwork<A extends 'u16' | 'u32' | 'u64'>(this: Expression<A>): Value<NetworkOf<A>> {
-    return this.#swapped(this.kind.replace('u', 'be') as NetworkOf<A>);
+    return this.#swapped(this.kind.replace('u', 'be') as NetworkOf<A>, this.toNetwork);
   }
   /** The same bits under another byte order: for one's complement sums, which do not care (RFC 1071, section 2B). */
   bits<A extends NetworkKind>(this: Expression<A>): Value<HostOf<A>>;
   bits<A extends 'u16' | 'u32' | 'u64'>(this: Expression<A>): Value<NetworkOf<A>>;
   bits(): Value<ScalarKind> {
     const kind = isNetwork(this.kind) ? this.kind.replace('be', 'u') : this.kind.replace('u', 'be');
-    return new Value(this.recorder, kind as ScalarKind, this.operand());
+    return new Value(this.recorder, kind as ScalarKind, this.#read(this.bits));
   }
 
-  #swapped<T extends ScalarKind>(kind: T): Value<T> {
+  #swapped<T extends ScalarKind>(kind: T, door: Door): Value<T> {
     const dst = this.recorder.vreg();
-    const a = this.recorder.move('scalar', this.operand());
-    this.recorder.emit({ op: 'swap', dst, a, bits: bitsOf(kind) as 16 | 32 | 64 });
+    this.recorder.statement(door, (site) => {
+      const a = this.recorder.move('scalar', this.operand());
+      this.recorder.emit({ op: 'swap', dst, a, bits: bitsOf(kind) as 16 | 32 | 64, site });
+    });
     return new Value(this.recorder, kind, dst);
   }
 
-  #compare(comparison: Comparison, other: Input<ScalarKind>): Condition {
-    const width = wider(this.kind, other);
-    return this.recorder.statement(() =>
-      Condition.compare(comparison, width, this.operand(), toOperand(other, this.kind)),
-    );
+  /** The operand, recorded as a statement of its own where reading it is one. */
+  #read(door: Door): Operand {
+    return this.inRegister ? this.operand() : this.recorder.statement(door, () => this.operand());
   }
 
-  #calculate(operator: BinaryOperator, other: Input<ScalarKind>): Value<ScalarKind> {
+  #compare(comparison: Comparison, other: Input<ScalarKind>, door: Door): Condition {
+    const width = wider(this.kind, other);
+    const compare = (): Condition =>
+      Condition.compare(comparison, width, this.operand(), toOperand(other, this.kind));
+    const isRead = this.inRegister && !(other instanceof Expression && !other.inRegister);
+    return isRead ? compare() : this.recorder.statement(door, compare);
+  }
+
+  #calculate(operator: BinaryOperator, other: Input<ScalarKind>, door: Door): Value<ScalarKind> {
     const width = wider(this.kind, other);
     const kind = isNetwork(this.kind) ? this.kind : width === 64 ? 'u64' : 'u32';
     const dst = this.recorder.vreg();
-    this.recorder.statement(() => {
-      const [a, b] = [this.operand(), toOperand(other, kind)];
-      this.recorder.emit({ op: 'binary', operator, width, dst, a, b });
+    this.recorder.statement(door, (site) => {
+      const a = this.operand();
+      this.recorder.emit({ op: 'binary', operator, width, dst, a, b: toOperand(other, kind), site });
     });
     return new Value<ScalarKind>(this.recorder, kind, dst);
   }
@@ -175,6 +191,14 @@ export class Value<K extends ScalarKind = ScalarKind> extends Expression<K> {
   override operand(): Operand {
     return this.#operand;
   }
+
+  override get inRegister(): boolean {
+    return true;
+  }
+
+  override get(): Value<K> {
+    return this;
+  }
 }
 
 /** A value that can be set again, on any path. */
@@ -191,7 +215,9 @@ export class Variable<K extends ScalarKind = ScalarKind> extends Expression<K> {
   }
 
   set(value: Input<Storable<K>>): void {
-    this.recorder.emit({ op: 'move', dst: this.#vreg, from: exactOperand(value, this.kind) });
+    this.recorder.statement(this.set, (site) => {
+      this.recorder.emit({ op: 'move', dst: this.#vreg, from: exactOperand(value, this.kind), site });
+    });
   }
 }
 
@@ -217,28 +243,25 @@ export class Place<K extends ScalarKind = ScalarKind> extends Expression<K> {
 
   override operand(): Operand {
     const dst = this.recorder.vreg();
-    this.recorder.emit({ op: 'load', dst, ...this.#access(this.#memory.strict) });
+    const { base, offset, size } = this.#access(this.#memory.strict);
+    this.recorder.emit({ op: 'load', dst, base, offset, size, site: this.recorder.here });
     return dst;
   }
 
   set(value: Input<Storable<K>>): void {
-    this.recorder.statement(() => {
+    this.recorder.statement(this.set, (site) => {
       const from = exactOperand(value, this.kind);
-      this.recorder.emit({ op: 'store', ...this.#access(this.#memory.strict), value: from });
+      const { base, offset, size } = this.#access(this.#memory.strict);
+      this.recorder.emit({ op: 'store', base, offset, size, value: from, site });
     });
   }
 
   /** Adds atomically: for counters that several CPUs share. 32 and 64 bits only. */
   increase<A extends 'u32' | 'u64'>(this: Place<A>, by: Input<Storable<A>>): void {
-    this.recorder.statement(() => {
+    this.recorder.statement(this.increase, (site) => {
       const { base, offset, size } = this.#access(true);
-      this.recorder.emit({
-        op: 'atomic_add',
-        base,
-        offset,
-        size: size as 4 | 8,
-        value: exactOperand(by, this.kind),
-      });
+      const value = exactOperand(by, this.kind);
+      this.recorder.emit({ op: 'atomic_add', base, offset, size: size as 4 | 8, value, site });
     });
   }
 

@@ -24,12 +24,16 @@ export class Flow {
 
   /** Runs `then` where the condition holds, else `otherwise`. Either may end the path. */
   when(condition: Condition, then: () => void, otherwise?: () => void): void {
-    this.#branch(condition, this.recorder.block('then'), then, otherwise);
+    this.recorder.statement(this.when, () =>
+      this.#branch(condition, this.recorder.block('then'), then, otherwise),
+    );
   }
 
   /** As `when`, for what seldom happens: it is put out of the way of the rest. */
   rarely(condition: Condition, then: () => void): void {
-    this.#branch(condition, this.recorder.block('rarely', { cold: true }), then, undefined);
+    this.recorder.statement(this.rarely, () =>
+      this.#branch(condition, this.recorder.block('rarely', { cold: true }), then, undefined),
+    );
   }
 
   /** Runs the body of the first case that `value` equals, likeliest first; else `otherwise`. */
@@ -40,11 +44,11 @@ export class Flow {
   ): void {
     const next = (subject: Value<K>, at: number, site: Site): void => {
       const [literal, body] = cases[at]!;
-      const others = (): void => this.recorder.statement(() => next(subject, at + 1, site), site);
+      const others = (): void => this.recorder.resume(site, () => next(subject, at + 1, site));
       this.when(subject.eq(literal), body, at + 1 < cases.length ? others : otherwise);
     };
     if (cases.length === 0) otherwise();
-    else this.recorder.statement((site) => next(value.get(), 0, site));
+    else this.recorder.statement(this.match, (site) => next(value.get(), 0, site));
   }
 
   /**
@@ -53,19 +57,24 @@ export class Flow {
    */
   loop(times: number, body: (i: Expression<'u32'>, stop: () => void) => void): void {
     if (!Number.isInteger(times) || times < 1) throw new RangeError(`loop of ${times} rounds: at least 1`);
+    this.recorder.statement(this.loop, () => this.#loop(times, body));
+  }
+
+  #loop(times: number, body: (i: Expression<'u32'>, stop: () => void) => void): void {
     const { recorder } = this;
     const [head, inside, done] = [recorder.block('loop'), recorder.block('round'), recorder.block('done')];
     const i = this.variable('u32', 0);
     // What is known of the packet before the loop need not be true in its second round.
     recorder.bounds = undefined;
-    recorder.end({ end: 'jump', to: head });
+    recorder.jump(head);
     recorder.enter(head);
     i.lt(times).branch(recorder, inside, done);
     recorder.enter(inside);
-    body(i, () => recorder.end({ end: 'jump', to: done }));
+    const stop = (): void => recorder.statement(stop, () => recorder.jump(done));
+    recorder.foreign(() => body(i, stop));
     if (recorder.open) {
       i.set(i.add(1));
-      recorder.end({ end: 'jump', to: head });
+      recorder.jump(head);
     }
     recorder.bounds = undefined;
     recorder.enter(done);
@@ -74,7 +83,7 @@ export class Flow {
   /** A variable of `kind`, set to `initial` where that is given. */
   variable<K extends HostKind>(kind: K, initial?: Input<Storable<K>>): Variable<K> {
     const variable = new Variable(this.recorder, kind);
-    if (initial !== undefined) variable.set(initial);
+    if (initial !== undefined) this.recorder.statement(this.variable, () => variable.set(initial));
     return variable;
   }
 
@@ -86,13 +95,14 @@ export class Flow {
   /** Uninitialised memory on the stack. */
   stack<T extends FieldType>(layout: T): { address: Pointer; view: ViewOf<T> } {
     const slot: Slot = { name: layout.kind === 'struct' ? layout.name : layout.kind, size: layout.size };
-    const view = viewOf(this.recorder, layout, this.#frame(slot), 0, true);
+    const base = this.recorder.statement(this.stack, () => this.#frame(slot));
+    const view = viewOf(this.recorder, layout, base, 0, true);
     return { address: new Pointer(() => this.#frame(slot)), view };
   }
 
   /** Memory on the stack that holds `input`. */
   memory<T extends FieldType>(layout: T, input: InputOf<T>): Pointer {
-    return this.recorder.statement(() => {
+    return this.recorder.statement(this.memory, () => {
       const { address, view } = this.stack(layout);
       writeInput(view, layout, input);
       return address;
@@ -106,7 +116,7 @@ export class Flow {
       throw new BuildError('ARGUMENTS', message, complaintSite());
     }
     const dst = this.recorder.vreg();
-    this.recorder.statement(() => this.emitCall(helper, args.map(argumentOperand), dst));
+    this.recorder.statement(this.call, () => this.emitCall(helper, args.map(argumentOperand), dst));
     return new Value(this.recorder, 'u64', dst);
   }
 
@@ -122,24 +132,27 @@ export class Flow {
     const { recorder } = this;
     const value = this.variable(kind);
     let block: Block | undefined;
-    return (input) => {
-      value.set(input);
-      if (!block) {
-        const first = recorder.block(name, { cold: true });
-        block = first;
-        this.#endings.push(() => {
-          recorder.enter(first);
-          recorder.bounds = undefined;
-          this.mustEnd(`ending ${name}`, () => body(value));
-        });
-      }
-      recorder.end({ end: 'jump', to: block });
+    const emitted = (): Block => {
+      const first = recorder.block(name, { cold: true });
+      this.#endings.push(() => {
+        recorder.enter(first);
+        recorder.bounds = undefined;
+        this.mustEnd(`ending ${name}`, () => body(value));
+      });
+      return first;
     };
+    const ending = (input: Input<Storable<K>>): void =>
+      recorder.statement(ending, () => {
+        value.set(input);
+        block ??= emitted();
+        recorder.jump(block);
+      });
+    return ending;
   }
 
   /** @internal */
   emitCall(callee: Callee, args: readonly Operand[], dst: Vreg): Vreg {
-    this.recorder.emit({ op: 'call', dst, callee, args });
+    this.recorder.emit({ op: 'call', dst, callee, args, site: this.recorder.here });
     if (callee.movesPacket) this.recorder.bounds = undefined;
     return dst;
   }
@@ -160,7 +173,7 @@ export class Flow {
     const { recorder } = this;
     const other = otherwise && recorder.block('otherwise');
     const join = recorder.block('join');
-    recorder.statement(() => condition.branch(recorder, taken, other ?? join));
+    condition.branch(recorder, taken, other ?? join);
     const before = recorder.bounds;
     const thenGoesOn = this.#body(taken, then, join);
     const boundsThen = recorder.bounds;
@@ -181,13 +194,13 @@ export class Flow {
     this.recorder.enter(block);
     this.recorder.foreign(body);
     if (!this.recorder.open) return false;
-    this.recorder.end({ end: 'jump', to: join });
+    this.recorder.jump(join);
     return true;
   }
 
   #frame(slot: Slot): Vreg {
     const dst = this.recorder.vreg('stack');
-    this.recorder.emit({ op: 'frame', dst, slot });
+    this.recorder.emit({ op: 'frame', dst, slot, site: this.recorder.here });
     return dst;
   }
 }

@@ -4,6 +4,7 @@
 import { type Block, CONTEXT, type Vreg } from '../compile/ir.ts';
 import type { Helper } from '../helper.ts';
 import { type ScalarKind, type StructType, struct } from '../layout.ts';
+import { Condition } from './condition.ts';
 import type { PacketBuilder } from './context.ts';
 import { Expression, type Input, type Value } from './expression.ts';
 import { type Storable, sizeOf } from './kinds.ts';
@@ -54,7 +55,7 @@ export class Packet {
     const fixed = options.at instanceof Expression ? 0 : (options.at ?? 0);
     requireReach('at', fixed, size);
     if ('atMost' in options) requireReach('atMost', options.atMost, size);
-    const base = this.#builder.recorder.statement(() =>
+    const base = this.#builder.recorder.statement(this.read, () =>
       options.at instanceof Expression && 'atMost' in options
         ? this.#requireAt(options.at, options.atMost, size, options.orElse)
         : this.#require(fixed + size, options.orElse),
@@ -73,7 +74,7 @@ export class Packet {
    */
   copy<T extends StructType>(layout: T, at: Offset, options: { orElse: () => void }): ViewOf<T> {
     const p = this.#builder;
-    return p.recorder.statement(() => {
+    return p.recorder.statement(this.copy, () => {
       const { address, view } = p.stack(layout);
       const result = p.call(this.#access.load, [p.context, at, address, layout.size]);
       p.rarely(result.isNegative(), () => p.mustEnd('orElse of a packet copy', options.orElse));
@@ -88,8 +89,10 @@ export class Packet {
   store<K extends ScalarKind>(kind: K, at: Offset, value: Input<Storable<K>>): Value<'u64'> {
     const p = this.#builder;
     const size = sizeOf(kind);
-    const address = p.memory(struct(kind, { value: { kind, size } }), { value } as never);
-    return p.call(this.#access.store, [p.context, at, address, size, ...this.#access.storeFlags]);
+    return p.recorder.statement(this.store, () => {
+      const address = p.memory(struct(kind, { value: { kind, size } }), { value } as never);
+      return p.call(this.#access.store, [p.context, at, address, size, ...this.#access.storeFlags]);
+    });
   }
 
   /** The start of the packet, `size` bytes from there being readable and writable. */
@@ -114,7 +117,8 @@ export class Packet {
     const base = recorder.vreg('packet');
     const locate = (): void => {
       const offset = position.operand();
-      recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: base, a: data, b: offset });
+      const site = recorder.here;
+      recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: base, a: data, b: offset, site });
     };
     locate();
     // What was known of the start of the packet has to be seen again where the packet moved.
@@ -165,8 +169,9 @@ export class Packet {
   #bounds(into?: { data: Vreg; end: Vreg }): { data: Vreg; end: Vreg } {
     const { recorder } = this.#builder;
     const { data, end } = into ?? { data: recorder.vreg('packet'), end: recorder.vreg('packet') };
-    recorder.emit({ op: 'load', dst: data, base: CONTEXT, offset: this.#access.data, size: 4 });
-    recorder.emit({ op: 'load', dst: end, base: CONTEXT, offset: this.#access.end, size: 4 });
+    const site = recorder.here;
+    recorder.emit({ op: 'load', dst: data, base: CONTEXT, offset: this.#access.data, size: 4, site });
+    recorder.emit({ op: 'load', dst: end, base: CONTEXT, offset: this.#access.end, size: 4, site });
     return { data, end };
   }
 
@@ -174,9 +179,9 @@ export class Packet {
   #branchIfShort(start: Vreg, end: Vreg, size: number, short: Block, enough: Block): void {
     const { recorder } = this.#builder;
     const limit = recorder.vreg('packet');
-    recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: limit, a: start, b: BigInt(size) });
-    const compared = { comparison: 'gt', width: 64, a: limit, b: end } as const;
-    recorder.end({ end: 'branch', ...compared, whenTrue: short, whenFalse: enough });
+    const site = recorder.here;
+    recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: limit, a: start, b: BigInt(size), site });
+    Condition.compare('gt', 64, limit, end).branch(recorder, short, enough);
   }
 }
 

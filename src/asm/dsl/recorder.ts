@@ -11,9 +11,7 @@ import {
   type Vreg,
   type VregKind,
 } from '../compile/ir.ts';
-import { BuildError, captureSite, complaintSite, type Site } from '../source.ts';
-
-type WithoutSite<T> = T extends unknown ? Omit<T, 'site'> : never;
+import { BuildError, captureCall, captureSite, complaintSite, type Door, type Site } from '../source.ts';
 
 /** The present packet bounds, as long as no helper has moved the packet. */
 export interface PacketBounds {
@@ -23,11 +21,13 @@ export interface PacketBounds {
   readonly extent: number;
 }
 
+const USUAL = {};
+
 export class Recorder {
   /** What is known of the packet at this point of the recording. */
   bounds: PacketBounds | undefined;
 
-  readonly #blocks: Block[] = [];
+  #order = 0;
   readonly #kinds: VregKind[];
   readonly #parameters: readonly Vreg[];
   readonly #entry: Block;
@@ -53,23 +53,29 @@ export class Recorder {
     return this.#kinds.push(kind) - 1;
   }
 
-  block(name: string, is: { cold?: boolean; condition?: boolean } = {}): Block {
+  block(name: string, is: { cold?: boolean; condition?: boolean } = USUAL): Block {
     const { cold = false, condition = false } = is;
-    const order = this.#blocks.length;
-    const block: Block = { name, order, cold, condition, operations: [], terminator: undefined };
-    this.#blocks.push(block);
-    return block;
+    return { name, order: this.#order++, cold, condition, operations: [], terminator: undefined };
   }
 
-  /** What `say` records all comes from one line: that of whoever called the method which says it, or `from`. */
-  statement<T>(say: (site: Site) => T, from?: Site): T {
-    if (this.#site) return say(this.#site);
-    const site = from ?? captureSite();
+  /** Where what is recorded now comes from: the line of the present statement. */
+  get here(): Site {
+    return this.#site ?? captureSite();
+  }
+
+  /** What `say` records all comes from one line: the one that called `door`, the method whose statement this is. */
+  statement<T>(door: Door, say: (site: Site) => T): T {
+    return this.#site ? say(this.#site) : this.resume(captureCall(door), say);
+  }
+
+  /** What `say` records belongs to a statement of before, made at `site`. */
+  resume<T>(site: Site, say: (site: Site) => T): T {
+    const outer = this.#site;
     this.#site = site;
     try {
       return say(site);
     } finally {
-      this.#site = undefined;
+      this.#site = outer;
     }
   }
 
@@ -84,17 +90,20 @@ export class Recorder {
     }
   }
 
-  emit(operation: WithoutSite<Operation>): void {
-    const site = this.#site ?? captureSite();
-    this.#requireOpen(site).operations.push({ ...operation, site } as Operation);
+  emit(operation: Operation): void {
+    this.#requireOpen(operation.site).operations.push(operation);
   }
 
   /** Ends the present block. What comes next must `enter` another one. */
-  end(terminator: WithoutSite<Terminator>): void {
-    const site = this.#site ?? captureSite();
-    this.#requireOpen(site).terminator = { ...terminator, site } as Terminator;
+  end(terminator: Terminator): void {
+    this.#requireOpen(terminator.site).terminator = terminator;
     this.#current = undefined;
-    this.#endedAt = site;
+    this.#endedAt = terminator.site;
+  }
+
+  /** Ends the present block with a jump. */
+  jump(to: Block): void {
+    this.end({ end: 'jump', to, site: this.here });
   }
 
   enter(block: Block): void {
@@ -103,7 +112,7 @@ export class Recorder {
 
   move(kind: VregKind, from: Operand): Vreg {
     const dst = this.vreg(kind);
-    this.emit({ op: 'move', dst, from });
+    this.emit({ op: 'move', dst, from, site: this.here });
     return dst;
   }
 

@@ -22,7 +22,9 @@ export class SubprogramBuilder<R extends HostKind> extends Builder {
 
   /** Ends the subprogram with its result. */
   exit(result: Input<Storable<R>>): void {
-    this.recorder.end({ end: 'exit', value: exactOperand(result, this.#result) });
+    this.recorder.statement(this.exit, (site) =>
+      this.recorder.end({ end: 'exit', value: exactOperand(result, this.#result), site }),
+    );
   }
 }
 

@@ -32,16 +32,16 @@ export class TcBuilder extends PacketBuilder {
 
   /** TCX_NEXT, TC_ACT_UNSPEC: the packet goes on to the next program or filter, and then its way. */
   next(): void {
-    this.exit(TC_ACT_UNSPEC);
+    this.recorder.statement(this.next, () => this.exit(TC_ACT_UNSPEC));
   }
 
   /** TC_ACT_SHOT: the packet is dropped. */
   drop(): void {
-    this.exit(TC_ACT_SHOT);
+    this.recorder.statement(this.drop, () => this.exit(TC_ACT_SHOT));
   }
 
   /** Ends the program by sending the packet out of the interface `ifindex` (bpf_redirect). */
   redirect(ifindex: Input<HostKind>): void {
-    this.exit(this.call(HELPERS.redirect, [ifindex, 0]));
+    this.recorder.statement(this.redirect, () => this.exit(this.call(HELPERS.redirect, [ifindex, 0])));
   }
 }

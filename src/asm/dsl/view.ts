@@ -90,10 +90,17 @@ export class BytesPlace {
     const words = this.#cut(other.size, (at, size) => this.#takes(at, size) && other.#takes(at, size));
     const load = ({ at, size }: Word): Operand => {
       const word = recorder.vreg();
-      recorder.emit({ op: 'load', dst: word, base: from, offset: other.#offset + at, size });
+      recorder.emit({
+        op: 'load',
+        dst: word,
+        base: from,
+        offset: other.#offset + at,
+        size,
+        site: recorder.here,
+      });
       return word;
     };
-    recorder.statement(() => {
+    recorder.statement(this.copyFrom, () => {
       // Seen from one address the places are known, and so is the direction in which nothing is overwritten unread.
       // Two addresses may be anywhere: all is read before anything is written.
       if (from !== this.#memory.base) {
@@ -108,7 +115,7 @@ export class BytesPlace {
 
   /** Sets the bytes to constants. */
   set(bytes: Uint8Array): void {
-    this.#memory.recorder.statement(() => {
+    this.#memory.recorder.statement(this.set, () => {
       for (const word of this.#cut(bytes.length, (at, size) => this.#takes(at, size))) {
         this.#store(word, wordAt(bytes, word.at, word.size));
       }
@@ -129,7 +136,7 @@ export class BytesPlace {
 
   #store({ at, size }: Word, value: Operand): void {
     const { recorder, base } = this.#memory;
-    recorder.emit({ op: 'store', base, offset: this.#offset + at, size, value });
+    recorder.emit({ op: 'store', base, offset: this.#offset + at, size, value, site: recorder.here });
   }
 
   /** Whether `size` bytes at `at` may be accessed at once. */

@@ -54,30 +54,32 @@ export class XdpBuilder extends PacketBuilder {
 
   /** Up to the stack. */
   pass(): void {
-    this.exit(XDP_PASS);
+    this.recorder.statement(this.pass, () => this.exit(XDP_PASS));
   }
 
   drop(): void {
-    this.exit(XDP_DROP);
+    this.recorder.statement(this.drop, () => this.exit(XDP_DROP));
   }
 
   /** Dropped, and reported to the xdp_exception tracepoint. */
   abort(): void {
-    this.exit(XDP_ABORTED);
+    this.recorder.statement(this.abort, () => this.exit(XDP_ABORTED));
   }
 
   /** Back out of the interface it came in by. */
   transmit(): void {
-    this.exit(XDP_TX);
+    this.recorder.statement(this.transmit, () => this.exit(XDP_TX));
   }
 
   /** Out of the interface `ifindex`. */
   redirect(ifindex: Input<HostKind>): void {
-    this.exit(this.call(HELPERS.redirect, [ifindex, 0]));
+    this.recorder.statement(this.redirect, () => this.exit(this.call(HELPERS.redirect, [ifindex, 0])));
   }
 
   /** Out of the device at `key` of a devmap; `XDP_ABORTED` where there is none. */
   redirectTo(devices: MapSpec, key: Input<HostKind>): void {
-    this.exit(this.call(HELPERS.redirect_map, [this.map(devices), key, XDP_ABORTED]));
+    this.recorder.statement(this.redirectTo, () =>
+      this.exit(this.call(HELPERS.redirect_map, [this.map(devices), key, XDP_ABORTED])),
+    );
   }
 }
