@@ -34,16 +34,21 @@ class CapturedSite implements Site {
  * Remembers where `door` was called, which is on the call stack. One frame of it: what a capture costs is frames, and of
  * all that a program costs to build, captures are the most.
  */
-export const captureCall = (door: Door): Site => capture(door, 1);
+export function captureCall(door: Door): Site {
+  const site = new CapturedSite();
+  const usual = Error.stackTraceLimit;
+  Error.stackTraceLimit = 1;
+  Error.captureStackTrace(site, door);
+  Error.stackTraceLimit = usual;
+  return site;
+}
 
 /** Remembers the present call stack: that of a statement or, for a complaint, as deep as it may be. */
-export const captureSite = (depth: number = STACK_DEPTH): Site => capture(captureSite, depth);
-
-function capture(skipped: Door, depth: number): Site {
+export function captureSite(depth: number = STACK_DEPTH): Site {
   const site = new CapturedSite();
   const usual = Error.stackTraceLimit;
   Error.stackTraceLimit = depth;
-  Error.captureStackTrace(site, skipped);
+  Error.captureStackTrace(site, captureSite);
   Error.stackTraceLimit = usual;
   return site;
 }

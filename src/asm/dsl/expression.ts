@@ -3,7 +3,7 @@
 
 import type { BinaryOperator, Comparison, Operand, Vreg, Width } from '../compile/ir.ts';
 import type { ScalarKind } from '../layout.ts';
-import { BuildError, complaintSite, type Door } from '../source.ts';
+import { BuildError, complaintSite, type Door, type Site } from '../source.ts';
 import { Condition } from './condition.ts';
 import {
   bitsOf,
@@ -37,8 +37,8 @@ export abstract class Expression<K extends ScalarKind = ScalarKind> {
     this.kind = kind;
   }
 
-  /** The value in a register, read now if it is in memory. @internal */
-  abstract operand(): Operand;
+  /** The value in a register, read now if it is in memory: as part of the statement at `site`. @internal */
+  abstract operand(site?: Site): Operand;
 
   /** Whether reading it records nothing. @internal */
   get inRegister(): boolean {
@@ -77,65 +77,72 @@ export abstract class Expression<K extends ScalarKind = ScalarKind> {
   add<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   add<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   add(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('add', other, this.add);
+    return this.#calculate('add', other, this.recorder.called(this.add));
   }
   sub<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   sub<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   sub(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('sub', other, this.sub);
+    return this.#calculate('sub', other, this.recorder.called(this.sub));
   }
   /** Bitwise; network kinds may meet their own kind. */
   and<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   and<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   and<A extends NetworkKind>(this: Expression<A>, other: Input<NoInfer<A>>): Value<A>;
   and(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('and', other, this.and);
+    return this.#calculate('and', other, this.recorder.called(this.and));
   }
   or<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   or<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   or<A extends NetworkKind>(this: Expression<A>, other: Input<NoInfer<A>>): Value<A>;
   or(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('or', other, this.or);
+    return this.#calculate('or', other, this.recorder.called(this.or));
   }
   xor<A extends HostKind, B extends HostKind>(this: Expression<A>, other: Expression<B>): Value<Wider<A, B>>;
   xor<A extends HostKind>(this: Expression<A>, other: Literal): Value<Promoted<A>>;
   xor<A extends NetworkKind>(this: Expression<A>, other: Input<NoInfer<A>>): Value<A>;
   xor(other: Input<ScalarKind>): Value<ScalarKind> {
-    return this.#calculate('xor', other, this.xor);
+    return this.#calculate('xor', other, this.recorder.called(this.xor));
   }
   /** Shift towards the most significant bit. */
   shl<A extends HostKind>(this: Expression<A>, bits: number): Value<Promoted<A>> {
-    return this.#calculate('lsh', requireShift(this.kind, bits), this.shl) as Value<Promoted<A>>;
+    return this.#calculate('lsh', requireShift(this.kind, bits), this.recorder.called(this.shl)) as Value<
+      Promoted<A>
+    >;
   }
   /** Shift towards the least significant bit; zeros come in. */
   shr<A extends HostKind>(this: Expression<A>, bits: number): Value<Promoted<A>> {
-    return this.#calculate('rsh', requireShift(this.kind, bits), this.shr) as Value<Promoted<A>>;
+    return this.#calculate('rsh', requireShift(this.kind, bits), this.recorder.called(this.shr)) as Value<
+      Promoted<A>
+    >;
   }
   /** All bits of the kind's own width inverted. */
   not(): Value<K> {
     const ones = new Value<ScalarKind>(this.recorder, this.kind, (1n << BigInt(bitsOf(this.kind))) - 1n);
-    return new Value(this.recorder, this.kind, this.#calculate('xor', ones, this.not).operand());
+    return new Value(
+      this.recorder,
+      this.kind,
+      this.#calculate('xor', ones, this.recorder.called(this.not)).operand(),
+    );
   }
 
   /** The low bits as a smaller (or, zero-extended, a larger) host integer. */
   as<A extends HostKind, T extends HostKind>(this: Expression<A>, kind: T): Value<T> {
     if (bitsOf(kind) >= bitsOf(this.kind)) return new Value(this.recorder, kind, this.#read(this.as));
-    const mask = (1n << BigInt(bitsOf(kind))) - 1n;
     const { recorder } = this;
-    return recorder.statement(this.as, (site) => {
-      const from = this.operand();
-      const dst = recorder.vreg();
-      recorder.emit({ op: 'binary', operator: 'and', width: 64, dst, a: from, b: mask, site });
-      return new Value(recorder, kind, dst);
-    });
+    const site = recorder.called(this.as);
+    const from = this.operand(site);
+    const dst = recorder.vreg();
+    const mask = (1n << BigInt(bitsOf(kind))) - 1n;
+    recorder.emit({ op: 'binary', operator: 'and', width: 64, dst, a: from, b: mask, site });
+    return new Value(recorder, kind, dst);
   }
   /** Network to host byte order. */
   toHost<A extends NetworkKind>(this: Expression<A>): Value<HostOf<A>> {
-    return this.#swapped(this.kind.replace('be', 'u') as HostOf<A>, this.toHost);
+    return this.#swapped(this.kind.replace('be', 'u') as HostOf<A>, this.recorder.called(this.toHost));
   }
   /** Host to network byte order. */
   toNetwork<A extends 'u16' | 'u32' | 'u64'>(this: Expression<A>): Value<NetworkOf<A>> {
-    return this.#swapped(this.kind.replace('u', 'be') as NetworkOf<A>, this.toNetwork);
+    return this.#swapped(this.kind.replace('u', 'be') as NetworkOf<A>, this.recorder.called(this.toNetwork));
   }
   /** The same bits under another byte order: for one's complement sums, which do not care (RFC 1071, section 2B). */
   bits<A extends NetworkKind>(this: Expression<A>): Value<HostOf<A>>;
@@ -145,36 +152,34 @@ export abstract class Expression<K extends ScalarKind = ScalarKind> {
     return new Value(this.recorder, kind as ScalarKind, this.#read(this.bits));
   }
 
-  #swapped<T extends ScalarKind>(kind: T, door: Door): Value<T> {
-    const dst = this.recorder.vreg();
-    this.recorder.statement(door, (site) => {
-      const a = this.recorder.move('scalar', this.operand());
-      this.recorder.emit({ op: 'swap', dst, a, bits: bitsOf(kind) as 16 | 32 | 64, site });
-    });
-    return new Value(this.recorder, kind, dst);
+  #swapped<T extends ScalarKind>(kind: T, site: Site): Value<T> {
+    const { recorder } = this;
+    const dst = recorder.vreg();
+    const a = recorder.vreg();
+    recorder.emit({ op: 'move', dst: a, from: this.operand(site), site });
+    recorder.emit({ op: 'swap', dst, a, bits: bitsOf(kind) as 16 | 32 | 64, site });
+    return new Value(recorder, kind, dst);
   }
 
   /** The operand, recorded as a statement of its own where reading it is one. */
   #read(door: Door): Operand {
-    return this.inRegister ? this.operand() : this.recorder.statement(door, () => this.operand());
+    return this.operand(this.inRegister ? undefined : this.recorder.called(door));
   }
 
   #compare(comparison: Comparison, other: Input<ScalarKind>, door: Door): Condition {
     const width = wider(this.kind, other);
-    const compare = (): Condition =>
-      Condition.compare(comparison, width, this.operand(), toOperand(other, this.kind));
     const isRead = this.inRegister && !(other instanceof Expression && !other.inRegister);
-    return isRead ? compare() : this.recorder.statement(door, compare);
+    const site = isRead ? undefined : this.recorder.called(door);
+    return Condition.compare(comparison, width, this.operand(site), toOperand(other, this.kind, site));
   }
 
-  #calculate(operator: BinaryOperator, other: Input<ScalarKind>, door: Door): Value<ScalarKind> {
+  #calculate(operator: BinaryOperator, other: Input<ScalarKind>, site: Site): Value<ScalarKind> {
     const width = wider(this.kind, other);
     const kind = isNetwork(this.kind) ? this.kind : width === 64 ? 'u64' : 'u32';
     const dst = this.recorder.vreg();
-    this.recorder.statement(door, (site) => {
-      const a = this.operand();
-      this.recorder.emit({ op: 'binary', operator, width, dst, a, b: toOperand(other, kind), site });
-    });
+    const a = this.operand(site);
+    const b = toOperand(other, kind, site);
+    this.recorder.emit({ op: 'binary', operator, width, dst, a, b, site });
     return new Value<ScalarKind>(this.recorder, kind, dst);
   }
 }
@@ -210,14 +215,16 @@ export class Variable<K extends ScalarKind = ScalarKind> extends Expression<K> {
     this.#vreg = recorder.vreg();
   }
 
-  override operand(): Operand {
-    return this.recorder.move('scalar', this.#vreg);
+  override operand(site: Site = this.recorder.here): Operand {
+    const dst = this.recorder.vreg();
+    this.recorder.emit({ op: 'move', dst, from: this.#vreg, site });
+    return dst;
   }
 
   set(value: Input<Storable<K>>): void {
-    this.recorder.statement(this.set, (site) => {
-      this.recorder.emit({ op: 'move', dst: this.#vreg, from: exactOperand(value, this.kind), site });
-    });
+    const site = this.recorder.called(this.set);
+    const from = exactOperand(value, this.kind, site);
+    this.recorder.emit({ op: 'move', dst: this.#vreg, from, site });
   }
 }
 
@@ -241,28 +248,26 @@ export class Place<K extends ScalarKind = ScalarKind> extends Expression<K> {
     this.#offset = offset;
   }
 
-  override operand(): Operand {
+  override operand(site: Site = this.recorder.here): Operand {
     const dst = this.recorder.vreg();
     const { base, offset, size } = this.#access(this.#memory.strict);
-    this.recorder.emit({ op: 'load', dst, base, offset, size, site: this.recorder.here });
+    this.recorder.emit({ op: 'load', dst, base, offset, size, site });
     return dst;
   }
 
   set(value: Input<Storable<K>>): void {
-    this.recorder.statement(this.set, (site) => {
-      const from = exactOperand(value, this.kind);
-      const { base, offset, size } = this.#access(this.#memory.strict);
-      this.recorder.emit({ op: 'store', base, offset, size, value: from, site });
-    });
+    const site = this.recorder.called(this.set);
+    const from = exactOperand(value, this.kind, site);
+    const { base, offset, size } = this.#access(this.#memory.strict);
+    this.recorder.emit({ op: 'store', base, offset, size, value: from, site });
   }
 
   /** Adds atomically: for counters that several CPUs share. 32 and 64 bits only. */
   increase<A extends 'u32' | 'u64'>(this: Place<A>, by: Input<Storable<A>>): void {
-    this.recorder.statement(this.increase, (site) => {
-      const { base, offset, size } = this.#access(true);
-      const value = exactOperand(by, this.kind);
-      this.recorder.emit({ op: 'atomic_add', base, offset, size: size as 4 | 8, value, site });
-    });
+    const site = this.recorder.called(this.increase);
+    const { base, offset, size } = this.#access(true);
+    const value = exactOperand(by, this.kind, site);
+    this.recorder.emit({ op: 'atomic_add', base, offset, size: size as 4 | 8, value, site });
   }
 
   #access(aligned: boolean): { base: Vreg; offset: number; size: 1 | 2 | 4 | 8 } {
@@ -276,13 +281,13 @@ export class Place<K extends ScalarKind = ScalarKind> extends Expression<K> {
 }
 
 /** The operand that stands for an input in a calculation on `kind`, where small kinds count as 32 bits. */
-function toOperand(input: Input<ScalarKind>, kind: ScalarKind): Operand {
-  return input instanceof Expression ? input.operand() : constantOf(promote(kind), input);
+function toOperand(input: Input<ScalarKind>, kind: ScalarKind, site?: Site): Operand {
+  return input instanceof Expression ? input.operand(site) : constantOf(promote(kind), input);
 }
 
 /** The operand that stands for an input of `kind`, a literal having to fit `kind` itself. @internal */
-export function exactOperand(input: Input<ScalarKind>, kind: ScalarKind): Operand {
-  return input instanceof Expression ? input.operand() : constantOf(kind, input);
+export function exactOperand(input: Input<ScalarKind>, kind: ScalarKind, site?: Site): Operand {
+  return input instanceof Expression ? input.operand(site) : constantOf(kind, input);
 }
 
 const widthOf = (kind: ScalarKind): Width => (bitsOf(kind) === 64 ? 64 : 32);

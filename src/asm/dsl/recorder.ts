@@ -63,9 +63,21 @@ export class Recorder {
     return this.#site ?? captureSite();
   }
 
+  /** Where a statement comes from that is one call of the method `door`: from the line that called it. */
+  called(door: Door): Site {
+    return this.#site ?? captureCall(door);
+  }
+
   /** What `say` records all comes from one line: the one that called `door`, the method whose statement this is. */
   statement<T>(door: Door, say: (site: Site) => T): T {
-    return this.#site ? say(this.#site) : this.resume(captureCall(door), say);
+    if (this.#site) return say(this.#site);
+    const site = captureCall(door);
+    this.#site = site;
+    try {
+      return say(site);
+    } finally {
+      this.#site = undefined;
+    }
   }
 
   /** What `say` records belongs to a statement of before, made at `site`. */
@@ -108,12 +120,6 @@ export class Recorder {
 
   enter(block: Block): void {
     this.#current = block;
-  }
-
-  move(kind: VregKind, from: Operand): Vreg {
-    const dst = this.vreg(kind);
-    this.emit({ op: 'move', dst, from, site: this.here });
-    return dst;
   }
 
   /** @throws BuildError when the present path could still go on. */
