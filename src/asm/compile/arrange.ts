@@ -10,8 +10,8 @@ import { type Functions, select } from './select.ts';
 export interface Arrangement {
   readonly order: readonly Block[];
   readonly insteadOf: ReadonlyMap<Block, Block>;
-  /** What each block comes to, without its terminator. */
-  readonly code: ReadonlyMap<Block, readonly Instruction[]>;
+  /** What each block comes to without its terminator, by its number. */
+  readonly code: readonly (readonly Instruction[])[];
 }
 
 /** @param functions where the functions start that are called; without it, the code is only good for comparing. */
@@ -19,12 +19,12 @@ export function arrange(allocated: Allocated, functions: Functions = numbered())
   const { insteadOf, code } = merge(allocated, functions);
   const actual = (block: Block): Block => insteadOf.get(block) ?? block;
   const order: Block[] = [];
-  const placed = new Set<Block>();
+  const placed = new Uint8Array(allocated.blocks.length);
   const waiting: Block[] = [actual(allocated.entry)];
   for (let start = waiting.pop(); start; start = waiting.pop()) {
     let block: Block | undefined = start;
-    while (block && !placed.has(block)) {
-      placed.add(block);
+    while (block && placed[block.number] === 0) {
+      placed[block.number] = 1;
       order.push(block);
       const terminator: Terminator = block.terminator!;
       block = undefined;
@@ -33,8 +33,8 @@ export function arrange(allocated: Allocated, functions: Functions = numbered())
         let next = actual(terminator.whenTrue);
         let other = actual(terminator.whenFalse);
         if (compare(other, next) < 0) [next, other] = [other, next];
-        if (!placed.has(next) && !placed.has(other)) waiting.push(other);
-        block = placed.has(next) ? other : next;
+        if (placed[next.number] === 0 && placed[other.number] === 0) waiting.push(other);
+        block = placed[next.number] === 0 ? next : other;
       }
     }
   }
@@ -48,10 +48,10 @@ const rank = (block: Block): number => (block.condition ? 0 : block.cold ? 2 : 1
 /** Blocks that do nothing but jump, or the same as another in the same registers, and where to go instead. */
 function merge(allocated: Allocated, functions: Functions): Omit<Arrangement, 'order'> {
   const insteadOf = new Map<Block, Block>();
-  const code = new Map<Block, Instruction[]>();
+  const { blocks } = allocated;
+  const code: Instruction[][] = new Array(blocks.length);
   const actual = (block: Block): Block => insteadOf.get(block) ?? block;
   const known = new Map<number, Block>();
-  const { blocks } = allocated;
   // Successors first, so that blocks that go on to the same are seen to.
   for (let b = blocks.length - 1; b >= 0; b--) {
     const block = blocks[b]!;
@@ -62,14 +62,14 @@ function merge(allocated: Allocated, functions: Functions): Omit<Arrangement, 'o
       insteadOf.set(block, actual(terminator.to));
       continue;
     }
-    code.set(block, instructions);
+    code[b] = instructions;
     for (let key = hash(instructions, terminator, actual); ; key++) {
       const other = known.get(key);
       if (!other) {
         known.set(key, block);
         break;
       }
-      if (!sameCode(instructions, code.get(other)!)) continue;
+      if (!sameCode(instructions, code[other.number]!)) continue;
       if (!sameEnd(terminator, other.terminator!, allocated, actual)) continue;
       insteadOf.set(block, other);
       break;

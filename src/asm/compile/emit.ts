@@ -52,17 +52,18 @@ const OPPOSITE: { readonly [C in Comparison]?: Comparison } = {
 };
 
 export function emit(allocated: Allocated, { order, insteadOf, code }: Arrangement): Item[] {
-  const labels = new Map<Block, Label>();
-  for (let i = 0; i < order.length; i++) labels.set(order[i]!, label(order[i]!.name));
-  const labelOf = (block: Block): Label => labels.get(insteadOf.get(block) ?? block)!;
+  /** By the number of the block. */
+  const labels: Label[] = new Array(allocated.blocks.length);
+  for (let i = 0; i < order.length; i++) labels[order[i]!.number] = label(order[i]!.name);
+  const labelOf = (block: Block): Label => labels[(insteadOf.get(block) ?? block).number]!;
   const items: Item[] = [];
   for (let i = 0; i < order.length; i++) {
     const block = order[i]!;
-    items.push({ place: labels.get(block)! });
-    const instructions = code.get(block)!;
+    items.push({ place: labels[block.number]! });
+    const instructions = code[block.number]!;
     for (let n = 0; n < instructions.length; n++) items.push(instructions[n]!);
     const following = order[i + 1];
-    emitTerminator(block.terminator!, allocated, labelOf, following && labels.get(following), items);
+    emitTerminator(block.terminator!, allocated, labelOf, following && labels[following.number], items);
   }
   return items;
 }

@@ -110,6 +110,8 @@ export interface Block {
   readonly condition: boolean;
   operations: Operation[];
   terminator: Terminator | undefined;
+  /** Its place in the blocks of its procedure. */
+  number: number;
 }
 
 /** What a virtual register holds, as far as the passes care; `spilled` ones carry values to and from the stack. */
@@ -245,30 +247,38 @@ export function withTerminatorOperands(
   }
 }
 
-/** Blocks reachable from the entry, each before its successors where there is no loop (reverse postorder). */
+/**
+ * Blocks reachable from the entry, each before its successors where there is no loop (reverse postorder). Numbers them.
+ */
 export function reachable(entry: Block): Block[] {
+  // A block was found if its number says where: that of any other does not.
+  const found: Block[] = [];
   const order: Block[] = [];
-  const seen = new Set<Block>([entry]);
   // The way from the entry to where the search is, and how many successors of each block on it were looked at.
-  const way = [entry];
-  const looked = [0];
-  while (way.length > 0) {
-    const top = way.length - 1;
-    const successor = successorOf(way[top]!.terminator, looked[top]!++);
-    if (!successor) {
-      order.push(way.pop()!);
-      looked.pop();
-    } else if (!seen.has(successor)) {
-      seen.add(successor);
-      way.push(successor);
+  const way: Block[] = [];
+  const looked: number[] = [];
+  let block: Block | undefined = entry;
+  for (;;) {
+    if (block && found[block.number] !== block) {
+      block.number = found.length;
+      found.push(block);
+      way.push(block);
       looked.push(0);
     }
+    const top: number = way.length - 1;
+    if (top < 0) break;
+    const terminator = way[top]!.terminator;
+    const n = looked[top]!++;
+    if (terminator?.end === 'jump' && n === 0) block = terminator.to;
+    else if (terminator?.end === 'branch' && n < 2)
+      block = n === 0 ? terminator.whenTrue : terminator.whenFalse;
+    else {
+      order.push(way.pop()!);
+      looked.pop();
+      block = undefined;
+    }
   }
-  return order.reverse();
-}
-
-function successorOf(terminator: Terminator | undefined, n: number): Block | undefined {
-  if (!terminator || terminator.end === 'exit' || n > 1) return undefined;
-  if (terminator.end === 'jump') return n === 0 ? terminator.to : undefined;
-  return n === 0 ? terminator.whenTrue : terminator.whenFalse;
+  order.reverse();
+  for (let i = 0; i < order.length; i++) order[i]!.number = i;
+  return order;
 }

@@ -10,28 +10,37 @@ export interface Contents {
 
 /** The control flow stays: block by block, the new procedure has what `rewrite` gives. */
 export function rebuild(procedure: Procedure, rewrite: (block: Block) => Contents): Procedure {
-  const copies = new Map<Block, Block>();
-  for (const block of procedure.blocks) {
+  const blocks: Block[] = [];
+  for (let b = 0; b < procedure.blocks.length; b++) {
+    const block = procedure.blocks[b]!;
     const { operations, terminator } = rewrite(block);
-    copies.set(block, { ...block, operations, terminator });
+    blocks.push(copyOf(block, operations, terminator));
   }
-  const copyOf = (block: Block): Block => copies.get(block)!;
-  const blocks = [...copies.values()];
-  for (const copy of blocks) copy.terminator = retarget(copy.terminator!, copyOf);
-  return { ...procedure, entry: copyOf(procedure.entry), blocks };
+  const copy = (block: Block): Block => blocks[block.number]!;
+  for (let b = 0; b < blocks.length; b++) blocks[b]!.terminator = retarget(blocks[b]!.terminator!, copy);
+  return { ...procedure, entry: copy(procedure.entry), blocks };
 }
+
+/** A block with other contents. */
+export const copyOf = (
+  { name, order, cold, condition, number }: Block,
+  operations: Operation[],
+  terminator: Terminator,
+): Block => ({ name, order, cold, condition, operations, terminator, number });
 
 /** The same terminator going elsewhere. Itself where nothing changes. */
 export function retarget(terminator: Terminator, to: (block: Block) => Block): Terminator {
   switch (terminator.end) {
     case 'jump': {
       const target = to(terminator.to);
-      return target === terminator.to ? terminator : { ...terminator, to: target };
+      return target === terminator.to ? terminator : { end: 'jump', to: target, site: terminator.site };
     }
     case 'branch': {
-      const [whenTrue, whenFalse] = [to(terminator.whenTrue), to(terminator.whenFalse)];
-      const same = whenTrue === terminator.whenTrue && whenFalse === terminator.whenFalse;
-      return same ? terminator : { ...terminator, whenTrue, whenFalse };
+      const { comparison, width, a, b, site } = terminator;
+      const whenTrue = to(terminator.whenTrue);
+      const whenFalse = to(terminator.whenFalse);
+      if (whenTrue === terminator.whenTrue && whenFalse === terminator.whenFalse) return terminator;
+      return { end: 'branch', comparison, width, a, b, whenTrue, whenFalse, site };
     }
     case 'exit':
       return terminator;

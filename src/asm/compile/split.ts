@@ -18,6 +18,7 @@ import {
   withTerminatorOperands,
 } from './ir.ts';
 import { type Liveness, liveness, stepBack } from './liveness.ts';
+import { copyOf, retarget } from './rebuild.ts';
 import { CALL, indexOf, MACHINE_REGISTERS, NONE, type Table, tabulate, usualWay } from './table.ts';
 
 export function split(procedure: Procedure): Procedure {
@@ -37,23 +38,20 @@ export function split(procedure: Procedure): Procedure {
   }
   if (twins.size === 0) return procedure;
 
-  const copies = procedure.blocks.map(
-    (block, b): Block => (usual[b] !== 0 ? { ...block } : renamed(block, twins)),
+  const copies = procedure.blocks.map((block, b) =>
+    usual[b] !== 0 ? copyOf(block, block.operations, block.terminator!) : renamed(block, twins),
   );
-  copies.forEach((copy, b) => {
-    const moving = (to: number): Block => {
-      const inward = usual[b] !== 0;
-      if (inward === (usual[to] !== 0)) return copies[to]!;
-      const moves = movesBetween(
-        twins,
-        inward,
-        (vreg) => live.starts.has(to, indexOf(vreg)),
-        copy.terminator!,
-      );
-      return moves.length === 0 ? copies[to]! : border(moves, copies[to]!, copy.terminator!);
+  for (const copy of copies) {
+    const terminator = copy.terminator!;
+    const inward = usual[copy.number] !== 0;
+    const over = ({ number }: Block): Block => {
+      const to = copies[number]!;
+      if (inward === (usual[number] !== 0)) return to;
+      const moves = movesBetween(twins, inward, live, number, terminator);
+      return moves.length === 0 ? to : border(moves, to, terminator);
     };
-    copy.terminator = crossing(copy.terminator!, table, b, moving);
-  });
+    copy.terminator = retarget(terminator, over);
+  }
   const entry = copies[0]!;
   return { ...procedure, entry, kinds, blocks: reachable(entry) };
 }
@@ -83,38 +81,21 @@ function renamed(block: Block, twins: ReadonlyMap<Vreg, Vreg>): Block {
     const twin = 'dst' in operation ? twins.get(operation.dst) : undefined;
     return twin === undefined ? reading : withDefinition(reading, twin);
   });
-  return { ...block, operations, terminator: withTerminatorOperands(block.terminator!, twinOf) };
-}
-
-/** `terminator` of block b, its successors being what `to` gives for their numbers. */
-function crossing(
-  terminator: Terminator,
-  { successors }: Table,
-  b: number,
-  to: (successor: number) => Block,
-): Terminator {
-  switch (terminator.end) {
-    case 'jump':
-      return { ...terminator, to: to(successors[2 * b]!) };
-    case 'branch':
-      return { ...terminator, whenTrue: to(successors[2 * b]!), whenFalse: to(successors[2 * b + 1]!) };
-    case 'exit':
-      return terminator;
-  }
+  return copyOf(block, operations, withTerminatorOperands(block.terminator!, twinOf));
 }
 
 /** The moves into the twins of what is live over there, or back from them. */
 function movesBetween(
   twins: ReadonlyMap<Vreg, Vreg>,
   inward: boolean,
-  isLive: (vreg: Vreg) => boolean,
+  { starts }: Liveness,
+  to: number,
   { site }: Terminator,
 ): Operation[] {
   const moves: Operation[] = [];
   for (const [vreg, twin] of twins) {
-    if (!isLive(vreg)) continue;
-    const [dst, from] = inward ? [twin, vreg] : [vreg, twin];
-    moves.push({ op: 'move', dst, from, site });
+    if (!starts.has(to, indexOf(vreg))) continue;
+    moves.push({ op: 'move', dst: inward ? twin : vreg, from: inward ? vreg : twin, site });
   }
   return moves;
 }
@@ -127,4 +108,5 @@ const border = (operations: Operation[], to: Block, { site }: Terminator): Block
   condition: false,
   operations,
   terminator: { end: 'jump', to, site },
+  number: NONE,
 });

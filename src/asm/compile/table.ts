@@ -53,8 +53,6 @@ export function tabulate({ blocks, kinds }: Procedure): Table {
   const read = (operand: Operand): void => {
     if (!isConstant(operand)) reads.push(indexOf(operand));
   };
-  const numbers = new Map<Block, number>();
-  for (let b = 0; b < blocks.length; b++) numbers.set(blocks[b]!, b);
   let loops = false;
   for (let b = 0; b < blocks.length; b++) {
     const { operations, terminator } = blocks[b]!;
@@ -96,9 +94,9 @@ export function tabulate({ blocks, kinds }: Procedure): Table {
     if (terminator!.end === 'branch') {
       read(terminator!.a);
       read(terminator!.b);
-      first = numbers.get(terminator!.whenTrue)!;
-      second = numbers.get(terminator!.whenFalse)!;
-    } else if (terminator!.end === 'jump') first = numbers.get(terminator!.to)!;
+      first = terminator!.whenTrue.number;
+      second = terminator!.whenFalse.number;
+    } else if (terminator!.end === 'jump') first = terminator!.to.number;
     else read(terminator!.value);
     successors.push(first, second);
     loops ||= (first !== NONE && first <= b) || (second !== NONE && second <= b);

@@ -3,7 +3,6 @@
 
 import {
   type Block,
-  type Operand,
   type Operation,
   type Procedure,
   reachable,
@@ -11,6 +10,7 @@ import {
   type Vreg,
   type VregKind,
 } from '../compile/ir.ts';
+import { NONE } from '../compile/table.ts';
 import { BuildError, captureCall, captureSite, complaintSite, type Door, type Site } from '../source.ts';
 
 /** The present packet bounds, as long as no helper has moved the packet. */
@@ -55,7 +55,15 @@ export class Recorder {
 
   block(name: string, is: { cold?: boolean; condition?: boolean } = USUAL): Block {
     const { cold = false, condition = false } = is;
-    return { name, order: this.#order++, cold, condition, operations: [], terminator: undefined };
+    return {
+      name,
+      order: this.#order++,
+      cold,
+      condition,
+      operations: [],
+      terminator: undefined,
+      number: NONE,
+    };
   }
 
   /** Where what is recorded now comes from: the line of the present statement. */
