@@ -4,6 +4,7 @@
 import { FRAME_POINTER } from '../isa.ts';
 import type { Site } from '../source.ts';
 import {
+  type Block,
   isConstant,
   machine,
   type Operand,
@@ -15,6 +16,7 @@ import {
   type VregKind,
   type Width,
 } from './ir.ts';
+import { Places } from './places.ts';
 import { rebuild } from './rebuild.ts';
 import { placeSlots, type Slots } from './slots.ts';
 
@@ -33,122 +35,182 @@ const COMMUTATIVE: ReadonlySet<string> = new Set(['add', 'mul', 'or', 'and', 'xo
 /** @throws BuildError with code STACK when the slots do not fit the kernel's 512 bytes. */
 export function lower(procedure: Procedure): Lowered {
   const kinds: VregKind[] = [...procedure.kinds];
-  const fresh = (): Vreg => kinds.push('scalar') - 1;
   const slots = placeSlots(procedure);
+  const places = new Places(procedure);
   const lowered = rebuild(procedure, (block) => {
-    const operations: Operation[] = [];
-    const { terminator } = block;
-    if (block === procedure.entry) {
-      const site = block.operations[0]?.site ?? terminator!.site;
-      procedure.parameters.forEach((parameter, i) => {
-        operations.push({ op: 'move', dst: parameter, from: machine(FIRST_ARGUMENT + i), site });
-      });
-    }
-    for (const operation of block.operations) lowerOperation(operation, operations, fresh, slots);
-    return { operations, terminator: lowerTerminator(terminator!, operations, fresh) };
+    const lowering = new Lowering(block, slots, places, kinds);
+    if (block === procedure.entry) lowering.parameters(procedure.parameters);
+    const { operations } = block;
+    for (let o = 0; o < operations.length; o++) lowering.lower(operations[o]!);
+    return { terminator: lowering.end(block.terminator!), operations: lowering.out };
   });
   return { ...lowered, kinds, frame: slots.size, slots: slots.bySlot };
 }
 
-function lowerOperation(operation: Operation, out: Operation[], fresh: () => Vreg, slots: Slots): void {
-  const { site } = operation;
-  const inRegister = (operand: Operand): Vreg => materialise(operand, out, fresh, site);
-  switch (operation.op) {
-    case 'binary': {
-      lowerBinary(operation, out, fresh);
+/** The lowering of one block, operation by operation. */
+class Lowering {
+  readonly out: Operation[] = [];
+  readonly #block: Block;
+  readonly #slots: Slots;
+  readonly #places: Places;
+  readonly #kinds: VregKind[];
+
+  constructor(block: Block, slots: Slots, places: Places, kinds: VregKind[]) {
+    this.#block = block;
+    this.#slots = slots;
+    this.#places = places;
+    this.#kinds = kinds;
+  }
+
+  parameters(parameters: readonly Vreg[]): void {
+    const site = this.#block.operations[0]?.site ?? this.#block.terminator!.site;
+    for (let i = 0; i < parameters.length; i++) this.#move(parameters[i]!, machine(FIRST_ARGUMENT + i), site);
+  }
+
+  lower(operation: Operation): void {
+    const { op, site } = operation;
+    if (op === 'store' || op === 'atomic_add') {
+      const base = this.#base(operation.base);
+      const offset = this.#offset(operation.base, operation.offset);
+      if (op === 'store')
+        this.out.push({ op, base, offset, size: operation.size, value: this.#stored(operation), site });
+      else {
+        const value = this.#inRegister(operation.value, site);
+        this.out.push({ op, base, offset, size: operation.size, value, site });
+      }
       return;
     }
-    case 'swap':
-      out.push({ op: 'move', dst: operation.dst, from: operation.a, site });
-      out.push({ ...operation, a: operation.dst });
-      return;
-    case 'load':
-      out.push({ ...operation, ...addressOf(operation.base, operation.offset, slots) });
-      return;
-    case 'store': {
-      // A store keeps the low bytes, of a constant too.
-      const value = isConstant(operation.value)
-        ? BigInt.asIntN(8 * operation.size, operation.value)
-        : operation.value;
-      const kept = isConstant(value) && !fitsStore(value) ? inRegister(value) : value;
-      out.push({ ...operation, ...addressOf(operation.base, operation.offset, slots), value: kept });
-      return;
-    }
-    case 'atomic_add':
-      out.push({
-        ...operation,
-        ...addressOf(operation.base, operation.offset, slots),
-        value: inRegister(operation.value),
-      });
-      return;
-    case 'call':
-      lowerCall(operation, out);
-      return;
-    case 'frame':
-      // Accesses go by r10 itself; only an address handed on needs a register.
-      if (slots.passed.has(operation.dst)) out.push(operation);
-      return;
-    case 'move':
-    case 'map':
-      out.push(operation);
-  }
-}
-
-/** `dst = a op b` becomes `dst = a; dst op= b`, taking care where dst is b. */
-function lowerBinary(operation: Operation & { op: 'binary' }, out: Operation[], fresh: () => Vreg): void {
-  const { operator, width, dst, site } = operation;
-  let { a, b } = operation;
-  if (COMMUTATIVE.has(operator) && (isConstant(a) || b === dst)) [a, b] = [b, a];
-  if (b === dst && a !== dst) {
-    const copy = fresh();
-    out.push({ op: 'move', dst: copy, from: b, site });
-    b = copy;
-  }
-  if (isConstant(b) && !fitsImmediate(b, width)) b = materialise(b, out, fresh, site);
-  if (a !== dst) out.push({ op: 'move', dst, from: a, site });
-  out.push({ op: 'binary', operator, width, dst, a: dst, b, site });
-}
-
-function lowerCall(operation: Operation & { op: 'call' }, out: Operation[]): void {
-  const { callee, args, dst, site } = operation;
-  args.forEach((arg, i) => {
-    out.push({ op: 'move', dst: machine(FIRST_ARGUMENT + i), from: arg, site });
-  });
-  out.push({ op: 'call', dst: RESULT, callee, args: args.map((_, i) => machine(FIRST_ARGUMENT + i)), site });
-  out.push({ op: 'move', dst, from: RESULT, site });
-}
-
-/** What the terminator cannot take as an immediate goes into registers first. */
-function lowerTerminator(terminator: Terminator, out: Operation[], fresh: () => Vreg): Terminator {
-  const { site } = terminator;
-  switch (terminator.end) {
-    case 'jump':
-      return terminator;
-    case 'exit':
-      out.push({ op: 'move', dst: RESULT, from: terminator.value, site });
-      return { ...terminator, value: RESULT };
-    case 'branch': {
-      const { b, width } = terminator;
-      const immediate = isConstant(b) && fitsImmediate(b, width);
-      return {
-        ...terminator,
-        a: materialise(terminator.a, out, fresh, site),
-        b: immediate ? b : materialise(b, out, fresh, site),
-      };
+    const { dst } = operation;
+    this.#places.set(dst, this.#block);
+    switch (op) {
+      case 'binary':
+        this.#binary(operation);
+        return;
+      case 'swap': {
+        const { a, bits } = operation;
+        const to = this.#beginAt(dst, a, site);
+        this.out.push({ op, dst: to, a: to, bits, site });
+        return;
+      }
+      case 'load': {
+        const { base, offset, size } = operation;
+        this.out.push({ op, dst, base: this.#base(base), offset: this.#offset(base, offset), size, site });
+        return;
+      }
+      case 'call':
+        this.#call(operation);
+        return;
+      case 'frame':
+        // Accesses go by r10 itself; only an address handed on needs a register.
+        if (this.#slots.passed.has(dst)) this.out.push(operation);
+        return;
+      case 'move':
+        this.#move(dst, this.#operand(operation.from), site);
+        return;
+      case 'map':
+        this.out.push(operation);
     }
   }
-}
 
-function addressOf(base: Vreg, offset: number, slots: Slots): { base: Vreg; offset: number } {
-  const slot = slots.byVreg.get(base);
-  return slot === undefined ? { base, offset } : { base: machine(FRAME_POINTER), offset: slot + offset };
-}
+  /** What the terminator cannot take as an immediate goes into registers first. */
+  end(terminator: Terminator): Terminator {
+    const { site } = terminator;
+    switch (terminator.end) {
+      case 'jump':
+        return terminator;
+      case 'exit':
+        this.#move(RESULT, this.#operand(terminator.value), site);
+        return { end: 'exit', value: RESULT, site };
+      case 'branch': {
+        const { comparison, width, whenTrue, whenFalse } = terminator;
+        const a = this.#inRegister(terminator.a, site);
+        const b = this.#immediate(terminator.b, width, site);
+        return { end: 'branch', comparison, width, a, b, whenTrue, whenFalse, site };
+      }
+    }
+  }
 
-function materialise(operand: Operand, out: Operation[], fresh: () => Vreg, site: Site): Vreg {
-  if (!isConstant(operand)) return operand;
-  const dst = fresh();
-  out.push({ op: 'move', dst, from: operand, site });
-  return dst;
+  /** `dst = a op b` becomes `dst = a; dst op= b`, taking care where dst is b. */
+  #binary({ operator, width, dst, a, b, site }: Operation & { op: 'binary' }): void {
+    let [first, second] = [a, b];
+    if (COMMUTATIVE.has(operator) && (isConstant(a) || b === dst || this.#isBetter(dst, b, a))) {
+      first = b;
+      second = a;
+    }
+    if (second === dst && first !== dst) {
+      const copy = this.#fresh();
+      this.#move(copy, this.#operand(second), site);
+      second = copy;
+    } else second = this.#immediate(second, width, site);
+    const to = this.#beginAt(dst, first, site);
+    this.out.push({ op: 'binary', operator, width, dst: to, a: to, b: second, site });
+  }
+
+  /** Whether a result can be where operand `b` was, but not where `a` was. */
+  #isBetter(dst: Vreg, b: Operand, a: Operand): boolean {
+    return (
+      a !== dst && this.#places.canTake(dst, b, this.#block) && !this.#places.canTake(dst, a, this.#block)
+    );
+  }
+
+  /** Gets operand `a` to where the result `dst` is to be; gives that register. */
+  #beginAt(dst: Vreg, a: Operand, site: Site): Vreg {
+    if (a === dst) return this.#places.of(dst);
+    if (this.#places.canTake(dst, a, this.#block)) {
+      this.#places.take(dst, a);
+      return this.#places.of(dst);
+    }
+    this.#move(dst, this.#operand(a), site);
+    return dst;
+  }
+
+  #call({ callee, args, dst, site }: Operation & { op: 'call' }): void {
+    const registers: Vreg[] = [];
+    for (let i = 0; i < args.length; i++) {
+      registers.push(machine(FIRST_ARGUMENT + i));
+      this.#move(registers[i]!, this.#operand(args[i]!), site);
+    }
+    this.out.push({ op: 'call', dst: RESULT, callee, args: registers, site });
+    this.#move(dst, RESULT, site);
+  }
+
+  /** A store keeps the low bytes, of a constant too. */
+  #stored({ value, size, site }: Operation & { op: 'store' }): Operand {
+    if (!isConstant(value)) return this.#places.of(value);
+    const kept = BigInt.asIntN(8 * size, value);
+    return fitsStore(kept) ? kept : this.#inRegister(kept, site);
+  }
+
+  #immediate(operand: Operand, width: Width, site: Site): Operand {
+    return isConstant(operand) && fitsImmediate(operand, width) ? operand : this.#inRegister(operand, site);
+  }
+
+  #inRegister(operand: Operand, site: Site): Vreg {
+    if (!isConstant(operand)) return this.#places.of(operand);
+    const dst = this.#fresh();
+    this.#move(dst, operand, site);
+    return dst;
+  }
+
+  #operand(operand: Operand): Operand {
+    return isConstant(operand) ? operand : this.#places.of(operand);
+  }
+
+  #base(base: Vreg): Vreg {
+    return this.#slots.byVreg.has(base) ? machine(FRAME_POINTER) : this.#places.of(base);
+  }
+
+  #offset(base: Vreg, offset: number): number {
+    return (this.#slots.byVreg.get(base) ?? 0) + offset;
+  }
+
+  #fresh(): Vreg {
+    return this.#kinds.push('scalar') - 1;
+  }
+
+  #move(dst: Vreg, from: Operand, site: Site): void {
+    this.out.push({ op: 'move', dst, from, site });
+  }
 }
 
 /** 32-bit operations take any 32 bits; 64-bit operations sign-extend the immediate. */
