@@ -6,6 +6,7 @@ import { tsnat, tsnatOk } from './cli.ts';
 import { must } from './command.ts';
 import type { Lab } from './lab.ts';
 import { ownFolder, PINS, uniqueName } from './registry.ts';
+import { TC_HOOKS } from './tcx.ts';
 import { attachTwin } from './twin.ts';
 
 export type Hook = 'auto' | 'tcx' | 'clsact';
@@ -24,11 +25,8 @@ export interface Instance {
 
 const KIND = process.env.TSNAT_E2E ?? 'tsnat';
 
-/** Whether the kernel has TCX; where it has not, as before Linux 6.6, whoever runs the tests says so. */
-export const TCX: boolean = process.env.TSNAT_E2E_TCX !== 'no';
-
 /** Which hooks a behaviour is to be shown on. */
-export const HOOKS: readonly Hook[] = KIND === 'tsnat' && TCX ? ['tcx', 'clsact'] : ['clsact'];
+export const HOOKS: readonly Hook[] = KIND === 'tsnat' ? TC_HOOKS : ['clsact'];
 
 /** Attaches to the gateway's outside interface; gone again when the test is over. */
 export async function translate(

@@ -16,6 +16,7 @@ import {
   swapMany,
   withNetns,
 } from '../../../src/loader/index.ts';
+import { TCX } from '../../support/tcx.ts';
 import { namespace } from '../support/namespace.ts';
 import { returning, TC_ACT_UNSPEC, XDP_PASS, xdpReturning } from '../support/programs.ts';
 import { countDescriptors } from '../support/site.ts';
@@ -49,6 +50,7 @@ const WAYS: readonly (readonly [string, Omit<BulkOptions, 'interfaces' | 'progra
 const on = (sides: Sides, program: BpfProgram) => Object.fromEntries(sides.map((side) => [side, program]));
 
 for (const [words, options, sides, hook] of WAYS) {
+  if (hook === 'tcx' && !TCX) continue;
   test(`${words}: attach, swap and detach many`, (t) => {
     // More than one batch of clsact; TCX waits for a grace period at each.
     using site = crowd(hook === 'tcx' ? 12 : 150);

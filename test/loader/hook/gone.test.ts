@@ -13,6 +13,7 @@ import {
   loadProgram,
   swap,
 } from '../../../src/loader/index.ts';
+import { TC_HOOKS, TCX } from '../../support/tcx.ts';
 import { namespace } from '../support/namespace.ts';
 import { returning, TC_ACT_UNSPEC, XDP_PASS, xdpReturning } from '../support/programs.ts';
 import { countDescriptors, site } from '../support/site.ts';
@@ -28,8 +29,12 @@ test('an interface that went with its programs: nothing is there, nothing is lef
   const base = { netns, interface: 'out0' } as const;
   const all: Attachment[] = [
     attach({ ...base, hook: 'clsact', program }),
-    attach({ ...base, hook: 'tcx', program }),
-    attach({ ...base, hook: 'tcx', direction: 'egress', link: false, program }),
+    ...(TCX
+      ? [
+          attach({ ...base, hook: 'tcx', program }),
+          attach({ ...base, hook: 'tcx', direction: 'egress', link: false, program }),
+        ]
+      : []),
     attach({ ...base, hook: 'xdp', program: xdp }),
     attach({ ...base, interface: 'out1', hook: 'xdp', link: false, program: xdp }),
   ];
@@ -44,7 +49,7 @@ test('an interface that went with its programs: nothing is there, nothing is lef
     code: 'ENODEV',
     message: /no interface 'out0'/,
   });
-  for (const hook of ['tcx', 'clsact'] as const) {
+  for (const hook of TC_HOOKS) {
     t.throws(() => attach({ ...base, interface: ifindex, hook, program }), { code: 'ENODEV' });
   }
   t.throws(() => attach({ ...base, interface: ifindex, hook: 'xdp', program: xdp }), { code: 'ENODEV' });
@@ -74,7 +79,7 @@ test('interfaces that come and go while we attach: it works or says why, and not
     };
     for (let round = 0; round < 150; round++) {
       const which = names[round % names.length] ?? '';
-      const hook = (['tcx', 'clsact', 'xdp'] as const)[round % 3] ?? 'tcx';
+      const hook = ([TC_HOOKS[0] ?? 'clsact', 'clsact', 'xdp'] as const)[round % 3] ?? 'clsact';
       const it = hook === 'xdp' ? xdp : program;
       try {
         const attachment = attach({

@@ -14,11 +14,12 @@ import {
   queryTcx,
   swap,
 } from '../../../src/loader/index.ts';
+import { TCX, testTcx } from '../../support/tcx.ts';
 import { json } from '../support/commands.ts';
 import { returning, TC_ACT_OK, TC_ACT_UNSPEC } from '../support/programs.ts';
 import { countDescriptors, site } from '../support/site.ts';
 
-test('TCX: probe, attach, swap, pin, detach', (t) => {
+testTcx('TCX: probe, attach, swap, pin, detach', (t) => {
   using place = site('ldrt');
   const { ifindex, within, name: netns } = place;
   const folder = `${findBpffs()}/ldrt_${process.pid}`;
@@ -59,7 +60,7 @@ test('TCX: probe, attach, swap, pin, detach', (t) => {
   }
 });
 
-test('a link that nobody holds comes off by itself, a program without a link stays', (t) => {
+testTcx('a link that nobody holds comes off by itself, a program without a link stays', (t) => {
   using place = site('ldrt');
   const { ifindex, within, name: netns } = place;
   using program = loadProgram(returning('ldrt_gone', TC_ACT_UNSPEC), {});
@@ -76,7 +77,7 @@ test('a link that nobody holds comes off by itself, a program without a link sta
   t.deepEqual(ids(), []);
 });
 
-test('before, after and instead of another, by program, by link and by identifier', (t) => {
+testTcx('before, after and instead of another, by program, by link and by identifier', (t) => {
   using place = site('ldrt');
   const { ifindex, name: netns, within } = place;
   const programs = Object.fromEntries(
@@ -131,7 +132,7 @@ test('before, after and instead of another, by program, by link and by identifie
   t.is(countDescriptors(), descriptors);
 });
 
-test('an expected revision: who comes too late is told so', (t) => {
+testTcx('an expected revision: who comes too late is told so', (t) => {
   using place = site('ldrt');
   const { ifindex, name: netns, within } = place;
   using first = loadProgram(returning('ldrt_rev1', TC_ACT_UNSPEC), {});
@@ -152,7 +153,7 @@ test('an expected revision: who comes too late is told so', (t) => {
   t.true(detach(link));
 });
 
-test('a program without a link is swapped if it is still there', (t) => {
+testTcx('a program without a link is swapped if it is still there', (t) => {
   using place = site('ldrt');
   const { ifindex, name: netns, within } = place;
   using first = loadProgram(returning('ldrt_one', TC_ACT_UNSPEC), {});
@@ -166,6 +167,23 @@ test('a program without a link is swapped if it is still there', (t) => {
   t.throws(() => swap(attachment, first), { code: 'ENOENT' });
   t.true(detach(now));
 });
+
+if (!TCX) {
+  test('a kernel without TCX says so, and takes clsact', (t) => {
+    using place = site('ldrt');
+    const { name: netns, ifindex, within } = place;
+    using program = loadProgram(returning('ldrt_first', TC_ACT_UNSPEC), {});
+    t.false(within(() => hasTcx(ifindex)));
+    t.is(
+      within(() => queryTcx(ifindex, 'ingress')),
+      undefined,
+    );
+    t.throws(() => attach({ netns, interface: 'out0', hook: 'tcx', program }), { message: /clsact/ });
+    const attachment = attach({ netns, interface: 'out0', hook: 'auto', program });
+    t.is(attachment.hook, 'clsact');
+    t.true(detach(attachment));
+  });
+}
 
 test('netkit: this kernel or this interface has none, and says so', (t) => {
   using place = site('ldrt');
