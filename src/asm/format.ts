@@ -11,7 +11,7 @@ import type { MapSpec, Program, SourceLocation } from './program.ts';
  * is known: `withSources`) and the names of functions above these.
  */
 export function formatAsm(program: Program): string {
-  const { locations, functions = [] } = program;
+  const { locations, functions = [], unresolved = [] } = program;
   const names = new Map(functions.length > 1 ? functions.map(({ index, name }) => [index, name]) : []);
   const lines = [
     `; ${program.name}: ${program.type}, ${program.code.length / INSTRUCTION_SIZE} instructions`,
@@ -26,6 +26,8 @@ export function formatAsm(program: Program): string {
     if (comment && comment !== previous) lines.push(`; ${comment}`);
     previous = comment;
     lines.push(`${String(unit).padStart(4)}: ${disassemble(instruction)}`);
+    for (const { index, what } of unresolved)
+      if (index === unit) lines.push(`      ; to be filled in: ${what}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -68,6 +68,8 @@ export interface Unresolved {
   readonly index: number;
   /** What is missing, in words. */
   readonly what: string;
+  /** Its name, of a variable or function. */
+  readonly name?: string;
 }
 
 /** Types and lines of a program as `BPF_PROG_LOAD` takes them. */

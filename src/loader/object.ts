@@ -1,7 +1,17 @@
 // Puts an object file into the kernel, as libbpf's bpf_object__load does: its maps, what they hold from the start, its
-// programs. Left out: CO-RE relocations and extern variables (loadProgram refuses such programs by name), pins.
+// programs, made to fit the kernel's types. Left out: variables without a type, such as the kernel's configuration
+// (loadProgram refuses programs that need one, by name), pins.
 
-import { type ElfMap, type ElfObject, type ElfProgram, LITTLE_ENDIAN } from '../asm/index.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import {
+  btf,
+  type ElfMap,
+  type ElfObject,
+  type ElfProgram,
+  LITTLE_ENDIAN,
+  resolveCore,
+  resolveExterns,
+} from '../asm/index.ts';
 import { possibleCpus } from './cpu.ts';
 import { LoaderError } from './errors.ts';
 import { type BpfProgram, type LoadProgramOptions, loadProgram, type MapDescriptor } from './program.ts';
@@ -58,7 +68,7 @@ export function loadObject(object: ElfObject, options: LoadObjectOptions = {}): 
       const inner = Object.hasOwn(all, content) ? all[content] : undefined;
       if (inner !== undefined) map.set(u32Bytes(index), u32Bytes(inner.fd));
     }
-    for (const program of chosen(object, wanted)) {
+    for (const program of chosen(fitted(object), wanted)) {
       programs.set(program.symbol, loadProgram(program, all, rest));
     }
     for (const [map, { index, content }] of slotsOf(object.maps, 'program', own)) {
@@ -70,6 +80,19 @@ export function loadObject(object: ElfObject, options: LoadObjectOptions = {}): 
     loaded.close();
     throw error;
   }
+}
+
+const KERNEL_TYPES = '/sys/kernel/btf/vmlinux';
+let kernelTypes: ReturnType<typeof btf.parseBtf> | undefined;
+
+/** Reads the kernel's types only for objects that ask for them; where there are none, it stays as it is. */
+function fitted(object: ElfObject): ElfObject {
+  if (object.programs.every(({ unresolved }) => unresolved === undefined)) return object;
+  if (kernelTypes === undefined) {
+    if (!existsSync(KERNEL_TYPES)) return object;
+    kernelTypes = btf.parseBtf(new Uint8Array(readFileSync(KERNEL_TYPES)));
+  }
+  return resolveExterns(resolveCore(object, kernelTypes), kernelTypes);
 }
 
 function chosen({ programs }: ElfObject, wanted: readonly string[] | undefined): readonly ElfProgram[] {

@@ -1,7 +1,7 @@
 // An object file in the interpreter: one interpreter for each of its programs, all on the same maps, which hold what
-// the object says they hold from the start.
+// the object says they hold from the start. There is no kernel here: types are as the object itself has them.
 
-import type { ElfObject, ElfProgram } from '../asm/index.ts';
+import { type ElfObject, type ElfProgram, resolveCore } from '../asm/index.ts';
 import { indexKey } from './map/array.ts';
 import { createMap } from './map/create.ts';
 import type { VmMap } from './map/map.ts';
@@ -26,7 +26,8 @@ export interface VmObject {
  * const object = interpretObject(parseElf(readFileSync('filter.bpf.o')));
  * object.vm('filter').run({ packet }).returnValue;
  */
-export function interpretObject(object: ElfObject, options: VmOptions = {}): VmObject {
+export function interpretObject(original: ElfObject, options: VmOptions = {}): VmObject {
+  const object = original.btf ? resolveCore(original, original.btf) : original;
   const { cpus = 1 } = options;
   const maps: { [name: string]: VmMap } = { ...options.maps };
   for (const spec of object.maps) {

@@ -1,5 +1,5 @@
 // CO-RE relocations (Documentation/bpf/llvm_reloc.rst): where an object asks its loader to compare its types with
-// those of the running kernel. They are not made here; this says in words what would have to be.
+// those of the running kernel. In words; resolve.ts makes them.
 
 import { bareType, typeName } from '../btf/describe.ts';
 import type { CoreRelocation } from '../btf/ext.ts';

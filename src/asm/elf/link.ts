@@ -7,6 +7,7 @@ import { LITTLE_ENDIAN } from '../layout.ts';
 import type { MapRelocation, Unresolved } from '../program.ts';
 import { R_BPF, SHN_UNDEF, STB, STT } from './abi.ts';
 import { type Container, malformed, type Relocation, type Section } from './container.ts';
+import { setSource } from './core-patch.ts';
 import type { ElfFunction } from './read-functions.ts';
 import type { MapIndex } from './read-maps.ts';
 
@@ -74,7 +75,7 @@ export function linker(object: Linkable): (main: ElfFunction) => Linked {
         const index = place + (reference.offset - each.start) / INSTRUCTION_SIZE;
         if (reference.kind === 'map') relocations.push(fillMap(code, index, reference));
         else if (reference.kind === 'function') fillFunction(code, index, places.get(reference.to)!);
-        else unresolved.push({ kind: reference.kind, index, what: reference.what });
+        else unresolved.push({ kind: reference.kind, index, what: reference.what, name: reference.name });
       }
     }
     return {
@@ -90,7 +91,7 @@ export function linker(object: Linkable): (main: ElfFunction) => Linked {
 type Reference = { readonly offset: number } & (
   | { readonly kind: 'function'; readonly to: ElfFunction }
   | { readonly kind: 'map'; readonly map: MapRelocation['map']; readonly valueOffset: number | undefined }
-  | { readonly kind: 'extern' | 'kfunc'; readonly what: string }
+  | { readonly kind: 'extern' | 'kfunc'; readonly what: string; readonly name: string }
 );
 
 type Starts = ReadonlyMap<string, ElfFunction>;
@@ -156,7 +157,7 @@ function resolve(
   const addend = view.getInt32(offset + IMMEDIATE, LITTLE_ENDIAN);
   if (type === R_BPF['64_32'] && opcode === CALL) {
     if (symbol.section === SHN_UNDEF) {
-      return { kind: 'kfunc', offset, what: `the kernel's function ${symbol.name}` };
+      return { kind: 'kfunc', offset, what: `the kernel's function ${symbol.name}`, name: symbol.name };
     }
     // Counted in instructions from the one behind the symbol.
     const target = symbol.value + (addend + 1) * INSTRUCTION_SIZE;
@@ -172,7 +173,8 @@ function resolve(
   }
   if (symbol.section === SHN_UNDEF) {
     const weak = symbol.binding === STB.WEAK ? ' (weak)' : '';
-    return { kind: 'extern', offset, what: `${symbol.name}${weak}, which is defined elsewhere` };
+    const what = `${symbol.name}${weak}, which is defined elsewhere`;
+    return { kind: 'extern', offset, what, name: symbol.name };
   }
   const value = symbol.value + addend;
   const data = maps.dataIn(symbol.section);
@@ -209,12 +211,6 @@ function setImmediate64(code: Uint8Array, index: number, low: number, high: numb
   const view = viewOf(code);
   view.setInt32(index * INSTRUCTION_SIZE + IMMEDIATE, low, LITTLE_ENDIAN);
   view.setInt32((index + 1) * INSTRUCTION_SIZE + IMMEDIATE, high, LITTLE_ENDIAN);
-}
-
-function setSource(code: Uint8Array, index: number, source: number): void {
-  const at = index * INSTRUCTION_SIZE + REGISTERS;
-  const registers = code[at]!;
-  code[at] = LITTLE_ENDIAN ? (registers & 0x0f) | (source << 4) : (registers & 0xf0) | source;
 }
 
 const viewOf = (code: Uint8Array): DataView => new DataView(code.buffer, code.byteOffset, code.byteLength);

@@ -1,9 +1,9 @@
 // Reads a BPF object, such as clang makes (-target bpf), into programs and maps: to be looked at, interpreted, loaded.
-// Left to libbpf: CO-RE relocations, variables and functions of the kernel (each is reported with the program that
-// needs it), and data that contains addresses.
+// CO-RE relocations, variables and functions of the kernel are reported with the program that needs them: resolve.ts
+// fills them in. Left to libbpf: data that contains addresses.
 
 import { parseBtf } from '../btf/btf.ts';
-import { packFunctions, packLines, parseBtfExt } from '../btf/ext.ts';
+import { type CoreRelocation, packFunctions, packLines, parseBtfExt } from '../btf/ext.ts';
 import type { Btf } from '../btf/types.ts';
 import { INSTRUCTION_SIZE } from '../isa.ts';
 import type { Program, ProgramBtf, SourceLocation, Unresolved } from '../program.ts';
@@ -20,6 +20,8 @@ export interface ElfProgram extends Program {
   /** Its full name in the object; `name` is what the kernel takes: 15 characters. */
   readonly symbol: string;
   readonly section: string;
+  /** For `resolveCore`, in the order of the code. */
+  readonly core: readonly { readonly index: number; readonly relocation: CoreRelocation }[];
 }
 
 /** What an object has. */
@@ -89,11 +91,12 @@ function program(
   bytes: Uint8Array | undefined,
 ): ElfProgram {
   const { code, relocations, functions } = linked;
-  const unresolved = [...linked.unresolved, ...(btf ? openCore(linked, btf) : [])];
+  const core = btf ? coreOf(linked) : [];
+  const unresolved = [...linked.unresolved, ...(btf ? openCore(core, btf) : [])];
   const types = btf && bytes && programBtf(linked, bytes);
   return {
     name: main.name.replace(/[^A-Za-z0-9_.]/g, '_').slice(0, NAME_LENGTH),
-    ...{ symbol: main.name, section: main.sectionName },
+    ...{ symbol: main.name, section: main.sectionName, core },
     ...meaningOf(main.sectionName),
     ...{ license, code, relocations },
     locations: btf
@@ -105,15 +108,19 @@ function program(
   };
 }
 
-function openCore({ functions }: Linked, btf: Btf): Unresolved[] {
+function coreOf({ functions }: Linked): ElfProgram['core'] {
   return functions.flatMap(({ function: { core, start }, index }) =>
-    core.filter(isOpen).map((relocation) => ({
-      kind: 'core' as const,
+    core.map((relocation) => ({
       index: index + Math.floor((relocation.offset - start) / INSTRUCTION_SIZE),
-      what: describeCore(btf, relocation),
+      relocation,
     })),
   );
 }
+
+const openCore = (core: ElfProgram['core'], btf: Btf): Unresolved[] =>
+  core
+    .filter(({ relocation }) => isOpen(relocation))
+    .map(({ index, relocation }) => ({ kind: 'core', index, what: describeCore(btf, relocation) }));
 
 function locationsOf({ code, functions }: Linked, btf: Btf): (SourceLocation | undefined)[] {
   const locations = new Array<SourceLocation | undefined>(code.length / INSTRUCTION_SIZE).fill(undefined);

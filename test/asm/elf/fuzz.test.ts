@@ -109,7 +109,7 @@ function interpret(object: ElfObject): void {
 }
 
 test(`objects changed at random, seed ${SEED}`, (t) => {
-  const sources = ['calls', 'maps', 'legacy', 'core', 'tail', 'nested', 'kinds'] as const;
+  const sources = ['calls', 'maps', 'legacy', 'core', 'tail', 'nested', 'kinds', 'fitted'] as const;
   const objects = sources.map((source) => compiled(`elf/${source}.c`));
   objects.push(formatElf(parseElf(objects[0]!).programs));
   const below = chance(SEED);

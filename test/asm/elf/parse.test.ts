@@ -105,7 +105,7 @@ test('maps of the old fashion', (t) => {
   );
 });
 
-test('what only libbpf can resolve is named', (t) => {
+test('what only a loader can resolve is named', (t) => {
   const [exit, other] = parseElf(compiled('elf/core.c')).programs;
   t.deepEqual(
     exit?.unresolved?.map(({ kind }) => kind),
@@ -120,11 +120,12 @@ test('what only libbpf can resolve is named', (t) => {
     'the size of struct task_struct (CO-RE)',
   ]);
   t.deepEqual(other?.unresolved, [
-    { kind: 'kfunc', index: 0, what: "the kernel's function bpf_rcu_read_lock" },
+    { kind: 'kfunc', index: 0, what: "the kernel's function bpf_rcu_read_lock", name: 'bpf_rcu_read_lock' },
     {
       kind: 'extern',
       index: other?.unresolved?.[1]?.index ?? 0,
       what: 'jiffies, which is defined elsewhere',
+      name: 'jiffies',
     },
   ]);
 });

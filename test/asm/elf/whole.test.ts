@@ -1,11 +1,15 @@
 // Whole objects of clang, as a user takes them: read, run in the interpreter, put into the kernel; both do the same.
 
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
 import test from 'ava';
-import { parseElf } from '../../../src/asm/index.ts';
-import { LoaderError, loadObject } from '../../../src/loader/index.ts';
+import { formatAsm, parseElf, resolveCore } from '../../../src/asm/index.ts';
+import { BpfProgram, LoaderError, loadObject } from '../../../src/loader/index.ts';
 import { interpretObject } from '../../../src/vm/index.ts';
+import { run } from '../../loader/support/commands.ts';
+import { BPF_FS, ownFolder, removeFolder, uniqueName } from '../../support/registry.ts';
 import { needsRootAndBpf } from '../../support/requirements.ts';
-import { compiled } from './support/compile.ts';
+import { compile, compiled } from './support/compile.ts';
 
 needsRootAndBpf(test);
 
@@ -99,4 +103,54 @@ test('one program of several; maps of others', (t) => {
   t.regex(error?.message ?? '', /no program 'third'; there is (first, second|second, first)/);
   t.is(error?.code, 'ENOPROGRAM');
   t.throws(() => interpretObject(object).vm('third'), { message: /no program 'third'/ });
+});
+
+/** What bpftool, which has libbpf do it, makes of a program: its result. */
+function byLibbpf(path: string, symbol: string): number {
+  const folder = `${BPF_FS}/${uniqueName('fitted')}`;
+  ownFolder(folder);
+  try {
+    run('bpftool', 'prog', 'loadall', path, folder);
+    using program = BpfProgram.openPin(`${folder}/${symbol}`)!;
+    return program.testRun({ data: packet }).returnValue;
+  } finally {
+    removeFolder(folder);
+  }
+}
+
+test('programs are fitted to the kernel: members, sizes, bit fields, enumerations, functions', (t) => {
+  const path = compile('elf/fitted.c');
+  const object = parseElf(new Uint8Array(readFileSync(path)));
+  t.is(object.programs.flatMap(({ unresolved = [] }) => unresolved).length, 18);
+  using loaded = loadObject(object);
+  const results = ['tgid', 'facts', 'length'].map((symbol) => {
+    const program = loaded.programs.get(symbol)!;
+    return program.testRun({ data: packet }).returnValue;
+  });
+  const PACKET_MULTICAST = 2;
+  t.deepEqual(results, [process.pid, 1000 * 16 + 100 * 16 + 6, 1000 * PACKET_MULTICAST + packet.length]);
+  t.deepEqual([byLibbpf(path, 'facts'), byLibbpf(path, 'length')], results.slice(1));
+});
+
+test('without a kernel, types are as the object has them', (t) => {
+  const object = parseElf(compiled('elf/fitted.c'));
+  const own = resolveCore(object, object.btf!);
+  t.deepEqual(
+    own.programs.map(({ unresolved = [] }) => unresolved.map(({ what }) => what)),
+    [[], [], ["the kernel's function bpf_cast_to_kern_ctx"]],
+  );
+  // The object was compiled for its own types: nothing but what asks whether something is there changes.
+  const [before, after] = [object, own].map(
+    ({ programs }) => programs.find(({ symbol }) => symbol === 'tgid')!,
+  );
+  t.deepEqual(after!.code, before!.code);
+  t.regex(formatAsm(object.programs[0]!), /; to be filled in: the byte offset of struct task_struct___mine/);
+  const error = t.throws(() => interpretObject(object).vm('length'), { instanceOf: RangeError });
+  t.regex(error?.message ?? '', /unresolved kfunc: the kernel's function bpf_cast_to_kern_ctx/);
+});
+
+test('what the kernel does not have either is named', (t) => {
+  const error = t.throws(() => loadObject(parseElf(compiled('elf/core.c'))), { code: 'EUNRESOLVED' });
+  t.regex(error?.message ?? '', /jiffies/);
+  t.notRegex(error?.message ?? '', /CO-RE|bpf_rcu_read_lock/);
 });
