@@ -8,10 +8,13 @@ import { join } from 'node:path';
 import {
   type Attachment,
   attachMany,
+  attachShared,
   type BulkOptions,
   detachMany,
+  detachShared,
   findBpffs,
   loadProgram,
+  type SharedAttachment,
   swapMany,
 } from '../src/loader/index.ts';
 import { returning, TC_ACT_UNSPEC, XDP_PASS, xdpReturning } from '../test/loader/support/programs.ts';
@@ -91,6 +94,20 @@ export async function attachment(rounds: number, count: number): Promise<Section
     const turns = await interleave(rounds, {
       tsnat: ours({ hook: 'auto', programs: { ingress: filter, egress: filter } }),
       'tsnat, one side': ours({ hook: 'auto', programs: { ingress: filter } }),
+      'tsnat, shared': () => {
+        let shared: SharedAttachment | undefined;
+        const spent = timed(() => {
+          shared = attachShared({ ...base, programs: { ingress: filter, egress: filter } });
+        });
+        if (shared !== undefined) detachShared(shared);
+        return spent;
+      },
+      'tc -batch, shared': tc(
+        batch(
+          lines(names, (name) => `qdisc add dev ${name} ingress_block 7 egress_block 8 clsact`),
+          [7, 8].map((block) => `filter add block ${block} bpf object-pinned ${folder}/tc da`),
+        ),
+      ),
       'tsnat, XDP': ours({ hook: 'xdp', programs: { ingress: xdp }, mode: 'generic', link: false }),
       'tc -batch, all qdiscs first': tc(batch(qdiscs, ingress, egress)),
       'tc -batch, by interface': tc(
@@ -139,6 +156,8 @@ export async function attachment(rounds: number, count: number): Promise<Section
       title: 'Attaching to many interfaces',
       rows: [
         against('ingress and egress', 'tsnat', best, target),
+        against('ingress and egress, filters shared', 'tsnat, shared', best, target),
+        against('ingress and egress, filters shared', 'tsnat, shared', 'tc -batch, shared'),
         against('ingress', 'tsnat, one side', 'tc -batch, one side', target),
         against('XDP', 'tsnat, XDP', 'bpftool net attach, one each', target),
         against('XDP, other hook', 'tsnat, XDP', 'tc -batch, one side'),

@@ -26,6 +26,7 @@ export { type BulkDetached, detachMany, swapMany } from './hook/bulk-change.ts';
 export { BulkError, type BulkFailure } from './hook/bulk-error.ts';
 export { deleteClsactIfEmpty, deleteOwnFilter, isFilterOf } from './hook/clsact.ts';
 export { hasNetkit, hasTcx, queryTcx } from './hook/ordered.ts';
+export * from './hook/shared.ts';
 export type * from './hook/types.ts';
 export * from './isa.ts';
 export * from './link.ts';
@@ -44,11 +45,10 @@ export {
   addFilter,
   deleteFilter,
   type Filter,
-  type FilterPlace,
-  type FilterWish,
   listFilters,
   replaceFilter,
 } from './netlink/filter.ts';
+export type { FilterPlace, FilterWish } from './netlink/filter-request.ts';
 export {
   changeInterface,
   createVeth,

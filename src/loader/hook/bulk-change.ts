@@ -1,7 +1,7 @@
 // Swapping and taking off what was attached to many interfaces, in batches where that is possible.
 
 import { LoaderError } from '../errors.ts';
-import { deleteFilterRequest, type FilterPlace, replaceFilterRequest } from '../netlink/filter.ts';
+import { deleteRequest, type FilterPlace, replaceRequest, siteOf } from '../netlink/filter-request.ts';
 import { deleteClsactRequest } from '../netlink/qdisc.ts';
 import type { BatchRequest, NetlinkSocket } from '../netlink/socket.ts';
 import { BpfProgram } from '../program.ts';
@@ -43,7 +43,7 @@ export function detachMany(attachments: readonly Attachment[], socket?: NetlinkS
           isFilterOf(open, ifindex, place, programId),
         );
         const errors = open.batch(
-          own.map(({ ifindex, place }) => deleteFilterRequest(ifindex, place)),
+          own.map(({ ifindex, place }) => deleteRequest(siteOf(ifindex, place.direction), place)),
           (i) => subjectOf('cannot delete the filter of', own[i]?.ifindex),
         );
         for (const [i, error] of errors.entries()) {
@@ -120,7 +120,7 @@ function swapAll(
       for (const attachment of group) {
         const { ifindex, place, programId: old } = attachment;
         if (isFilterOf(open, ifindex, place, old)) {
-          requests.push(replaceFilterRequest(ifindex, place, program));
+          requests.push(replaceRequest(siteOf(ifindex, place.direction), place, program));
           own.push(attachment);
         } else results.set(attachment, gone(ifindex, place, old));
       }

@@ -3,8 +3,9 @@
 
 import type { HookDirection } from '../bpf/mprog.ts';
 import { LoaderError } from '../errors.ts';
-import { addFilter, addFilterRequest, type FilterPlace, type FilterWish } from '../netlink/filter.ts';
-import { addClsactRequest, clsactTaken, listClsactKinds } from '../netlink/qdisc.ts';
+import { addFilter } from '../netlink/filter.ts';
+import { addRequest, type FilterPlace, type FilterWish, siteOf } from '../netlink/filter-request.ts';
+import { addClsactRequest, clsactTaken, listClsacts } from '../netlink/qdisc.ts';
 import { type BatchRequest, forInterfaces, type NetlinkSocket, type Subject } from '../netlink/socket.ts';
 import type { BpfProgram } from '../program.ts';
 import { detachFilter } from './clsact.ts';
@@ -52,13 +53,13 @@ export function makeQdiscs(
   directions: readonly HookDirection[],
 ): (boolean | LoaderError)[] {
   const errors = batch(socket, 'add the clsact qdisc to', targets, addClsactRequest(0));
-  const kinds = errors.some((error) => error?.code === 'EEXIST') ? listClsactKinds(socket) : undefined;
+  const found = errors.some((error) => error?.code === 'EEXIST') ? listClsacts(socket) : undefined;
   return errors.map((error, i) => {
     if (error === undefined) return true;
     if (error.code !== 'EEXIST') return error;
     // There is one already; its older half will do for the ingress.
     const { ifindex } = targets[i] as Target;
-    const kind = kinds?.get(ifindex);
+    const kind = found?.get(ifindex)?.kind;
     const serves = kind === 'clsact' || (kind === 'ingress' && !directions.includes('egress'));
     return serves ? false : clsactTaken(ifindex, kind, error);
   });
@@ -93,7 +94,7 @@ export function attachFilters(
     socket,
     `add a filter to the ${direction} of`,
     targets,
-    addFilterRequest(0, direction, program, place),
+    addRequest(siteOf(0, direction), program, place),
   );
   return errors.map((error, i) => {
     const madeQdisc = made[i] === true;

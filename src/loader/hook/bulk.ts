@@ -22,6 +22,7 @@ import {
   type Target,
 } from './bulk-clsact.ts';
 import { BulkError, type BulkFailure } from './bulk-error.ts';
+import { resolveTargets } from './bulk-target.ts';
 import { attachOrderedProgram } from './ordered.ts';
 import type { Attachment, AttachOptions, HookKind } from './types.ts';
 import { attachXdp, detachXdp, explainXdpError, NOT_THE_DRIVER } from './xdp.ts';
@@ -74,7 +75,7 @@ export function attachMany(options: BulkOptions): BulkResult {
   for (const side of sides) requireFitting(hook, side.direction, { ...options, ...side, hook });
   return within(options, (socket) => {
     const failures: BulkFailure[] = [];
-    const targets = resolve(interfaces, failures);
+    const targets = resolveTargets(interfaces, findIndexes(interfaces), failures);
     if (failures.length > 0 && onFailure === 'undo') throw refused(interfaces, failures, 0);
     const attachments = attachAll(socket, hook, targets, sides, options, failures);
     if (failures.length === 0 || onFailure === 'keep') return { attachments, failures };
@@ -85,28 +86,6 @@ export function attachMany(options: BulkOptions): BulkResult {
 function refused(interfaces: readonly unknown[], failures: readonly BulkFailure[], stuck: number): BulkError {
   const outcome = stuck === 0 ? 'nothing stays attached' : `${stuck} could not be detached again`;
   return new BulkError('attach to', interfaces.length, failures, outcome);
-}
-
-function resolve(interfaces: readonly (string | number)[], failures: BulkFailure[]): Target[] {
-  const targets: Target[] = [];
-  const seen = new Map<number, string | number>();
-  const indexes = findIndexes(interfaces);
-  for (const [i, which] of interfaces.entries()) {
-    const ifindex = indexes[i];
-    if (ifindex === undefined) {
-      const what = `there is no interface '${which}' in this network namespace (ENODEV)`;
-      failures.push({
-        interface: which,
-        error: new LoaderError(what, { code: 'ENODEV', object: `${which}` }),
-      });
-      continue;
-    }
-    const former = seen.get(ifindex);
-    if (former !== undefined) throw new RangeError(`interfaces '${former}' and '${which}' are the same`);
-    seen.set(ifindex, which);
-    targets.push({ which, ifindex });
-  }
-  return targets;
 }
 
 /** @returns the attachments of the interfaces on which every side worked; the others are in `failures`. */

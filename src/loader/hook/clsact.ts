@@ -3,14 +3,8 @@
 
 import type { HookDirection } from '../bpf/mprog.ts';
 import { LoaderError } from '../errors.ts';
-import {
-  addFilter,
-  deleteFilter,
-  type FilterPlace,
-  type FilterWish,
-  listFilters,
-  replaceFilter,
-} from '../netlink/filter.ts';
+import { addFilter, deleteFilter, listFilters, replaceFilter } from '../netlink/filter.ts';
+import type { FilterPlace, FilterWish } from '../netlink/filter-request.ts';
 import { deleteClsact, ensureClsact, findClsact } from '../netlink/qdisc.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { BpfProgram } from '../program.ts';

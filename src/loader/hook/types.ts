@@ -2,7 +2,7 @@
 
 import type { Anchor, HookDirection } from '../bpf/mprog.ts';
 import type { BpfLink } from '../link.ts';
-import type { FilterPlace } from '../netlink/filter.ts';
+import type { FilterPlace } from '../netlink/filter-request.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { XdpMode, XdpPlace } from '../netlink/xdp.ts';
 import type { NetnsRef } from '../netns.ts';

@@ -129,6 +129,8 @@ export const TCA_CHAIN = 11;
 /** Since Linux 4.17. */
 export const TCA_INGRESS_BLOCK = 13;
 export const TCA_EGRESS_BLOCK = 14;
+/** In place of an interface: the parent is the number of a block that interfaces share. */
+export const TCM_IFINDEX_MAGIC_BLOCK = 0xffff_ffff;
 /** Where the clsact (or ingress) qdisc hangs; never 0, which means the root qdisc. */
 export const TC_H_CLSACT = 0xffff_fff1;
 export const TC_H_MAJ_CLSACT = 0xffff_0000;

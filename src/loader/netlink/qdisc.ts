@@ -14,9 +14,18 @@ import {
   RTM_NEWQDISC,
   TC_H_CLSACT,
   TC_H_MAJ_CLSACT,
+  TCA_EGRESS_BLOCK,
+  TCA_INGRESS_BLOCK,
   TCA_KIND,
 } from './abi.ts';
-import { type Attribute, AttributeSet, encodeAttributes, malformed, string } from './attribute.ts';
+import {
+  type Attribute,
+  AttributeSet,
+  encodeAttributes,
+  malformed,
+  string,
+  u32 as u32Bytes,
+} from './attribute.ts';
 import type { BatchRequest, NetlinkSocket } from './socket.ts';
 
 const tcmsg = struct('tcmsg', {
@@ -97,6 +106,20 @@ export const deleteClsactRequest = (ifindex: number): BatchRequest => ({
   payload: clsact(ifindex),
 });
 
+/** Clsact whose filters are in blocks that other interfaces share. Since Linux 4.17. */
+export const addSharedClsactRequest = (
+  ifindex: number,
+  { ingress, egress }: Required<ClsactBlocks>,
+): BatchRequest => ({
+  type: RTM_NEWQDISC,
+  flags: NLM_F_CREATE | NLM_F_EXCL,
+  payload: encodeTrafficControl({ ...CLSACT, ifindex }, [
+    { type: TCA_KIND, value: string('clsact') },
+    { type: TCA_INGRESS_BLOCK, value: u32Bytes(ingress) },
+    { type: TCA_EGRESS_BLOCK, value: u32Bytes(egress) },
+  ]),
+});
+
 const clsact = (ifindex: number): Uint8Array =>
   encodeTrafficControl({ ...CLSACT, ifindex }, [{ type: TCA_KIND, value: string('clsact') }]);
 
@@ -137,17 +160,32 @@ export function clsactTaken(ifindex: number, kind: string | undefined, cause: Lo
   });
 }
 
+/** What sits where clsact goes. */
+export interface ClsactInfo {
+  readonly kind: string;
+  /** The blocks that it shares with other interfaces, where it does. */
+  readonly blocks: ClsactBlocks;
+}
+
+/** The numbers of the blocks of filters, by side. */
+export type ClsactBlocks = { readonly [D in HookDirection]?: number };
+
 /** What sits where clsact goes, of every interface where something does, by its index. */
-export function listClsactKinds(socket: NetlinkSocket): Map<number, string> {
+export function listClsacts(socket: NetlinkSocket): Map<number, ClsactInfo> {
   const payload = encodeTrafficControl({ ...CLSACT, ifindex: 0, handle: 0, parent: 0 }, []);
   const subject = { request: 'RTM_GETQDISC', what: 'cannot list the qdiscs' };
-  const kinds = new Map<number, string>();
+  const found = new Map<number, ClsactInfo>();
   for (const { type, payload: answer } of socket.dump(RTM_GETQDISC, payload, subject)) {
     if (type !== RTM_NEWQDISC) continue;
     const { header, attributes } = decodeTrafficControl(answer);
-    if (header.parent === TC_H_CLSACT) kinds.set(header.ifindex, attributes.string(TCA_KIND) ?? '');
+    if (header.parent !== TC_H_CLSACT) continue;
+    const [ingress, egress] = [attributes.u32(TCA_INGRESS_BLOCK), attributes.u32(TCA_EGRESS_BLOCK)];
+    found.set(header.ifindex, {
+      kind: attributes.string(TCA_KIND) ?? '',
+      blocks: { ...(ingress && { ingress }), ...(egress && { egress }) },
+    });
   }
-  return kinds;
+  return found;
 }
 
 /** Deletes clsact with all its filters. @returns whether it was there. */
