@@ -26,8 +26,8 @@ const CACHE = join(ROOT, '.cache', 'kernels');
 const TESTS = '.build/test';
 const DEFAULT_TESTS = ['e2e/', 'loader/'];
 const TIMEOUT_SECONDS = 60 * 60;
-/** How much longer things may take in emulation, and how processes are saved; see test/support. */
-const IN_GUESTS = 'TSNAT_PATIENCE=10 TSNAT_E2E_CLI=inside';
+/** See test/support/emulation.ts. */
+const IN_GUESTS = 'TSNAT_EMULATED=yes';
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);

@@ -3,13 +3,12 @@
 import type { ExecutionContext } from 'ava';
 import { runInside } from './cli-inside.ts';
 import { type Result, type RunOptions, run } from './command.ts';
+import { EMULATED } from './emulation.ts';
 import { CLI } from './root.ts';
 
-/** In an emulated machine, where a process takes seconds to start, the same `main` runs in this one. */
-const INSIDE = process.env.TSNAT_E2E_CLI === 'inside';
-
 export function tsnat(args: readonly string[], options: RunOptions = {}): Promise<Result> {
-  if (INSIDE && Object.keys(options).length === 0) return runInside(args);
+  // In an emulated machine a process takes seconds to start: the same `main` in this one.
+  if (EMULATED && Object.keys(options).length === 0) return runInside(args);
   return run(process.execPath, [CLI, ...args], options);
 }
 

@@ -1,6 +1,7 @@
 // Runs other programs. Nothing goes through a shell, nothing outlives the test process.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { PATIENCE } from './emulation.ts';
 import { alive, forget } from './registry.ts';
 
 export interface Result {
@@ -20,8 +21,6 @@ export interface RunOptions {
   readonly timeout?: number;
 }
 
-/** How many times longer everything may take: set where the machine is an emulated one. */
-export const PATIENCE: number = Number(process.env.TSNAT_PATIENCE ?? 1);
 const DEFAULT_TIMEOUT_MS = 60_000;
 const SIGNALLED = 128;
 
