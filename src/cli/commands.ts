@@ -267,6 +267,29 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./command/run.ts'),
   },
   {
+    name: 'doctor',
+    summary: 'can this machine do it, and if not, what is missing',
+    arguments: [{ name: 'IFACE', optional: true, offer: 'interface' }],
+    options: [
+      {
+        name: 'netns',
+        type: 'text',
+        value: 'NETNS',
+        offer: 'netns',
+        summary: 'look into this network namespace',
+      },
+    ],
+    notes: [
+      'Looks, and changes nothing. With IFACE also at the interface, and whether packets are forwarded.',
+      'Exit status 1 when something that is needed is missing.',
+    ],
+    examples: [
+      ['doctor', 'the kernel, privileges, the place for pins'],
+      ['doctor eth0', 'also the interface: settings, offloads, who else is on it'],
+    ],
+    load: () => import('./command/doctor.ts'),
+  },
+  {
     name: 'completion',
     summary: 'print the completion script of a shell',
     arguments: [{ name: 'SHELL', choices: SHELLS }],

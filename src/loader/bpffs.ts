@@ -34,8 +34,8 @@ export function isBpffs(path: string): boolean {
  * @throws LoaderError with code `ENOBPFFS` when there is none and mounting one would not last, or the one named is none.
  */
 export function findBpffs(): string {
-  const named = process.env[VARIABLE];
-  if (named !== undefined && named !== '') return requireBpffs(named);
+  const named = namedBpffs();
+  if (named !== undefined) return requireBpffs(named);
   if (isBpffs(MOUNT_POINT)) return MOUNT_POINT;
   // Nearest first, but pid 1 before all; where its root may not be entered, a shell's outside will do.
   const others = [INIT, ...ancestors()];
@@ -60,6 +60,14 @@ export function findBpffs(): string {
     });
   }
   return MOUNT_POINT;
+}
+
+/** Where pins would go, whether a bpffs is there or not; nothing is mounted. */
+export const bpffsPath = (): string => resolve(namedBpffs() ?? MOUNT_POINT);
+
+function namedBpffs(): string | undefined {
+  const named = process.env[VARIABLE];
+  return named === '' ? undefined : named;
 }
 
 function requireBpffs(folder: string): string {

@@ -15,7 +15,7 @@ export { type NumberedKind, objectIds } from './bpf/object.ts';
 export type { TestRunOptions, TestRunResult } from './bpf/program-commands.ts';
 export * from './bpffs.ts';
 export { BpfBtf } from './btf.ts';
-export { CAPABILITIES, type Capability, missingCapabilities } from './capability.ts';
+export { CAPABILITIES, type Capability, missingCapabilities, readTrimmed } from './capability.ts';
 export { countCpus, possibleCpus } from './cpu.ts';
 export { Descriptor } from './descriptor.ts';
 export * from './errors.ts';
@@ -73,6 +73,8 @@ export {
   readPrivilegeFacts,
 } from './obstacle.ts';
 export * from './pin.ts';
+export * from './probe.ts';
+export * from './probe-machine.ts';
 export * from './program.ts';
 export * from './raw-map.ts';
 export { BpfRingBuffer } from './ring-buffer.ts';

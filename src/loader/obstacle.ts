@@ -128,9 +128,14 @@ function lockdown({ lockdown: modes }: PrivilegeFacts): Obstacle | undefined {
 const MEMCG_MAJOR = 5;
 const MEMCG_MINOR = 11;
 
-function memlock({ release: version, limits }: PrivilegeFacts): Obstacle | undefined {
+/** Whether a kernel of this version charges maps and programs to RLIMIT_MEMLOCK. */
+export function chargesMemlock(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
-  if (major > MEMCG_MAJOR || (major === MEMCG_MAJOR && minor >= MEMCG_MINOR)) return undefined;
+  return major < MEMCG_MAJOR || (major === MEMCG_MAJOR && minor < MEMCG_MINOR);
+}
+
+function memlock({ release: version, limits }: PrivilegeFacts): Obstacle | undefined {
+  if (!chargesMemlock(version)) return undefined;
   const limit = memlockLimit(limits);
   if (limit === undefined || limit === 'unlimited') return undefined;
   return {

@@ -1,0 +1,46 @@
+// The doctor on instances: whole ones, and what killed commands have left.
+
+import type { InstanceStatus } from '../../nat/instance/types.ts';
+import { type Finding, ok, worse } from './finding.ts';
+
+export interface InstanceFacts {
+  /** Of those that are whole enough to say what they are. */
+  readonly states: readonly InstanceStatus[];
+  /** Names of those that a command was killed over. */
+  readonly interrupted: readonly string[];
+  /** Those that cannot be read, and why. */
+  readonly unreadable: readonly { readonly name: string; readonly why: string }[];
+}
+
+export function instanceFindings({ states, interrupted, unreadable }: InstanceFacts): Finding[] {
+  return [
+    ...states.flatMap(({ name, healthy, problems }) =>
+      healthy
+        ? [ok('instances', `instance '${name}' is whole`)]
+        : problems.map((problem) =>
+            worse(
+              'warning',
+              'instances.problem',
+              `instance '${name}': ${problem}`,
+              `'tsnat detach ${name}' removes what is left of it; attach makes it anew`,
+            ),
+          ),
+    ),
+    ...interrupted.map((name) =>
+      worse(
+        'warning',
+        'instances.interrupted',
+        `a command on instance '${name}' was killed, or is at work just now`,
+        `the next command on it makes that good: tsnat status ${name}`,
+      ),
+    ),
+    ...unreadable.map(({ name, why }) =>
+      worse(
+        'warning',
+        'instances.unreadable',
+        `instance '${name}' cannot be read: ${why}`,
+        `'tsnat detach ${name}' removes what is left of it`,
+      ),
+    ),
+  ];
+}
