@@ -1,7 +1,8 @@
 // What a change of a live table is about to do, written down before the first step and crossed out after the last:
-// the mappings that must be gone if nobody comes back to it. A killed `add` is thereby taken back, a killed `del`
-// carried through, and neither leaves a mapping in one direction. Few mappings go into the instance's own map, beside
-// the record, for two system calls; many into a map of their own, which is there as long as the change lasts.
+// the mappings that must be gone if nobody comes back to it, unless all of them are there. A killed `add` is thereby
+// taken back or has been done, a killed `del` is carried through or has not begun, and neither leaves a mapping in one
+// direction. Few mappings go into the instance's own map, beside the record, for two system calls; many into a map of
+// their own, which is there as long as the change lasts.
 
 import { bytes, defineMap, type MapDefinition } from '../../asm/index.ts';
 import { BpfMap, type RawMap, removePin } from '../../loader/index.ts';
@@ -90,7 +91,11 @@ export class Journal {
   /** Does what was written down, and crosses it out. Mappings that are others by now stay. */
   replay({ outbound, inbound }: Tables): void {
     const pairs = this.read();
-    for (const { inside, outside } of pairs) {
+    const isWhole = ({ inside, outside }: Pair): boolean =>
+      get(outbound, inside)?.address === outside && get(inbound, outside)?.address === inside;
+    // All there: of an addition nothing was left to do, of a deletion nothing was done.
+    const torn = pairs.every(isWhole) ? [] : pairs;
+    for (const { inside, outside } of torn) {
       if (get(outbound, inside)?.address === outside) outbound.delete(keyOf(inside));
       if (get(inbound, outside)?.address === inside) inbound.delete(keyOf(outside));
     }

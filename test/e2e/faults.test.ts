@@ -1,0 +1,33 @@
+// A sample of `npm run faults`: processes killed at their calls to the kernel, with packets to tell what came of it.
+
+import test from 'ava';
+import { campaign, descriptors, ERRNOS, leaks } from '../support/fault/campaign.ts';
+import { OPERATIONS } from '../support/fault/operations.ts';
+import { World } from '../support/fault/world.ts';
+import { needsRootAndBpf } from '../support/requirements.ts';
+
+/** Every how many calls; a prime, so that the samples of operations with like beginnings differ. */
+const STRIDE = 37;
+const SHORT_STRIDE = 5;
+
+needsRootAndBpf(test);
+
+for (const hook of ['tcx', 'clsact'] as const) {
+  test.serial(`killed or failing at a call, the instance is as it was or as asked, ${hook}`, async (t) => {
+    t.timeout(280_000);
+    const world = await World.make(t);
+    const open = descriptors();
+    for (const [i, operation] of OPERATIONS.entries()) {
+      const stride = operation.isShort ? SHORT_STRIDE : STRIDE;
+      const plan = { stride, first: (i * 7) % stride, errnos: Object.keys(ERRNOS), everyErrno: false };
+      const { calls, killed, repaired, failed, faults } = await campaign(world, hook, operation, plan);
+      t.deepEqual(faults, [], operation.title);
+      t.log(
+        `${operation.title}, ${calls} calls: packets met ${killed.old} old, ${killed.new} new, ${killed.between} between; ${repaired.old} undone, ${repaired.new} completed; ${failed.old} failed, ${failed.new} succeeded all the same`,
+      );
+    }
+    t.deepEqual(world.pins(), []);
+    t.deepEqual(await leaks(), []);
+    t.is(descriptors(), open);
+  });
+}

@@ -1,0 +1,118 @@
+// What is done to an instance while a call fails or the process is killed: as functions of the library, so that
+// this process or another can do it.
+
+import { attach, detach, openInstance } from '../../../src/nat/instance/index.ts';
+import { type AddressMapping, parseMapping } from '../../../src/nat/mapping.ts';
+
+/** Where it is done. */
+export interface Place {
+  readonly root: string;
+  readonly interface: string;
+  readonly netns: string;
+  readonly hook: 'tcx' | 'clsact';
+  /** Of the tables; a number nobody else uses, by which they are known. */
+  readonly capacity: number;
+}
+
+export interface State {
+  readonly unmapped: 'pass' | 'drop';
+  readonly mappings: readonly string[];
+}
+
+export interface Operation {
+  readonly title: string;
+  /** What is attached before and after it; undefined is nothing. */
+  readonly before: State | undefined;
+  readonly after: State | undefined;
+  readonly run: (place: Place) => void;
+  /** Makes so few calls that a sample should have most of them. */
+  readonly isShort?: true;
+}
+
+export const NAME = 'faulty';
+const list = (texts: readonly string[]): AddressMapping[] => texts.map((text) => parseMapping(text));
+const mapped = (inside: number, outside: number): string => `10.0.0.${inside}=203.0.113.${outside}`;
+/** The last bytes of the addresses that are probed. */
+export const HOSTS: readonly number[] = [5, 6, 7, 8];
+
+const OLD: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 6), mapped(7, 7)] };
+const NEW: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 7), mapped(8, 8)] };
+const MANY: readonly string[] = Array.from({ length: 100 }, (_, i) => `10.9.0.${i}=203.0.112.${i}`);
+
+const options = ({ interface: device, netns, hook }: Place) => ({
+  interface: device,
+  netns,
+  hook,
+  name: NAME,
+});
+
+function inInstance(run: (instance: ReturnType<typeof openInstance>) => void): Operation['run'] {
+  return ({ root }) => {
+    using instance = openInstance(NAME, { root });
+    run(instance);
+  };
+}
+
+/** Brings the instance into a state by other means than those under test being half-way. */
+export function bring(place: Place, { unmapped, mappings }: State): void {
+  const { capacity, root } = place;
+  attach({ ...options(place), unmapped, capacity, mappings: list(mappings) }, { root });
+}
+
+export const OPERATIONS: readonly Operation[] = [
+  {
+    title: 'attach',
+    before: undefined,
+    after: OLD,
+    run: (place) => bring(place, OLD),
+  },
+  {
+    title: 'attach --replace',
+    before: OLD,
+    after: { ...OLD, unmapped: 'drop' },
+    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, { root: place.root }),
+  },
+  {
+    title: 'attach --replace --map',
+    before: OLD,
+    after: { ...NEW, unmapped: 'drop' },
+    run: (place) => {
+      const mappings = list(NEW.mappings);
+      attach({ ...options(place), replace: true, unmapped: 'drop', mappings }, { root: place.root });
+    },
+  },
+  {
+    title: 'map replace',
+    before: OLD,
+    after: NEW,
+    run: inInstance((instance) => instance.replaceMappings(list(NEW.mappings))),
+  },
+  {
+    title: 'map add, one',
+    isShort: true,
+    before: OLD,
+    after: { ...OLD, mappings: [...OLD.mappings, mapped(8, 8)] },
+    run: inInstance((instance) => instance.addMappings(list([mapped(8, 8)]))),
+  },
+  {
+    title: 'map add, 101',
+    before: OLD,
+    after: { ...OLD, mappings: [...OLD.mappings, ...MANY, mapped(8, 8)] },
+    run: inInstance((instance) => instance.addMappings(list([...MANY, mapped(8, 8)]))),
+  },
+  {
+    title: 'map del, two',
+    isShort: true,
+    before: OLD,
+    after: { ...OLD, mappings: [mapped(6, 6)] },
+    run: inInstance((instance) =>
+      instance.deleteMappings(list([mapped(5, 5), mapped(7, 7)]).map(({ inside }) => inside)),
+    ),
+  },
+  {
+    title: 'detach',
+    before: OLD,
+    after: undefined,
+    run: ({ root }) => detach(NAME, { root }),
+  },
+];
