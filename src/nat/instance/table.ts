@@ -64,12 +64,12 @@ export class Table {
           done.push([map, key]);
         }
       }
+      journal.end();
     } catch (error) {
       for (const [map, key] of done.reverse()) map.delete(keyOf(key));
       journal.end();
       throw this.#explained(error, mappings.length);
     }
-    journal.end();
   }
 
   /** Deletes all or none. @throws InstanceError with code `EUNMAPPED` naming those that are not there. */
@@ -93,6 +93,7 @@ export class Table {
         this.inbound,
         outsides.map(({ outside }) => outside),
       );
+      journal.end();
     } catch (error) {
       setAll(
         this.inbound,
@@ -105,7 +106,6 @@ export class Table {
       journal.end();
       throw error;
     }
-    journal.end();
   }
 
   /** @throws InstanceError with code `EFULL` */
