@@ -1,13 +1,20 @@
 // Swapping and taking off what was attached to many interfaces, in batches where that is possible.
 
 import { LoaderError } from '../errors.ts';
-import { deleteRequest, type FilterPlace, replaceRequest, siteOf } from '../netlink/filter-request.ts';
+import { decodeFilter } from '../netlink/filter.ts';
+import {
+  deleteRequest,
+  type FilterPlace,
+  getRequest,
+  replaceRequest,
+  siteOf,
+} from '../netlink/filter-request.ts';
 import { deleteClsactRequest } from '../netlink/qdisc.ts';
 import type { BatchRequest, NetlinkSocket } from '../netlink/socket.ts';
 import { BpfProgram } from '../program.ts';
 import { again, detach, requireFitting, swap } from './attach.ts';
 import { BulkError, type BulkFailure } from './bulk-error.ts';
-import { isClsactEmpty, isFilterOf } from './clsact.ts';
+import { isClsactEmpty } from './clsact.ts';
 import type { Attachment, ClsactAttachment } from './types.ts';
 
 export interface BulkDetached {
@@ -39,9 +46,8 @@ export function detachMany(attachments: readonly Attachment[], socket?: NetlinkS
     if (first === undefined) continue;
     try {
       again(first, socket, (open) => {
-        const own = group.filter(({ ifindex, place, programId }) =>
-          isFilterOf(open, ifindex, place, programId),
-        );
+        const there = areThere(open, group);
+        const own = group.filter((_, i) => there[i]);
         const errors = open.batch(
           own.map(({ ifindex, place }) => deleteRequest(siteOf(ifindex, place.direction), place)),
           (i) => subjectOf('cannot delete the filter of', own[i]?.ifindex),
@@ -106,20 +112,19 @@ function swapAll(
         attachment,
         outcomeOf(() => swap(attachment, program, socket)),
       );
-    else {
-      requireFitting('clsact', attachment.direction, { program });
-      filters.push(attachment);
-    }
+    else filters.push(attachment);
   }
+  if (filters.length > 0) requireFitting('clsact', 'ingress', { program });
   for (const group of byNamespace(filters)) {
     const [first] = group;
     if (first === undefined) continue;
     again(first, socket, (open) => {
       const requests: BatchRequest[] = [];
       const own: ClsactAttachment[] = [];
-      for (const attachment of group) {
+      const there = areThere(open, group);
+      for (const [i, attachment] of group.entries()) {
         const { ifindex, place, programId: old } = attachment;
-        if (isFilterOf(open, ifindex, place, old)) {
+        if (there[i]) {
           requests.push(replaceRequest(siteOf(ifindex, place.direction), place, program));
           own.push(attachment);
         } else results.set(attachment, gone(ifindex, place, old));
@@ -138,6 +143,20 @@ function swapAll(
     else if (result !== undefined) swapped.push(result);
   }
   return { swapped, failures };
+}
+
+/** For each whether its filter is there and runs its program. */
+function areThere(socket: NetlinkSocket, attachments: readonly ClsactAttachment[]): boolean[] {
+  const answers = socket.batchGet(
+    attachments.map(({ ifindex, place }) => getRequest(siteOf(ifindex, place.direction), place)),
+    (i) => subjectOf('cannot look for the filter of', attachments[i]?.ifindex),
+  );
+  return answers.map((answer, i) => {
+    const attachment = attachments[i];
+    if (answer === undefined || answer instanceof LoaderError || attachment === undefined) return false;
+    const { kind, programId, handle } = decodeFilter(answer.payload, attachment.direction);
+    return kind === 'bpf' && handle === attachment.place.handle && programId === attachment.programId;
+  });
 }
 
 function outcomeOf(run: () => Attachment): Attachment | LoaderError {

@@ -7,6 +7,7 @@ import {
   NLM_F_CREATE,
   NLM_F_EXCL,
   RTM_DELTFILTER,
+  RTM_GETTFILTER,
   RTM_NEWTFILTER,
   TC_H_EGRESS_HOOK,
   TC_H_INGRESS_HOOK,
@@ -125,6 +126,12 @@ export function replaceRequest(site: FilterSite, place: FilterPlace, program: Fi
   // Without NLM_F_CREATE: what is no longer there shall not come back by this.
   return { type: RTM_NEWTFILTER, flags: 0, payload };
 }
+
+/** Asks for the filter at `place`. */
+export const getRequest = (site: FilterSite, place: FilterPlace): BatchRequest => ({
+  ...deleteRequest(site, place),
+  type: RTM_GETTFILTER,
+});
 
 /** Deletes the filter at `place`. */
 export function deleteRequest(site: FilterSite, place: FilterPlace): BatchRequest {

@@ -37,6 +37,8 @@ export class Reply {
 export class BatchReply {
   /** What went wrong, by the request's place in the batch. */
   readonly failures: Map<number, Verdict> = new Map();
+  /** What was answered besides, the last message of each. */
+  readonly messages: Map<number, Message> = new Map();
   complete = false;
   readonly #first: number;
   readonly #count: number;
@@ -52,7 +54,11 @@ export class BatchReply {
   feed(datagram: Uint8Array): void {
     for (const message of decodeMessages(datagram)) {
       const index = (message.sequence - this.#first) >>> 0;
-      if (message.port !== this.#port || index >= this.#count || message.type !== NLMSG_ERROR) continue;
+      if (message.port !== this.#port || index >= this.#count || message.type === NLMSG_NOOP) continue;
+      if (message.type !== NLMSG_ERROR) {
+        this.messages.set(index, message);
+        continue;
+      }
       const verdict = decodeError(message);
       if (verdict.result < 0) this.failures.set(index, verdict);
       if (index === this.#count - 1) this.complete = true;

@@ -37,6 +37,8 @@ const TIMEOUT_SECONDS = 10;
 const DUMP_ATTEMPTS = 10;
 /** Of a batch in one datagram. Should all of them fail, their answers still fit into the receive buffer. */
 const BATCH_MESSAGES = 128;
+/** Answers that are more than an acknowledgement take the kernel a page each. */
+const BATCH_QUESTIONS = 32;
 const RECEIVE_BUFFER = 1024 * 1024;
 
 /** What a request is called in errors. */
@@ -47,6 +49,9 @@ export interface Subject {
   readonly what: string;
   readonly object?: string;
 }
+
+/** What each of many requests is called. */
+export type SubjectOf = (index: number) => Subject;
 
 /** One of many requests. */
 export interface BatchRequest {
@@ -151,24 +156,42 @@ export class NetlinkSocket implements Disposable {
    * @returns for each what went wrong with it, undefined where nothing did.
    * @throws LoaderError when the answers did not arrive: then it is not known what was done.
    */
-  batch(
-    requests: readonly BatchRequest[],
-    subjectOf: (index: number) => Subject,
-  ): (LoaderError | undefined)[] {
+  batch(requests: readonly BatchRequest[], subjectOf: SubjectOf): (LoaderError | undefined)[] {
     const errors = new Array<LoaderError | undefined>(requests.length).fill(undefined);
-    for (let start = 0; start < requests.length; start += BATCH_MESSAGES) {
+    this.#batch(requests, BATCH_MESSAGES, subjectOf, (i, answer) => {
+      if (answer instanceof LoaderError) errors[i] = answer;
+    });
+    return errors;
+  }
+
+  /** Asks many questions that have one message as their answer each. @returns the answers; errors as in `batch` */
+  batchGet(requests: readonly BatchRequest[], subjectOf: SubjectOf): (Message | LoaderError | undefined)[] {
+    const answers = new Array<Message | LoaderError | undefined>(requests.length).fill(undefined);
+    this.#batch(requests, BATCH_QUESTIONS, subjectOf, (i, answer) => {
+      answers[i] = answer;
+    });
+    return answers;
+  }
+
+  #batch(
+    requests: readonly BatchRequest[],
+    size: number,
+    subjectOf: SubjectOf,
+    take: (index: number, answer: Message | LoaderError) => void,
+  ): void {
+    for (let start = 0; start < requests.length; start += size) {
       const messages = requests
-        .slice(start, start + BATCH_MESSAGES)
+        .slice(start, start + size)
         .map((request, i, { length }) => this.#message(request, i === length - 1));
       this.#send(messages, subjectOf(start));
       const reply = new BatchReply(messages[0]?.sequence ?? 0, messages.length, this.#port);
       while (!reply.complete) reply.feed(this.#receive(subjectOf(start)));
+      for (const [i, message] of reply.messages) take(start + i, message);
       for (const [i, verdict] of reply.failures) {
         const request = encodeMessages(messages.slice(i, i + 1));
-        errors[start + i] = netlinkError(verdict, request, subjectOf(start + i));
+        take(start + i, netlinkError(verdict, request, subjectOf(start + i)));
       }
     }
-    return errors;
   }
 
   /** Failures are answered in any case; of a batch the answer to the last says that all are done. */
