@@ -8,6 +8,7 @@ import { emission } from './emission.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
 import { startup } from './startup.ts';
+import { swaps } from './swap.ts';
 import { tables } from './tables.ts';
 import { interpreter } from './vm.ts';
 
@@ -21,6 +22,7 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   emission: () => emission(quick ? 3 : 15),
   interpreter: () => interpreter(quick ? 3 : 7),
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
+  swap: () => swaps(quick ? 6 : 24),
   startup: () => startup(quick ? 10 : 30),
 };
 

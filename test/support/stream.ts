@@ -37,6 +37,9 @@ type Cleanup = Pick<ExecutionContext, 'teardown'>;
 
 let compiled: Promise<string> | undefined;
 
+/** Instruments go first: on a busy machine they would else measure how busy it is. */
+const FIRST = ['nice', '-n', '-15'];
+
 /** The peer, compiled once for each process. */
 function peer(): Promise<string> {
   compiled ??= (async () => {
@@ -51,7 +54,7 @@ function peer(): Promise<string> {
 }
 
 async function receive(t: Cleanup, host: Namespace): Promise<() => Promise<Received>> {
-  const running = host.start([await peer(), 'receive', PORT]);
+  const running = host.start([...FIRST, await peer(), 'receive', PORT]);
   t.teardown(() => running.stop());
   await running.says(/ready/);
   return async () => {
@@ -67,7 +70,7 @@ async function send(
   address: string,
   rate: number,
 ): Promise<() => Promise<Omit<Flow, 'received'>>> {
-  const running = host.start([await peer(), 'send', address, PORT, `${rate}`]);
+  const running = host.start([...FIRST, await peer(), 'send', address, PORT, `${rate}`]);
   t.teardown(() => running.stop());
   return async () => {
     running.process.stdin?.end();
