@@ -25,6 +25,9 @@ interface Told {
   readonly log?: unknown;
 }
 
+/** What else a verifier's refusal is told with in JSON, where it has it. */
+const DETAILS = ['kind', 'reason', 'instruction', 'source', 'state', 'hint', 'log'];
+
 /** Says what went wrong. @returns the exit status. */
 export function tell(error: unknown, { json, verbose }: { json: boolean; verbose: boolean }): number {
   const status = error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
@@ -44,11 +47,17 @@ export function tell(error: unknown, { json, verbose }: { json: boolean; verbose
       message: oneLine(messageOf(error)),
       exit: status,
       ...(complaints && { complaints }),
-      ...(typeof log === 'string' && { log }),
+      ...(typeof log === 'string' && detailsOf(error as object)),
     };
     process.stdout.write(formatJson({ error: document }));
   }
   return status;
+}
+
+function detailsOf(error: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(error).filter(([name, value]) => DETAILS.includes(name) && value !== undefined),
+  );
 }
 
 function codeOf(error: unknown): string {

@@ -66,6 +66,7 @@ export { queryXdp, type XdpMode, type XdpPlace, type XdpPrograms } from './netli
 export * from './netns.ts';
 export * from './object.ts';
 export {
+  folderHint,
   type Obstacle,
   type ObstacleKind,
   obstacles,

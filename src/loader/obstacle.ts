@@ -2,6 +2,7 @@
 // /sys, before and after, tells it apart.
 
 import { release } from 'node:os';
+import process from 'node:process';
 import { type Capability, missingCapabilities, NEEDED, readTrimmed } from './capability.ts';
 
 export type ObstacleKind =
@@ -172,4 +173,13 @@ function label({ label: text }: PrivilegeFacts): Obstacle | undefined {
 export function permissionHint(needed: readonly Capability[] = NEEDED): string {
   const [first] = obstacles(readPrivilegeFacts(), needed);
   return `${first?.what}: ${first?.remedy}`;
+}
+
+/**
+ * What to do where the file system refuses pins, as the end of an error message: capabilities for bpf(2) are of no use
+ * there, but a folder of one's own is.
+ */
+export function folderHint(): string {
+  if (process.geteuid?.() === 0) return permissionHint();
+  return 'it belongs to somebody else: run it as root, with sudo, or with --bpffs DIR (TSNAT_BPFFS) on a bpffs of your own';
 }

@@ -43,6 +43,8 @@ const SILENT: ReadonlySet<number> = new Set([
   ERRNO.EMFILE,
 ]);
 
+const isSilent = ({ errno }: LoaderError): boolean => errno !== undefined && SILENT.has(errno);
+
 /** Makes something and lets go of it. */
 function answer(make: () => number): Answer {
   try {
@@ -50,7 +52,7 @@ function answer(make: () => number): Answer {
     return true;
   } catch (error) {
     if (!(error instanceof LoaderError)) throw error;
-    return error.errno !== undefined && SILENT.has(error.errno) ? 'unknown' : false;
+    return isSilent(error) ? 'unknown' : false;
   }
 }
 
@@ -114,17 +116,25 @@ function load(type: ProgramType, items: readonly Item[]): number {
   return loadCode({ name, type, license, code }).fd;
 }
 
-/** XDP_PASS; a number that every type of networking program takes. */
-const PASS = 2;
-const EMPTY: readonly Item[] = [i.mov.imm(0, PASS), i.exit()];
+const EMPTY: readonly Item[] = [i.mov.imm(0, 0), i.exit()];
 
 /** Whether programs of a type can be loaded. */
-export const probeProgramType = (type: ProgramType): Answer => answer(() => load(type, EMPTY));
+export function probeProgramType(type: ProgramType): Answer {
+  try {
+    closeSync(load(type, EMPTY));
+    return true;
+  } catch (error) {
+    // What the verifier looks at is of a type that there is, whatever it says of the program.
+    if (error instanceof VerifierError) return true;
+    if (error instanceof LoaderError) return isSilent(error) ? 'unknown' : false;
+    throw error;
+  }
+}
 
 /** Whether programs of a type may call a helper, by its number. */
 export function probeHelper(type: ProgramType, helper: number): Answer {
   try {
-    closeSync(load(type, [i.call(helper), i.mov.imm(0, PASS), i.exit()]));
+    closeSync(load(type, [i.call(helper), i.mov.imm(0, 0), i.exit()]));
     return true;
   } catch (error) {
     // What is wrong with the arguments is only said of helpers that there are.

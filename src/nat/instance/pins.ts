@@ -10,9 +10,9 @@ import {
   ensureFolder,
   escapePinName,
   findBpffs,
+  folderHint,
   LoaderError,
   makeFolder,
-  permissionHint,
   removeFolder,
   removePin,
   unescapePinName,
@@ -247,5 +247,5 @@ function permission(error: unknown, what: string): InstanceError | undefined {
   const { code } = error as NodeJS.ErrnoException;
   if (error instanceof LoaderError || error instanceof InstanceError) return undefined;
   if (code !== 'EACCES' && code !== 'EPERM') return undefined;
-  return new InstanceError('EPERM', `${what}: ${code}; ${permissionHint()}`, error);
+  return new InstanceError('EPERM', `${what}: ${code}; ${folderHint()}`, error);
 }
