@@ -1,0 +1,87 @@
+// The parts of `npm run kernels` that run without a guest: what counts as passed, and the archive that a guest boots from.
+
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { Archive } from '../../scripts/kernels/cpio.ts';
+import { KERNELS } from '../../scripts/kernels/kernels.ts';
+import { TapReader } from '../../scripts/kernels/tap.ts';
+
+const read = (...lines: string[]) => {
+  const reader = new TapReader();
+  for (const line of lines) reader.line(line);
+  return reader.count;
+};
+
+test('what passed, what failed, and whether the run came to its end', (t) => {
+  t.deepEqual(
+    read('TAP version 13', 'ok 1 - a', 'not ok 2 - b', '  ---', 'ok 3 - c', '# tests 3', '# fail 1'),
+    {
+      passed: 2,
+      failed: ['b'],
+      ended: true,
+    },
+  );
+  t.deepEqual(read('ok 1 - a', '# fail 0'), { passed: 1, failed: [], ended: false }, 'broken off');
+  t.deepEqual(read('ok 1 - a # SKIP', '# tests 1').failed, ['a # SKIP'], 'skipped is not passed');
+  t.deepEqual(read('not ok 1'), { passed: 0, failed: ['without a title'], ended: false });
+});
+
+/** Names, modes and sizes in a newc archive. */
+function entries(archive: Buffer): [name: string, mode: string, data: string][] {
+  const found: [string, string, string][] = [];
+  for (let at = 0; at < archive.length; ) {
+    const field = (i: number) =>
+      Number.parseInt(archive.toString('latin1', at + 6 + 8 * i, at + 14 + 8 * i), 16);
+    const [size, nameSize] = [field(6), field(11)];
+    const name = archive.toString('latin1', at + 110, at + 110 + nameSize - 1);
+    const data = at + Math.ceil((110 + nameSize) / 4) * 4;
+    found.push([name, field(1).toString(8), archive.toString('latin1', data, data + size)]);
+    at = Math.ceil((data + size) / 4) * 4;
+  }
+  return found;
+}
+
+test('an initramfs: folders before what is in them, each once, links as links', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kernels-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'file'), 'content', { mode: 0o640 });
+  symlinkSync('file', join(folder, 'link'));
+  const output = join(folder, 'archive');
+  const archive = new Archive(output);
+  archive.text('/a/b/c', 'odd', 0o755);
+  archive.text('/a/b/c', 'a second time');
+  archive.device('/dev/console', 5, 1);
+  archive.copy(join(folder, 'file'));
+  archive.copy(join(folder, 'link'));
+  archive.close();
+  const all = entries(readFileSync(output));
+  t.deepEqual(all.slice(0, 5), [
+    ['a', '40755', ''],
+    ['a/b', '40755', ''],
+    ['a/b/c', '100755', 'odd'],
+    ['dev', '40755', ''],
+    ['dev/console', '20600', ''],
+  ]);
+  t.deepEqual(all.slice(-3), [
+    [join(folder, 'file').slice(1), '100640', 'content'],
+    [join(folder, 'link').slice(1), '120777', 'file'],
+    ['TRAILER!!!', '0', ''],
+  ]);
+});
+
+test('package names, as they are in the archive', (t) => {
+  const matches = (name: string, ...packages: string[]) => {
+    const kernel = KERNELS.find((one) => one.name === name);
+    return kernel?.packages.map((pattern, i) => pattern.exec(packages[i] ?? '')?.[1]);
+  };
+  t.deepEqual(matches('5.10', 'linux-image-5.10.0-46-cloud-amd64'), ['5.10.0-46']);
+  t.deepEqual(matches('6.12', 'linux-image-6.12.117+deb12-cloud-amd64'), ['6.12.117+deb12']);
+  t.deepEqual(matches('6.1', 'linux-image-6.12.117+deb12-cloud-amd64'), [undefined]);
+  t.deepEqual(matches('6.1', 'linux-image-6.1.0-56-cloud-amd64-unsigned'), [undefined]);
+  t.deepEqual(
+    matches('7.3', 'linux-binary-7.3.4+deb13-cloud-amd64', 'linux-modules-7.3.4+deb13-cloud-amd64'),
+    ['7.3.4+deb13', '7.3.4+deb13'],
+  );
+});
