@@ -16,6 +16,8 @@ export interface Outcome {
   readonly failed: readonly string[];
   readonly seconds: number;
   readonly facts?: Facts;
+  /** Whether only the quick ones were run. */
+  readonly quick?: boolean;
   /** Why it does not count as passed. */
   readonly problem?: string;
 }
@@ -41,8 +43,9 @@ const hooks = ({ facts }: Outcome): string =>
   facts === undefined ? '?' : facts.tcx ? 'TCX, clsact' : 'clsact';
 const automatic = ({ facts }: Outcome): string => (facts === undefined ? '?' : facts.tcx ? 'TCX' : 'clsact');
 
-function notes({ name, facts, problem, failed }: Outcome): string[] {
+function notes({ name, facts, problem, failed, quick }: Outcome): string[] {
   return [
+    ...(quick ? ['the quick ones only'] : []),
     ...(problem === undefined ? [] : [problem, ...failed]),
     ...(name === HOST ? ['the machine itself, no guest'] : []),
     ...(facts?.isa.fetch === false ? ['no atomics that fetch; maps count against RLIMIT_MEMLOCK'] : []),
@@ -70,7 +73,7 @@ function short(outcomes: readonly Outcome[]): string {
     ['kernel', 'end-to-end and loader tests', '`--hook auto`', 'ISA level'],
     outcomes.map((outcome) => [
       outcome.kernel,
-      outcome.problem ?? `${outcome.passed} passed`,
+      outcome.problem ?? `${outcome.passed} passed${outcome.quick ? ' (quick)' : ''}`,
       automatic(outcome),
       outcome.facts ? `${outcome.facts.isa.level}` : '?',
     ]),
