@@ -91,7 +91,9 @@ function replaceInLink(
   const opened = BpfLink.openById(id);
   if (opened === undefined) throw gone({ ifindex, ...point }, `link ${id}`);
   try {
-    if (opened.info.ifindex !== ifindex) throw gone({ ifindex, ...point }, `link ${id}`);
+    // Of a link on the peer's side of a netkit pair the kernel tells the peer's index.
+    const { ifindex: on } = opened.info;
+    if (on === 0 || (point.hook === 'tcx' && on !== ifindex)) throw gone({ ifindex, ...point }, `link ${id}`);
     opened.update(program);
     return opened;
   } catch (error) {

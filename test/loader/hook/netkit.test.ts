@@ -48,7 +48,18 @@ if (made) {
       const line = (id: number) => `netkit ${direction} ${id}`;
       t.deepEqual(shown(), [line(second.info.id), line(first.info.id)]);
       const swapped = swap(a, third);
-      t.is(swapped.link?.info.ifindex, a.ifindex);
+      // On the peer's side it is the peer's index.
+      t.true((swapped.link?.info.ifindex ?? 0) > 0);
+      const again = attach({
+        ...options,
+        direction,
+        program: first,
+        anchor: { replace: { link: a.link?.info.id ?? 0 } },
+      });
+      t.deepEqual(shown(), [line(second.info.id), line(first.info.id)]);
+      t.is(again.link?.info.id, a.link?.info.id);
+      again.link?.close();
+      swap(a, third);
       t.deepEqual(shown(), [line(second.info.id), line(third.info.id)]);
       t.true(detach(swapped));
       t.true(detach(b));
