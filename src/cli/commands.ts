@@ -67,6 +67,14 @@ const CAPACITY: OptionSpec = {
   value: 'N',
   summary: 'most mappings it can hold (65536)',
 };
+export const ISA_LEVELS: readonly ['1', '2', '3', '4'] = ['1', '2', '3', '4'];
+const ISA: OptionSpec = {
+  name: 'isa',
+  type: 'text',
+  value: 'LEVEL',
+  choices: ISA_LEVELS,
+  summary: 'no instructions newer than this level has (4)',
+};
 const PROGRAM_NOTES = [
   'PROGRAM is egress (also: outbound) or ingress (also: inbound); both where left out.',
   'It may be an object file as well, such as clang makes: whatever has a slash in it or ends in .o.',
@@ -196,6 +204,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ONLY,
       UNMAPPED,
       CAPACITY,
+      ISA,
     ],
     notes: [
       ...PROGRAM_NOTES,
@@ -219,7 +228,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'verify',
     summary: "put the programs through this kernel's verifier, without attaching",
     arguments: [PROGRAM],
-    options: [ONLY, UNMAPPED, CAPACITY],
+    options: [ONLY, UNMAPPED, CAPACITY, ISA],
     notes: PROGRAM_NOTES,
     examples: [
       ['verify', 'does this kernel take both?'],

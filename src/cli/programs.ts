@@ -1,9 +1,9 @@
 // The programs a command line asks for: those of the datapath, or those of an object file.
 
-import type { ElfObject, Program } from '../asm/index.ts';
+import type { ElfObject, IsaLevel, Program } from '../asm/index.ts';
 import type { InstanceMaps } from '../nat/maps.ts';
 import { DIRECTIONS } from '../nat/reason.ts';
-import { POLICIES, PROGRAM_NAMES } from './commands.ts';
+import { ISA_LEVELS, POLICIES, PROGRAM_NAMES } from './commands.ts';
 import type { Input } from './input.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -21,17 +21,19 @@ export async function builderFor(input: Input): Promise<() => Asked> {
   process.setSourceMapsEnabled(true);
   const { datapath } = await import('../nat/datapath/index.ts');
   const capacity = input.count('capacity');
+  const level = input.choice('isa', ISA_LEVELS);
+  const isa = level === undefined ? undefined : (Number(level) as IsaLevel);
   const unmapped = input.choice('unmapped', POLICIES) ?? 'pass';
   const wanted = PROGRAM_NAMES[input.argument('PROGRAM') ?? ''];
   const directions = DIRECTIONS.filter((direction) => wanted === undefined || wanted === direction);
   return () => {
-    const built = datapath({ unmapped, ...(capacity !== undefined && { capacity }) });
+    const built = datapath({ unmapped, ...(capacity !== undefined && { capacity }), ...(isa && { isa }) });
     return { programs: directions.map((direction) => built[direction]), maps: built.maps };
   };
 }
 
 /** Options that say what the datapath is to be like, and nothing of an object. */
-const OF_THE_DATAPATH = ['unmapped', 'capacity'];
+const OF_THE_DATAPATH = ['unmapped', 'capacity', 'isa'];
 
 /** The object file that the command line names as PROGRAM, if it does. @throws UsageError, ObjectFileError */
 export async function objectFor(input: Input, command: string): Promise<ElfObject | undefined> {

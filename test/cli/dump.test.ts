@@ -89,6 +89,25 @@ test('options make another program', async (t) => {
   t.is(programs[0]?.maps.find(({ name }) => name === 'outbound')?.maxEntries, 77);
 });
 
+test('for an older kernel, in its instructions', async (t) => {
+  const narrow = /if w\d/;
+  for (const [isa, compares] of [
+    ['4', true],
+    ['3', true],
+    ['2', false],
+    ['1', false],
+  ] as const) {
+    const { programs } = await tsnatJson<Dump>(t, ['dump', 'egress', '--isa', isa]);
+    const texts = programs[0]?.instructions.map(({ text }) => text) ?? [];
+    t.is(
+      texts.some((text) => narrow.test(text)),
+      compares,
+      isa,
+    );
+    if (isa === '1') t.false(texts.some((text) => /if r\d s?<=? /.test(text)));
+  }
+});
+
 test('a file is there whole, and nothing beside it', async (t) => {
   const place = join(folder, 'out');
   mkdirSync(place);

@@ -1,6 +1,6 @@
 // The two programs of an instance. Each is a function from options to a program: what is not used is not in it.
 
-import { type Program, program, type TcBuilder } from '../../asm/index.ts';
+import { type IsaLevel, NEWEST_ISA, type Program, program, type TcBuilder } from '../../asm/index.ts';
 import type { Policy } from '../instance/types.ts';
 import { DEFAULT_CAPACITY, type InstanceMaps, instanceMaps } from '../maps.ts';
 import type { Direction } from '../reason.ts';
@@ -14,6 +14,8 @@ export interface DatapathOptions {
   readonly unmapped: Policy;
   /** Most address mappings the instance can hold. */
   readonly capacity?: number;
+  /** The newest instructions the programs may have, see `IsaLevel`; loading them finds out by itself. */
+  readonly isa?: IsaLevel;
 }
 
 export interface Datapath {
@@ -26,9 +28,10 @@ export interface Datapath {
 
 export function datapath(options: DatapathOptions): Datapath {
   const maps = instanceMaps(options.capacity ?? DEFAULT_CAPACITY);
+  const { isa = NEWEST_ISA } = options;
   return {
-    outbound: program('sched_cls', 'tsnat_egress', (p) => translate(p, 'outbound', maps, options)),
-    inbound: program('sched_cls', 'tsnat_ingress', (p) => translate(p, 'inbound', maps, options)),
+    outbound: program('sched_cls', 'tsnat_egress', (p) => translate(p, 'outbound', maps, options), { isa }),
+    inbound: program('sched_cls', 'tsnat_ingress', (p) => translate(p, 'inbound', maps, options), { isa }),
     maps,
   };
 }
