@@ -63,6 +63,8 @@ function attachTo(
 export function swap<A extends Attachment>(attachment: A, program: BpfProgram, socket?: NetlinkSocket): A {
   const { hook, direction, ifindex, programId } = attachment;
   requireFitting(hook, direction, { program });
+  // Asked before anything is changed, for it may fail.
+  const { id } = program.info;
   if (hook !== 'clsact' && attachment.link !== undefined) attachment.link.update(program);
   else {
     again(attachment, socket, (open) => {
@@ -71,7 +73,7 @@ export function swap<A extends Attachment>(attachment: A, program: BpfProgram, s
       else swapOrdered({ hook, ifindex, direction }, programId, program);
     });
   }
-  return { ...attachment, programId: program.info.id };
+  return { ...attachment, programId: id };
 }
 
 /**

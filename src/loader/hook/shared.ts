@@ -24,7 +24,7 @@ import {
 } from '../netlink/qdisc.ts';
 import type { BatchRequest, NetlinkSocket } from '../netlink/socket.ts';
 import { netnsInode } from '../netns.ts';
-import type { BpfProgram } from '../program.ts';
+import { BpfProgram } from '../program.ts';
 import { again, requireFitting, within } from './attach.ts';
 import { batch, placeOf, type Target } from './bulk-clsact.ts';
 import { BulkError, type BulkFailure } from './bulk-error.ts';
@@ -64,7 +64,7 @@ export function attachShared(options: SharedOptions): SharedAttachment {
     bind(socket, targets, blocks, interfaces.length);
     const ifindexes = targets.map(({ ifindex }) => ifindex);
     try {
-      const filters = sides.map(({ direction, program }) => {
+      const filters = sides.map(({ direction, program, programId }) => {
         const place = placeOf(direction, options);
         ask(
           socket,
@@ -72,11 +72,12 @@ export function attachShared(options: SharedOptions): SharedAttachment {
           'add a filter to',
           blocks[direction],
         );
-        return { place, programId: program.info.id };
+        return { place, programId };
       });
       return { netns, netnsInode: netnsInode(), blocks, ifindexes, filters };
     } catch (error) {
-      unbind(socket, ifindexes, blocks);
+      // With the last of its qdiscs a block goes, and its filters with it.
+      leave(socket, ifindexes, blocks);
       throw error;
     }
   });
@@ -99,7 +100,7 @@ export function joinShared(
  * Swaps the program of a side on all interfaces at once.
  *
  * @returns the attachment as it is now.
- * @throws LoaderError with code `ENOENT` when the filter is gone or runs another program.
+ * @throws LoaderError with code `ENOENT` when the filter is gone or runs another program; then none is swapped.
  */
 export function swapShared(
   attachment: SharedAttachment,
@@ -109,18 +110,30 @@ export function swapShared(
   const sides = sidesOf(programs);
   return again(attachment, socket, (open) => {
     const filters = [...attachment.filters];
-    for (const { direction, program } of sides) {
-      const at = filters.findIndex(({ place }) => place.direction === direction);
-      const filter = filters[at];
-      const block = attachment.blocks[direction];
-      if (filter === undefined || !isThere(open, block, filter)) {
-        throw new LoaderError(`there is no filter of ours on the ${direction} of block ${block} (ENOENT)`, {
-          code: 'ENOENT',
-          object: `block ${block}`,
+    const undo: (() => void)[] = [];
+    try {
+      for (const { direction, program, programId } of sides) {
+        const at = filters.findIndex(({ place }) => place.direction === direction);
+        const filter = filters[at];
+        const block = attachment.blocks[direction];
+        if (filter === undefined || !isThere(open, block, filter)) {
+          throw new LoaderError(`there is no filter of ours on the ${direction} of block ${block} (ENOENT)`, {
+            code: 'ENOENT',
+            object: `block ${block}`,
+          });
+        }
+        const replaceBy = (next: BpfProgram): void =>
+          ask(open, replaceRequest(blockSite(block), filter.place, next), 'replace the filter of', block);
+        replaceBy(program);
+        undo.push(() => {
+          using old = BpfProgram.openById(filter.programId);
+          if (old !== undefined) replaceBy(old);
         });
+        filters[at] = { place: filter.place, programId };
       }
-      ask(open, replaceRequest(blockSite(block), filter.place, program), 'replace the filter of', block);
-      filters[at] = { place: filter.place, programId: program.info.id };
+    } catch (error) {
+      for (const each of undo.reverse()) each();
+      throw error;
     }
     return { ...attachment, filters };
   });
@@ -149,7 +162,8 @@ function sidesOf(programs: Programs) {
     const program = programs[direction];
     if (program === undefined) return [];
     requireFitting('clsact', direction, { program });
-    return [{ direction, program }];
+    // Asked before anything is changed, for it may fail.
+    return [{ direction, program, programId: program.info.id }];
   });
 }
 

@@ -35,6 +35,7 @@ const BUFFER_SIZE = 256 * 1024;
 /** A kernel that says nothing for so long will say nothing. */
 const TIMEOUT_SECONDS = 10;
 const DUMP_ATTEMPTS = 10;
+const RECEIVE_ATTEMPTS = 4;
 /** Of a batch in one datagram. Should all of them fail, their answers still fit into the receive buffer. */
 const BATCH_MESSAGES = 128;
 /** Answers that are more than an acknowledgement take the kernel a page each. */
@@ -145,7 +146,8 @@ export class NetlinkSocket implements Disposable {
     const message = this.#message({ type, flags, payload });
     const request = this.#send([message], subject);
     const reply = new Reply(message.sequence, this.#port);
-    while (reply.verdict === undefined) reply.feed(this.#receive(subject));
+    const isDump = (flags & NLM_F_DUMP) === NLM_F_DUMP;
+    while (reply.verdict === undefined) reply.feed(this.#receive(subject, isDump));
     if (reply.verdict.result < 0) throw netlinkError(reply.verdict, request, subject);
     return reply;
   }
@@ -219,9 +221,15 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** One datagram. */
-  #receive(subject: Subject): Uint8Array {
+  #receive(subject: Subject, isDump = false): Uint8Array {
     const room = this.#buffer.length;
-    const size = libc('recv', this.#descriptor.fd, this.#buffer, room, MSG_TRUNC);
+    const receive = () => libc('recv', this.#descriptor.fd, this.#buffer, room, MSG_TRUNC);
+    let size = receive();
+    // Answers that found no room may be somebody else's news; ours may be behind. Of a list one may be missing then.
+    for (let times = 0; times < RECEIVE_ATTEMPTS; times++) {
+      if (size !== -ERRNO.ENOMEM && (size !== -ERRNO.ENOBUFS || isDump)) break;
+      size = receive();
+    }
     if (size === -ERRNO.EAGAIN) {
       throw new LoaderError(`${subject.what}: the kernel did not answer within ${TIMEOUT_SECONDS} s`, {
         code: 'ETIMEDOUT',
