@@ -10,7 +10,8 @@ import {
   siteOf,
 } from '../netlink/filter-request.ts';
 import { deleteClsactRequest } from '../netlink/qdisc.ts';
-import type { BatchRequest, NetlinkSocket } from '../netlink/socket.ts';
+import type { BatchRequest } from '../netlink/request.ts';
+import type { NetlinkSocket } from '../netlink/socket.ts';
 import { BpfProgram } from '../program.ts';
 import { again, detach, requireFitting, swap } from './attach.ts';
 import { BulkError, type BulkFailure } from './bulk-error.ts';

@@ -6,7 +6,8 @@ import { LoaderError } from '../errors.ts';
 import { addFilter } from '../netlink/filter.ts';
 import { addRequest, type FilterPlace, type FilterWish, siteOf } from '../netlink/filter-request.ts';
 import { addClsactRequest, clsactTaken, listClsacts } from '../netlink/qdisc.ts';
-import { type BatchRequest, forInterfaces, type NetlinkSocket, type Subject } from '../netlink/socket.ts';
+import { type BatchRequest, forInterfaces, type Subject } from '../netlink/request.ts';
+import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { BpfProgram } from '../program.ts';
 import { detachFilter } from './clsact.ts';
 

@@ -22,7 +22,8 @@ import {
   deleteClsactRequest,
   listClsacts,
 } from '../netlink/qdisc.ts';
-import type { BatchRequest, NetlinkSocket } from '../netlink/socket.ts';
+import type { BatchRequest } from '../netlink/request.ts';
+import type { NetlinkSocket } from '../netlink/socket.ts';
 import { netnsInode } from '../netns.ts';
 import { BpfProgram } from '../program.ts';
 import { again, requireFitting, within } from './attach.ts';

@@ -22,7 +22,7 @@ import {
 } from './abi.ts';
 import { type Attribute, nested, string, u32 } from './attribute.ts';
 import { encodeTrafficControl } from './qdisc.ts';
-import type { BatchRequest } from './socket.ts';
+import type { BatchRequest } from './request.ts';
 
 const PARENTS: { readonly [D in HookDirection]: number } = {
   ingress: TC_H_INGRESS_HOOK,

@@ -26,7 +26,8 @@ import {
   string,
   u32 as u32Bytes,
 } from './attribute.ts';
-import type { BatchRequest, NetlinkSocket } from './socket.ts';
+import type { BatchRequest } from './request.ts';
+import type { NetlinkSocket } from './socket.ts';
 
 const tcmsg = struct('tcmsg', {
   family: u8,

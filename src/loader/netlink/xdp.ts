@@ -5,7 +5,8 @@ import { LITTLE_ENDIAN } from '../../asm/index.ts';
 import * as abi from './abi.ts';
 import { type Attribute, type AttributeSet, nested, u32 } from './attribute.ts';
 import { decodeLinkAttributes, encodeLink, lookUpLink } from './link.ts';
-import type { BatchRequest, NetlinkSocket } from './socket.ts';
+import type { BatchRequest } from './request.ts';
+import type { NetlinkSocket } from './socket.ts';
 
 /** Where the program runs: `native` in the driver, `generic` on finished skbs, `offload` in the hardware. */
 export type XdpMode = 'native' | 'generic';
