@@ -9,6 +9,8 @@ export interface ParsedLog {
   readonly listed: ListedInstruction | undefined;
   /** What was known before it. A register that is missing was not set, or nothing is known of it. */
   readonly registers: Registers;
+  /** Whether the log told the state of each instruction on the way, so that what is missing was really not set. */
+  readonly exact: boolean;
   /** The last call before it, which took r1 to r5. */
   readonly call: ListedInstruction | undefined;
   /** The lines that give reasons, in the log's order; without the report's. */
@@ -63,6 +65,7 @@ export function parseLog(log: string): ParsedLog {
   return {
     listed: walk.listed,
     registers: walk.before,
+    exact: walk.exactBefore,
     call: walk.callBefore,
     reasons: walk.reasons,
     report: cut === undefined ? undefined : parseReport(text.slice(cut)),
@@ -75,10 +78,12 @@ class Walk {
   listed: ListedInstruction | undefined;
   before: Map<string, string> = new Map();
   callBefore: ListedInstruction | undefined;
+  exactBefore = false;
   reasons: string[] = [];
   source: string | undefined;
   #state = new Map<string, string>();
   #call: ListedInstruction | undefined;
+  #exact = false;
 
   take(raw: string): void {
     const line = raw.replace(/\r$/, '');
@@ -92,6 +97,7 @@ class Walk {
     // The states that an infinite loop is told with are behind the reason.
     if (whole !== undefined && this.reasons.length === 0) {
       this.#state = parseRegisters(whole);
+      this.#exact = true;
       // Back at a branch: what was called behind it was called on another path.
       const branch = /^from (\d+) to /.exec(trimmed)?.[1];
       if (branch !== undefined && this.#call !== undefined && this.#call.index > Number(branch)) {
@@ -111,6 +117,7 @@ class Walk {
     this.listed = { index, text };
     this.before = this.#state;
     this.callBefore = this.#call;
+    this.exactBefore = this.#exact;
     // Whatever was said before was about another path.
     this.reasons = [];
     this.#state = new Map(this.#state);
@@ -121,7 +128,11 @@ class Walk {
       const written = /^([rw]\d+) \S*=/.exec(text)?.[1];
       if (written !== undefined) this.#state.delete(written.replace('w', 'r'));
     }
-    if (inline === undefined) return;
+    if (inline === undefined) {
+      // Only of what changes nothing there is nothing to tell.
+      if (!/^(goto|exit|call pc)/.test(text)) this.#exact = false;
+      return;
+    }
     const told = parseRegisters(inline);
     if (text.startsWith('if ')) share(this.#state, told);
     for (const [name, state] of told) this.#state.set(name, state);
@@ -149,8 +160,8 @@ function share(state: Map<string, string>, told: Registers): void {
 
 /** Whether the log says what the registers were at its last instruction. Before Linux 5.18 only level 2 does. */
 export function hasStates(log: string): boolean {
-  const { listed, registers } = parseLog(log);
-  return listed === undefined || listed.index === 0 || registers.size > 1;
+  const { listed, exact } = parseLog(log);
+  return listed === undefined || exact;
 }
 
 const SECTION = /^(Verification failed|Reason|At|Causal path|Suggestion): ?(.*)$/;

@@ -114,8 +114,7 @@ function words(state: State): string {
     case 'map_value': {
       const map = mapOf(fields);
       const size = fields.get('vs');
-      const of = map === undefined ? '' : ` of ${map}`;
-      return `a value${of}${size === undefined ? '' : ` (${size} bytes)`}${shift(fields)}`;
+      return `a value of ${map ?? 'a map'}${size === undefined ? '' : ` (${size} bytes)`}${shift(fields)}`;
     }
     default:
       return `${noun(type)}${shift(fields)}`;
@@ -152,7 +151,9 @@ const UNBOUNDED = 1n << 62n;
 function shift(fields: State['fields']): string {
   const fixed = BigInt(fields.get('off') ?? 0) + BigInt(fields.get('imm') ?? 0);
   const variable = fields.has('var_off') || fields.has('umax') || fields.has('smax');
-  const least = integer(fields.get('smin') ?? fields.get('umin'));
+  // Of an unsigned bound that is nothing the least is 0.
+  const floor = fields.has('umax') ? '0' : undefined;
+  const least = integer(fields.get('smin') ?? fields.get('umin') ?? floor);
   const most = integer(fields.get('smax') ?? fields.get('umax'));
   const part = fixed === 0n ? '' : ` ${signed(`${fixed}`)}`;
   if (!variable) return part;

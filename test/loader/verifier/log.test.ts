@@ -27,8 +27,13 @@ const words: readonly (readonly [state: string, words: string])[] = [
   ['pkt(id=0,off=0,r=0,imm=0)', 'r3 is a packet pointer, no byte checked'],
   [
     'pkt(id=2,off=0,r=1,umax_value=255,var_off=(0x0; 0xff))',
-    'r3 is a packet pointer plus an unknown amount, 1 byte checked',
+    'r3 is a packet pointer plus 0 to 255, 1 byte checked',
   ],
+  [
+    'pkt(id=3,r=0,smin=-9,var_off=(0x0; 0xff))',
+    'r3 is a packet pointer plus an unknown amount, no byte checked',
+  ],
+  ['map_value(id=0,off=0,ks=4,vs=8,imm=0)', 'r3 is a value of a map (8 bytes)'],
   ['pkt_end()', 'r3 is the end of the packet'],
   ['map_value_or_null(id=1,map=nat,ks=4,vs=8)', "r3 may be null: the look-up in map 'nat' was not tested"],
   ['map_value_or_null(id=1,off=0,ks=4,vs=8,imm=0)', 'r3 may be null: the look-up in the map was not tested'],
@@ -73,6 +78,9 @@ test('Linux 5.10', (t) => {
     state: ['r2 is a packet pointer, 14 bytes checked'],
   });
   t.true(hasStates(OLD));
+  t.false(hasStates(OLD.replace(/^ R1=ctx.*\n/m, '')));
+  t.true(hasStates('0: R1=ctx() R10=fp0\n0: (bf) r0 = r5\nR5 !read_ok\n'));
+  t.true(hasStates('unreachable insn 2\n'));
   t.false(
     hasStates(
       '0: (bf) r6 = r1\n1: (85) call bpf_ktime_get_ns#5\n2: (61) r0 = *(u32 *)(r1 +0)\nR1 !read_ok\n',

@@ -1,4 +1,5 @@
 // Programs that the verifier refuses, one for each of the commonest mistakes, and what we have to say about them.
+// In the words of Linux 5.10 to 6.18; before 6.4 the log does not name maps.
 
 import {
   assemble,
@@ -123,7 +124,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     items: [...lookup, load(8, 0, 0, 0), exit()],
     at: 6,
     reason: /R0 invalid mem access 'map_value_or_null'/,
-    state: /^r0 may be null: the look-up in map 'colours' was not tested$/,
+    state: /^r0 may be null: the look-up in (the map|map 'colours') was not tested$/,
     hint: /compare it with 0/,
   },
   'look-up not tested, given to a helper': {
@@ -131,7 +132,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     items: [...lookup, mov.reg(2, 0), loadMap(1, colours), call(MAP_LOOKUP), ...end],
     at: 9,
     reason: /R2 type=map_value_or_null expected=/,
-    state: /^r2 may be null: the look-up in map 'colours' was not tested$/,
+    state: /^r2 may be null: the look-up in (the map|map 'colours') was not tested$/,
     hint: /compare it with 0/,
   },
   'packet pointer kept over a helper': {
@@ -150,7 +151,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
       ...leave,
     ],
     at: 8,
-    reason: /R7 invalid mem access 'scalar'/,
+    reason: /R7 invalid mem access '(scalar|inv)'/,
     state: /^r7 was a packet pointer until the call of bpf_skb_pull_data at instruction 7$/,
     hint: /read data and data_end again/,
   },
@@ -158,7 +159,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     kind: 'not_a_pointer',
     items: [mov.imm(1, 5), load(4, 0, 1, 0), exit()],
     at: 1,
-    reason: /R1 invalid mem access 'scalar'/,
+    reason: /R1 invalid mem access '(scalar|inv)'/,
     state: /^r1 is 5$/,
     hint: /this is a number/,
   },
@@ -191,7 +192,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     items: [...lookup, jeq.imm(0, 0, out), load(8, 0, 0, 8), exit(), ...leave],
     at: 7,
     reason: /invalid access to map value, value_size=8 off=8 size=8/,
-    state: /^r0 is a value of map 'colours' \(8 bytes\)$/,
+    state: /^r0 is a value of (a map|map 'colours') \(8 bytes\)$/,
     hint: /within its 8 bytes/,
   },
   'unlimited index': {
@@ -207,7 +208,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     ],
     at: 9,
     reason: /R0 unbounded memory access/,
-    state: /^r0 is a value of map 'colours' \(8 bytes\) plus 0 to 4294967295$/,
+    state: /^r0 is a value of (a map|map 'colours') \(8 bytes\) plus 0 to 4294967295$/,
     hint: /greatest value is not known/,
   },
   'negative index': {
@@ -250,8 +251,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     kind: 'zero_size',
     items: [...loadBytes([load(4, 4, 1, 0)]), ...end],
     at: 6,
-    reason: /R4 invalid zero-sized read/,
-    state: /^r4 is a number from 0 to 4294967295$/,
+    reason: /invalid zero-sized read/,
     hint: /at least 1 byte/,
   },
   'stack never written': {
@@ -334,7 +334,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     kind: 'helper_not_allowed',
     items: [loadMap(1, colours), mov.imm(2, 0), mov.imm(3, 0), call(REDIRECT_MAP), ...end],
     at: 4,
-    reason: /program of this type cannot use helper bpf_redirect_map#51/,
+    reason: /(program of this type cannot use helper|unknown func) bpf_redirect_map#51/,
     hint: /bpf_redirect_map is for other types/,
   },
   'helper that wants the GPL': {
@@ -363,7 +363,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     kind: 'wrong_argument',
     items: [...lookup.with(3, mov.imm(1, 0)), ...end],
     at: 4,
-    reason: /R1 type=scalar expected=map_ptr/,
+    reason: /R1 type=(scalar|inv) expected=map_ptr/,
     state: /^r1 is 0$/,
     hint: /r1 is argument 1 of the call: give it a map/,
   },
@@ -441,7 +441,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     at: 1,
     reason: /At program exit the register R0/,
     state: /^r0 is a number from 0 to 4294967295$/,
-    hint: /return a number in \[0, 1\]/,
+    hint: /return a number in (\[0, 1\]|\(0x0; 0x1\))/,
   },
   'socket never released': {
     kind: 'reference_leak',
@@ -485,7 +485,7 @@ export const REFUSED: { readonly [name: string]: RefusedProgram } = {
     kind: 'atomic_target',
     items: [mov.imm(5, 1), ...fourteen, instruction.atomicAdd(4, 2, 0, 5), ...leave],
     at: 6,
-    reason: /BPF_ATOMIC \w+ into R2 pkt is not allowed/,
+    reason: /BPF_(ATOMIC|XADD) \w+ into R2 pkt is not allowed/,
     state: /r2 is a packet pointer, 14 bytes checked/,
     hint: /load, change and store/,
   },
