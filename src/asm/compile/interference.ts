@@ -1,85 +1,82 @@
-// The interference graph: which registers are live at the same time, and which are moved to one another.
-// Nodes are register indices (table.ts); machine registers are nodes as well.
+// Which registers are live at the same time, and which are moved to one another.
 
-import { BitRows, lowestBit } from './bits.ts';
-import { liveness, stepBack } from './liveness.ts';
+import { FRAME_POINTER } from '../isa.ts';
+import { lowestBit } from './bits.ts';
+import { Graph } from './graph.ts';
+import { LiveSet } from './live-set.ts';
+import { liveness } from './liveness.ts';
 import type { Lowered } from './lower.ts';
 import { CALL, CLOBBERED, MACHINE_REGISTERS, NONE, tabulate, usualWay } from './table.ts';
 
 /** How much a use off the usual way counts against one on it. */
 const COLD_WEIGHT = 1 / 64;
 
-export interface Graph {
-  readonly nodes: number;
-  /** A row for each node. */
-  readonly neighbours: BitRows;
-  /** How many neighbours each has. */
-  readonly degree: Int32Array;
-  /** The registers each one is moved from or to. */
-  readonly moves: number[][];
-  /** How often each is read or written, by estimate: what is off the usual way counts little. */
-  readonly uses: Float64Array;
-  /** Made by spilling: already as short-lived as can be. */
-  readonly unspillable: (node: number) => boolean;
-}
-
 export function interference(procedure: Lowered): Graph {
   const table = tabulate(procedure);
-  const { blocks, registers: nodes, starts, sets, reads, readStarts, forms } = table;
-  const neighbours = new BitRows(nodes, nodes);
-  const moves: number[][] = Array.from({ length: nodes }, () => []);
-  const uses = new Float64Array(nodes);
+  const { blocks, starts, sets, reads, readStarts, forms } = table;
   const { usual } = usualWay(table);
-  const { ends: live } = liveness(table);
-  const across = new BitRows(1, nodes);
+  const { ends, registers } = liveness(table);
+  const graph = new Graph(procedure.kinds.length);
+  const { uses, moves, wishes } = graph;
+  const live = new LiveSet(graph.nodes);
   for (let b = blocks.length - 1; b >= 0; b--) {
     const weight = usual[b] !== 0 ? 1 : COLD_WEIGHT;
+    live.clear();
+    for (let w = 0; w < ends.width; w++) {
+      for (let rest = ends.words[b * ends.width + w]!; rest !== 0; rest &= rest - 1)
+        live.add(registers[w * 32 + lowestBit(rest)]! - MACHINE_REGISTERS);
+    }
+    /** The machine registers that are live. */
+    let machine = 0;
     for (let o = starts[b + 1]! - 1; o >= starts[b]!; o--) {
       const set = sets[o]!;
-      const from = forms[o]!;
-      if (from === CALL) across.addAll(0, live, b);
-      else if (set !== NONE) {
-        uses[set]! += weight;
-        if (from === NONE) neighbours.addAll(set, live, b);
-        else {
-          // Of two registers that hold the same, one may go over into the other.
-          const wasLive = live.has(b, from);
-          if (wasLive) live.delete(b, from);
-          neighbours.addAll(set, live, b);
-          if (wasLive) live.add(b, from);
-          moves[set]!.push(from);
-          moves[from]!.push(set);
+      const form = forms[o]!;
+      if (form === CALL) {
+        excludeAll(graph, live, CLOBBERED, NONE);
+        machine &= ~CLOBBERED;
+      } else if (set >= MACHINE_REGISTERS) {
+        const node = set - MACHINE_REGISTERS;
+        uses[node]! += weight;
+        live.delete(node);
+        // Of two registers that hold the same, one may go over into the other.
+        if (form >= MACHINE_REGISTERS) {
+          joinAll(graph, live, node, form - MACHINE_REGISTERS);
+          graph.exclude(node, machine);
+          moves.push(node, form - MACHINE_REGISTERS);
+        } else {
+          joinAll(graph, live, node, NONE);
+          graph.exclude(node, form === NONE ? machine : machine & ~(1 << form));
+          if (form !== NONE) wishes[node]! |= 1 << form;
         }
+      } else if (set !== NONE) {
+        const from = form - MACHINE_REGISTERS;
+        excludeAll(graph, live, 1 << set, from);
+        machine &= ~(1 << set);
+        if (form >= MACHINE_REGISTERS) wishes[from]! |= 1 << set;
       }
-      for (let r = readStarts[o]!; r < readStarts[o + 1]!; r++) uses[reads[r]!]! += weight;
-      stepBack(table, o, live, b);
+      for (let r = readStarts[o]!, end = readStarts[o + 1]!; r < end; r++) {
+        const read = reads[r]!;
+        if (read >= MACHINE_REGISTERS) {
+          uses[read - MACHINE_REGISTERS]! += weight;
+          live.add(read - MACHINE_REGISTERS);
+        } else if (read !== FRAME_POINTER) machine |= 1 << read;
+      }
     }
   }
-  for (let rest = CLOBBERED; rest !== 0; rest &= rest - 1) neighbours.addAll(lowestBit(rest), across, 0);
-  const degree = mirror(neighbours, nodes);
-  const { kinds } = procedure;
-  return {
-    nodes,
-    neighbours,
-    degree,
-    moves,
-    uses,
-    unspillable: (node) => kinds[node - MACHINE_REGISTERS] === 'spilled',
-  };
+  return graph;
 }
 
-/** Makes everybody a neighbour of its neighbours, nobody its own; and counts them. */
-function mirror(neighbours: BitRows, nodes: number): Int32Array {
-  const { width } = neighbours;
-  const words = neighbours.words;
-  for (let node = 0; node < nodes; node++) {
-    neighbours.delete(node, node);
-    for (let w = 0; w < width; w++) {
-      for (let rest = words[node * width + w]!; rest !== 0; rest &= rest - 1)
-        neighbours.add(w * 32 + lowestBit(rest), node);
-    }
+/** `node` is set while all of `live` but one are needed. */
+function joinAll(graph: Graph, live: LiveSet, node: number, but: number): void {
+  const { members, size } = live;
+  for (let m = 0; m < size; m++) {
+    const other = members[m]!;
+    if (other !== but && !graph.areNeighbours(node, other)) graph.join(node, other);
   }
-  const degree = new Int32Array(nodes);
-  for (let node = 0; node < nodes; node++) degree[node] = neighbours.count(node);
-  return degree;
+}
+
+/** Machine registers are set while all of `live` but one are needed. */
+function excludeAll(graph: Graph, live: LiveSet, machine: number, but: number): void {
+  const { members, size } = live;
+  for (let m = 0; m < size; m++) if (members[m] !== but) graph.exclude(members[m]!, machine);
 }

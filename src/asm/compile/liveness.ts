@@ -1,29 +1,43 @@
-// Which registers hold something still needed, at the end of every block. Backward dataflow on rows of bits.
+// Which registers hold something still needed, at the borders of every block. Backward dataflow on rows of bits. Only
+// registers that some block reads before it sets them can be live there: these get numbers, the others do not count.
 
+import { FRAME_POINTER } from '../isa.ts';
 import { BitRows } from './bits.ts';
-import { CALL, CLOBBERED, NONE, type Table } from './table.ts';
+import { NONE, type Table } from './table.ts';
 
 export interface Liveness {
+  /** For each register its number in the rows, or NONE for one that is never live between blocks. By index. */
+  readonly numbers: Int32Array;
+  /** The registers by their numbers. */
+  readonly registers: readonly number[];
   /** A row for each block: the registers live before its first operation. */
   readonly starts: BitRows;
-  /** The registers live behind its terminator; one row more is for whoever steps back from there. */
+  /** The registers live behind its terminator. */
   readonly ends: BitRows;
 }
 
 export function liveness(table: Table): Liveness {
-  const { blocks, registers, successors } = table;
-  const ends = new BitRows(blocks.length + 1, registers);
-  const starts = new BitRows(blocks.length, registers);
-  const passed = new BitRows(blocks.length, registers);
-  passed.words.fill(-1);
-  for (let b = 0; b < blocks.length; b++) summarize(table, b, starts, passed);
+  const { blocks, successors } = table;
+  const { numbers, registers, exposed } = numberRegisters(table);
+  const starts = new BitRows(blocks.length, registers.length);
+  const ends = new BitRows(blocks.length, registers.length);
+  const passed = new BitRows(blocks.length, registers.length);
   const { width } = ends;
-  let changed = true;
-  while (changed) {
+  for (let i = 0; i < exposed.length; i += 2) starts.add(exposed[i]!, numbers[exposed[i + 1]!]!);
+  passed.words.fill(-1);
+  for (let b = 0; b < blocks.length; b++) {
+    for (let o = table.starts[b]!; o < table.starts[b + 1]!; o++) {
+      const set = table.sets[o]!;
+      if (set !== NONE && numbers[set] !== NONE) passed.delete(b, numbers[set]!);
+    }
+  }
+  // Successors come later but in loops: without loops, the first round sees everything.
+  for (let changed = true; changed; changed = changed && table.loops) {
     changed = false;
     for (let b = blocks.length - 1; b >= 0; b--) {
-      for (let s = 2 * b; s < 2 * b + 2; s++)
-        if (successors[s] !== NONE) ends.addAll(b, starts, successors[s]!);
+      const [first, second] = [successors[2 * b]!, successors[2 * b + 1]!];
+      if (first !== NONE) ends.addAll(b, starts, first);
+      if (second !== NONE) ends.addAll(b, starts, second);
       for (let w = b * width, end = w + width; w < end; w++) {
         const more = ends.words[w]! & passed.words[w]! & ~starts.words[w]!;
         if (more === 0) continue;
@@ -31,28 +45,36 @@ export function liveness(table: Table): Liveness {
         changed = true;
       }
     }
-    // Successors come later but in loops: then the first round has seen everything.
-    if (!table.loops) break;
   }
-  return { starts, ends };
+  return { numbers, registers, starts, ends };
 }
 
-/** What a block reads before it sets it, and what it does not set at all. */
-function summarize(table: Table, block: number, starts: BitRows, passed: BitRows): void {
-  for (let o = table.starts[block + 1]! - 1; o >= table.starts[block]!; o--) {
-    const set = table.sets[o]!;
-    if (set !== NONE) passed.delete(block, set);
-    if (table.forms[o] === CALL) passed.words[block * passed.width]! &= ~CLOBBERED;
-    stepBack(table, o, starts, block);
-  }
+interface Numbering {
+  readonly numbers: Int32Array;
+  readonly registers: readonly number[];
+  /** Pairs: a block, and a register that it reads before it sets it. */
+  readonly exposed: readonly number[];
 }
 
-/** Steps backwards over one operation: what is live behind it becomes what is live before it. */
-export function stepBack(table: Table, operation: number, live: BitRows, row: number): void {
-  const { sets, reads, readStarts, forms } = table;
-  const set = sets[operation]!;
-  if (set !== NONE) live.delete(row, set);
-  if (forms[operation] === CALL) live.words[row * live.width]! &= ~CLOBBERED;
-  for (let r = readStarts[operation]!, end = readStarts[operation + 1]!; r < end; r++)
-    live.add(row, reads[r]!);
+function numberRegisters(table: Table): Numbering {
+  const { blocks, starts, sets, reads, readStarts } = table;
+  const numbers = new Int32Array(table.registers).fill(NONE);
+  const registers: number[] = [];
+  const exposed: number[] = [];
+  /** For each register the last block that has set it, or was seen to read it before. */
+  const seenIn = new Int32Array(table.registers).fill(NONE);
+  for (let b = 0; b < blocks.length; b++) {
+    for (let o = starts[b]!; o < starts[b + 1]!; o++) {
+      for (let r = readStarts[o]!; r < readStarts[o + 1]!; r++) {
+        const read = reads[r]!;
+        if (seenIn[read] === b || read === FRAME_POINTER) continue;
+        seenIn[read] = b;
+        exposed.push(b, read);
+        if (numbers[read] === NONE) numbers[read] = registers.push(read) - 1;
+      }
+      const set = sets[o]!;
+      if (set !== NONE) seenIn[set] = b;
+    }
+  }
+  return { numbers, registers, exposed };
 }

@@ -17,7 +17,7 @@ import {
   withOperands,
   withTerminatorOperands,
 } from './ir.ts';
-import { type Liveness, liveness, stepBack } from './liveness.ts';
+import { type Liveness, liveness } from './liveness.ts';
 import { copyOf, retarget } from './rebuild.ts';
 import { CALL, indexOf, MACHINE_REGISTERS, NONE, type Table, tabulate, usualWay } from './table.ts';
 
@@ -31,8 +31,9 @@ export function split(procedure: Procedure): Procedure {
   for (const b of order) {
     for (let o = table.starts[b]!; o < table.starts[b + 1]!; o++) {
       const set = table.sets[o]!;
+      const number = set === NONE ? NONE : live.numbers[set]!;
       const vreg = set - MACHINE_REGISTERS;
-      if (set === NONE || !wanted.has(0, set) || twins.has(vreg)) continue;
+      if (number === NONE || !wanted.has(0, number) || twins.has(vreg)) continue;
       twins.set(vreg, kinds.push(kinds[vreg]!) - 1);
     }
   }
@@ -56,17 +57,20 @@ export function split(procedure: Procedure): Procedure {
   return { ...procedure, entry, kinds, blocks: reachable(entry) };
 }
 
-/** Indices of the registers that some cold block keeps across a call. Steps back in the rows of `live`. */
-function acrossCalls(table: Table, usual: Uint8Array, { ends }: Liveness): BitRows {
-  const across = new BitRows(1, table.registers);
+/** The registers, by their numbers, that some cold block keeps across a call. Uses up `ends`. */
+function acrossCalls(table: Table, usual: Uint8Array, { ends, numbers, registers }: Liveness): BitRows {
+  const { starts, sets, reads, readStarts, forms } = table;
+  const across = new BitRows(1, registers.length);
   for (let b = 0; b < table.blocks.length; b++) {
     if (usual[b] !== 0) continue;
-    for (let o = table.starts[b + 1]! - 1; o >= table.starts[b]!; o--) {
-      if (table.forms[o] === CALL) {
-        ends.delete(b, table.sets[o]!);
-        across.addAll(0, ends, b);
+    for (let o = starts[b + 1]! - 1; o >= starts[b]!; o--) {
+      const set = sets[o]! === NONE ? NONE : numbers[sets[o]!]!;
+      if (set !== NONE) ends.delete(b, set);
+      if (forms[o] === CALL) across.addAll(0, ends, b);
+      for (let r = readStarts[o]!; r < readStarts[o + 1]!; r++) {
+        const read = numbers[reads[r]!]!;
+        if (read !== NONE) ends.add(b, read);
       }
-      stepBack(table, o, ends, b);
     }
   }
   return across;
@@ -88,13 +92,13 @@ function renamed(block: Block, twins: ReadonlyMap<Vreg, Vreg>): Block {
 function movesBetween(
   twins: ReadonlyMap<Vreg, Vreg>,
   inward: boolean,
-  { starts }: Liveness,
+  { starts, numbers }: Liveness,
   to: number,
   { site }: Terminator,
 ): Operation[] {
   const moves: Operation[] = [];
   for (const [vreg, twin] of twins) {
-    if (!starts.has(to, indexOf(vreg))) continue;
+    if (!starts.has(to, numbers[indexOf(vreg)]!)) continue;
     moves.push({ op: 'move', dst: inward ? twin : vreg, from: inward ? vreg : twin, site });
   }
   return moves;
