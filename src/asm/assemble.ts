@@ -49,10 +49,11 @@ export function assemble(options: ProgramOptions & AssembleOptions, items: reado
   requireObjectName('program', name);
   requireDistinctMaps(items);
   const { gotol = isa >= GOTOL_ISA } = options;
-  const { instructions, places } = resolveJumps(olderForms(items, isa), { gotol });
+  const { instructions, placeOf } = resolveJumps(olderForms(items, isa), { gotol });
   const relocations: MapRelocation[] = [];
   let unit = 0;
-  for (const instruction of instructions) {
+  for (let i = 0; i < instructions.length; i++) {
+    const instruction = instructions[i]!;
     if (instruction.map) relocations.push(relocation(instruction, unit));
     unit += unitsOf(instruction);
   }
@@ -62,7 +63,7 @@ export function assemble(options: ProgramOptions & AssembleOptions, items: reado
     license,
     code: encodeInstructions(instructions),
     relocations,
-    functions: functions.map(({ name, label }) => ({ name, index: label ? places.get(label)! : 0 })),
+    functions: functions.map(({ name, label }) => ({ name, index: label ? placeOf(label) : 0 })),
     get locations(): (SourceLocation | undefined)[] {
       return instructions.flatMap((instruction) =>
         Array.from({ length: unitsOf(instruction) }, () => instruction.site?.location),
@@ -74,7 +75,8 @@ export function assemble(options: ProgramOptions & AssembleOptions, items: reado
 /** Loaders and objects know maps by their names. */
 function requireDistinctMaps(items: readonly Item[]): void {
   const maps = new Map<string, MapSpec>();
-  for (const item of items) {
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i]!;
     if ('place' in item || !item.map) continue;
     const known = maps.get(item.map.name);
     if (known && known !== item.map) {

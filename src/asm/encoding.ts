@@ -11,11 +11,13 @@ export const unitsOf = (instruction: Instruction): 1 | 2 => (instruction.opcode 
 
 /** The bytes of `instructions`, in the byte order of this machine. */
 export function encodeInstructions(instructions: readonly Instruction[]): Uint8Array {
-  const units = instructions.reduce((sum, instruction) => sum + unitsOf(instruction), 0);
+  let units = 0;
+  for (let i = 0; i < instructions.length; i++) units += unitsOf(instructions[i]!);
   const code = new Uint8Array(units * INSTRUCTION_SIZE);
   const view = new DataView(code.buffer);
   let at = 0;
-  for (const instruction of instructions) {
+  for (let i = 0; i < instructions.length; i++) {
+    const instruction = instructions[i]!;
     encodeInstruction(view, at, instruction);
     at += unitsOf(instruction) * INSTRUCTION_SIZE;
   }

@@ -29,7 +29,7 @@ import {
   type Register,
   SOURCE_MASK,
 } from './isa.ts';
-import { type IsaLevel, levelOf } from './isa-level.ts';
+import { type IsaLevel, levelOf, NEWEST_ISA } from './isa-level.ts';
 import { LITTLE_ENDIAN } from './layout.ts';
 import { BuildError } from './source.ts';
 
@@ -39,7 +39,7 @@ import { BuildError } from './source.ts';
  * @throws BuildError with code `ISA` for what has no older form, at the line that said it.
  */
 export function olderForms(items: readonly Item[], isa: IsaLevel): readonly Item[] {
-  if (items.every((item) => 'place' in item || levelOf(item) <= isa)) return items;
+  if (isa === NEWEST_ISA || items.every((item) => 'place' in item || levelOf(item) <= isa)) return items;
   return items.flatMap((item) => {
     if ('place' in item || levelOf(item) <= isa) return [item];
     const { site } = item;

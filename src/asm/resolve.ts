@@ -13,6 +13,8 @@ import { BuildError } from './source.ts';
 export interface Resolved {
   readonly instructions: readonly Instruction[];
   readonly places: ReadonlyMap<Label, number>;
+  /** The same for one label that is placed. */
+  readonly placeOf: (label: Label) => number;
 }
 
 /** How an instruction says where it goes. */
@@ -47,12 +49,14 @@ interface Branch {
 export function resolveJumps(items: readonly Item[], options: { readonly gotol?: boolean } = {}): Resolved {
   const instructions: Instruction[] = [];
   const indices = new Map<Label, number>();
-  for (const item of items) {
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i]!;
     if (!('place' in item)) instructions.push(item);
     else if (!indices.has(item.place)) indices.set(item.place, instructions.length);
     else throw new BuildError('LABEL', `label ${item.place.name} is placed twice`, undefined);
   }
-  const sizes: number[] = instructions.map(unitsOf);
+  const sizes: number[] = [];
+  for (let i = 0; i < instructions.length; i++) sizes.push(unitsOf(instructions[i]!));
   let starts = startsOf(sizes);
   const branches = branchesOf(instructions, starts, indices);
   const gotol = options.gotol ?? true;
@@ -61,7 +65,10 @@ export function resolveJumps(items: readonly Item[], options: { readonly gotol?:
   }
   return {
     instructions: finish(instructions, branches, starts, sizes),
-    places: new Map(Array.from(indices, ([label, index]) => [label, starts[index]!])),
+    get places(): ReadonlyMap<Label, number> {
+      return new Map(Array.from(indices, ([label, index]) => [label, starts[index]!]));
+    },
+    placeOf: (label) => starts[indices.get(label)!]!,
   };
 }
 
@@ -78,19 +85,24 @@ function branchesOf(
   indices: ReadonlyMap<Label, number>,
 ): Branch[] {
   let byUnit: Map<number, number> | undefined;
-  return instructions.flatMap((instruction, index): Branch[] => {
+  const branches: Branch[] = [];
+  for (let index = 0; index < instructions.length; index++) {
+    const instruction = instructions[index]!;
     const reach = reachOf(instruction);
-    if (reach === undefined) return [];
+    if (reach === undefined) continue;
     const { target, site } = instruction;
+    let to: number | undefined;
     if (target) {
-      const to = indices.get(target);
-      if (to !== undefined) return [{ index, reach, to, long: false }];
-      throw new BuildError('LABEL', `jump to label ${target.name}, which is placed nowhere`, site);
+      to = indices.get(target);
+      if (to === undefined)
+        throw new BuildError('LABEL', `jump to label ${target.name}, which is placed nowhere`, site);
+    } else {
+      byUnit ??= new Map(starts.map((unit, i) => [unit, i]));
+      to = byUnit.get(starts[index]! + 1 + distanceOf(instruction, reach));
     }
-    byUnit ??= new Map(starts.map((unit, i) => [unit, i]));
-    const to = byUnit.get(starts[index]! + 1 + distanceOf(instruction, reach));
-    return [{ index, reach, to, long: false }];
-  });
+    branches.push({ index, reach, to, long: false });
+  }
+  return branches;
 }
 
 function reachOf({ opcode, src }: Instruction): Reach | undefined {
@@ -122,7 +134,8 @@ function lengthen(
   all: boolean,
 ): boolean {
   let moved = false;
-  for (const branch of branches) {
+  for (let i = 0; i < branches.length; i++) {
+    const branch = branches[i]!;
     const { index, reach, to, long } = branch;
     if (long || reach === 'far' || to === undefined) continue;
     const distance = starts[to]! - (starts[index]! + 1);
@@ -149,7 +162,8 @@ function finish(
   const moved = branches.some(({ long, reach }) => long && reach === 'conditional');
   const finished: Instruction[] = [];
   let from = 0;
-  for (const { index, reach, to, long } of branches) {
+  for (let i = 0; i < branches.length; i++) {
+    const { index, reach, to, long } = branches[i]!;
     for (; from < index; from++) finished.push(instructions[from]!);
     from = index + 1;
     const instruction = instructions[index]!;
@@ -159,7 +173,10 @@ function finish(
     }
     if (to === undefined) throw lost(instruction, reach);
     const last = starts[index]! + (long ? sizes[index]! : 1);
-    finished.push(...reaching(instruction, reach, starts[to]! - last, long));
+    const distance = starts[to]! - last;
+    // Nearly all are of this kind.
+    if (reach !== 'far' && !long) finished.push(near(instruction, distance));
+    else finished.push(...reaching(instruction, reach, distance));
   }
   for (; from < instructions.length; from++) finished.push(instructions[from]!);
   return finished;
@@ -171,19 +188,24 @@ function lost(instruction: Instruction, reach: Reach): BuildError {
   return new BuildError('JUMP_TARGET', message, instruction.site);
 }
 
-/** `instruction` with its distance; more than one instruction where it is long and conditional. */
-function reaching(instruction: Instruction, reach: Reach, distance: number, long: boolean): Instruction[] {
+/** The label is done with: the text of what is resolved shows the distance. */
+function near({ opcode, dst, src, imm, site }: Instruction, distance: number): Instruction {
+  return site
+    ? { opcode, dst, src, offset: distance, imm, site }
+    : { opcode, dst, src, offset: distance, imm };
+}
+
+/** A far or lengthened `instruction` with its distance; more than one where it is conditional. */
+function reaching(instruction: Instruction, reach: Reach, distance: number): Instruction[] {
   if (distance < MIN_S32 || distance > MAX_S32) {
     throw new BuildError('JUMP_TOO_FAR', `jump of ${distance} instructions`, instruction.site);
   }
-  // The label is done with: the text of what is resolved shows the distance.
   const { target: _, ...rest } = instruction;
   if (instruction.opcode === LD_IMM64) {
     const high = ((instruction.wide ?? 0n) >> 32n) << 32n;
     return [{ ...rest, wide: high | BigInt.asUintN(32, BigInt(distance)) }];
   }
   if (reach === 'far') return [{ ...rest, imm: distance }];
-  if (!long) return [{ ...rest, offset: distance }];
   const { site } = instruction;
   const at = <T extends Instruction>(made: T): T => (site ? { ...made, site } : made);
   const far = at(ja32(distance));

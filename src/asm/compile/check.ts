@@ -29,7 +29,8 @@ export function check(procedure: Procedure): Procedure {
 function checkBlock(table: Table, b: number, facts: Facts, state: State): void {
   const { operations, terminator } = table.blocks[b]!;
   let o = table.starts[b]!;
-  for (const operation of operations) {
+  for (let i = 0; i < operations.length; i++) {
+    const operation = operations[i]!;
     requireSet(table, o, state, operation.site);
     if ('base' in operation) access(facts, operation, state);
     else if (operation.op === 'call') call(facts, operation, state);
@@ -88,7 +89,8 @@ function access(facts: Facts, operation: Access, state: State): void {
 }
 
 function call(facts: Facts, operation: Operation & { readonly op: 'call' }, state: State): void {
-  for (const argument of operation.args) {
+  for (let i = 0; i < operation.args.length; i++) {
+    const argument = operation.args[i]!;
     if (isConstant(argument)) continue;
     requireSettled(argument, facts, state, operation.site);
     // Memory handed on may be written there.

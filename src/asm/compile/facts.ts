@@ -23,8 +23,10 @@ export function compileFacts({ blocks, kinds }: Procedure): Facts {
   const slots = new Map<Vreg, { start: number; size: number }>();
   const limits = new Map<Vreg, { base: Vreg; size: number }>();
   let stackSize = 0;
-  for (const { operations } of blocks) {
-    for (const operation of operations) {
+  for (let b = 0; b < blocks.length; b++) {
+    const { operations } = blocks[b]!;
+    for (let o = 0; o < operations.length; o++) {
+      const operation = operations[o]!;
       if (operation.op === 'frame') {
         const { slot, dst } = operation;
         let start = starts.get(slot);

@@ -163,7 +163,7 @@ export function forEachOperand(operation: Operation, visit: (operand: Operand) =
     case 'map':
       return;
     case 'call':
-      for (const arg of operation.args) visit(arg);
+      for (let i = 0; i < operation.args.length; i++) visit(operation.args[i]!);
   }
 }
 

@@ -29,10 +29,10 @@ export function simplify(procedure: Procedure): Procedure {
   let { blocks } = rest;
   for (let again = true; again; ) {
     const facts = collect(blocks, procedure.kinds.length);
-    for (const block of blocks) simplifyBlock(block, facts);
+    for (let b = 0; b < blocks.length; b++) simplifyBlock(blocks[b]!, facts);
     const reached = reachable(entry);
     again = dropUnused(reached, facts) || reached.length < blocks.length;
-    for (const block of reached) again = threadJumps(block) || again;
+    for (let b = 0; b < reached.length; b++) again = threadJumps(reached[b]!) || again;
     blocks = reachable(entry);
   }
   return { ...procedure, entry, blocks };
@@ -49,8 +49,10 @@ interface Facts {
 function collect(blocks: readonly Block[], vregs: number): Facts {
   const definitions: Definition[] = new Array(vregs).fill(undefined);
   const several = new Set<Vreg>();
-  for (const block of blocks) {
-    for (const operation of block.operations) {
+  for (let b = 0; b < blocks.length; b++) {
+    const { operations } = blocks[b]!;
+    for (let o = 0; o < operations.length; o++) {
+      const operation = operations[o]!;
       const defined = definitionOf(operation);
       if (defined === undefined) continue;
       if (definitions[defined]) several.add(defined);
@@ -65,8 +67,9 @@ function simplifyBlock(block: Block, facts: Facts): void {
   const copies: Copies = new Map();
   const read = (operand: Operand): Operand => resolve(operand, facts, copies);
   const kept: Operation[] = [];
-  for (const original of block.operations) {
-    const operation = fold(narrowed(withOperands(original, read), facts));
+  const { operations } = block;
+  for (let o = 0; o < operations.length; o++) {
+    const operation = fold(narrowed(withOperands(operations[o]!, read), facts));
     const defined = definitionOf(operation);
     if (defined !== undefined) {
       // Set to what it is already: nothing to do, and no copy of anything.
@@ -161,9 +164,10 @@ function dropUnused(blocks: readonly Block[], { definitions }: Facts): boolean {
   const count = (operand: Operand): void => {
     if (!isConstant(operand)) reads[operand]!++;
   };
-  for (const block of blocks) {
-    for (const operation of block.operations) forEachOperand(operation, count);
-    forEachTerminatorOperand(block.terminator!, count);
+  for (let b = 0; b < blocks.length; b++) {
+    const { operations, terminator } = blocks[b]!;
+    for (let o = 0; o < operations.length; o++) forEachOperand(operations[o]!, count);
+    forEachTerminatorOperand(terminator!, count);
   }
   let shared = false;
   const discount = (operand: Operand): void => {

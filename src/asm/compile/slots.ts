@@ -89,7 +89,8 @@ function collectUses({ blocks }: Procedure): Collected {
   const owners = new Map<Vreg, Slot>();
   const bySlot = new Map<Slot, Use>();
   const passed = new Set<Vreg>();
-  for (const block of blocks) {
+  for (let b = 0; b < blocks.length; b++) {
+    const block = blocks[b]!;
     let index = 0;
     let operation: Operation;
     const see = (slot: Slot): void => {

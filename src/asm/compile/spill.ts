@@ -48,7 +48,8 @@ export function spill(procedure: Lowered, spilled: ReadonlySet<Vreg>): Lowered {
     };
     const reloaded = (operand: Operand): Operand =>
       isConstant(operand) ? operand : (loaded?.get(operand) ?? operand);
-    for (const operation of block.operations) {
+    for (let o = 0; o < block.operations.length; o++) {
+      const operation = block.operations[o]!;
       loaded = undefined;
       site = operation.site;
       forEachOperand(operation, reload);

@@ -21,34 +21,44 @@ import { type Liveness, liveness } from './liveness.ts';
 import { copyOf, retarget } from './rebuild.ts';
 import { CALL, indexOf, MACHINE_REGISTERS, NONE, type Table, tabulate, usualWay } from './table.ts';
 
+/** The registers that have a twin behind the border, and the twins by these registers. */
+interface Twins {
+  readonly torn: readonly Vreg[];
+  readonly twins: readonly (Vreg | undefined)[];
+}
+
 export function split(procedure: Procedure): Procedure {
   const table = tabulate(procedure);
   const { order, usual } = usualWay(table);
   const live = liveness(table);
   const kinds: VregKind[] = [...procedure.kinds];
-  const twins = new Map<Vreg, Vreg>();
+  const torn: Vreg[] = [];
+  const twins: (Vreg | undefined)[] = new Array(kinds.length).fill(undefined);
   const wanted = acrossCalls(table, usual, live);
-  for (const b of order) {
+  for (let i = 0; i < order.length; i++) {
+    const b = order[i]!;
     for (let o = table.starts[b]!; o < table.starts[b + 1]!; o++) {
       const set = table.sets[o]!;
       const number = set === NONE ? NONE : live.numbers[set]!;
       const vreg = set - MACHINE_REGISTERS;
-      if (number === NONE || !wanted.has(0, number) || twins.has(vreg)) continue;
-      twins.set(vreg, kinds.push(kinds[vreg]!) - 1);
+      if (number === NONE || !wanted.has(0, number) || twins[vreg] !== undefined) continue;
+      twins[vreg] = kinds.push(kinds[vreg]!) - 1;
+      torn.push(vreg);
     }
   }
-  if (twins.size === 0) return procedure;
+  if (torn.length === 0) return procedure;
 
   const copies = procedure.blocks.map((block, b) =>
-    usual[b] !== 0 ? copyOf(block, block.operations, block.terminator!) : renamed(block, twins),
+    usual[b] !== 0 ? copyOf(block, block.operations, block.terminator!) : renamed(block, { torn, twins }),
   );
-  for (const copy of copies) {
+  for (let b = 0; b < copies.length; b++) {
+    const copy = copies[b]!;
     const terminator = copy.terminator!;
     const inward = usual[copy.number] !== 0;
     const over = ({ number }: Block): Block => {
       const to = copies[number]!;
       if (inward === (usual[number] !== 0)) return to;
-      const moves = movesBetween(twins, inward, live, number, terminator);
+      const moves = movesBetween({ torn, twins }, inward, live, number, terminator);
       return moves.length === 0 ? to : border(moves, to, terminator);
     };
     copy.terminator = retarget(terminator, over);
@@ -77,12 +87,11 @@ function acrossCalls(table: Table, usual: Uint8Array, { ends, numbers, registers
 }
 
 /** A block in which each register has its twin's place. */
-function renamed(block: Block, twins: ReadonlyMap<Vreg, Vreg>): Block {
-  const twinOf = (operand: Operand): Operand =>
-    isConstant(operand) ? operand : (twins.get(operand) ?? operand);
+function renamed(block: Block, { twins }: Twins): Block {
+  const twinOf = (operand: Operand): Operand => (isConstant(operand) ? operand : (twins[operand] ?? operand));
   const operations = block.operations.map((operation) => {
     const reading = withOperands(operation, twinOf);
-    const twin = 'dst' in operation ? twins.get(operation.dst) : undefined;
+    const twin = 'dst' in operation ? twins[operation.dst] : undefined;
     return twin === undefined ? reading : withDefinition(reading, twin);
   });
   return copyOf(block, operations, withTerminatorOperands(block.terminator!, twinOf));
@@ -90,15 +99,17 @@ function renamed(block: Block, twins: ReadonlyMap<Vreg, Vreg>): Block {
 
 /** The moves into the twins of what is live over there, or back from them. */
 function movesBetween(
-  twins: ReadonlyMap<Vreg, Vreg>,
+  { torn, twins }: Twins,
   inward: boolean,
   { starts, numbers }: Liveness,
   to: number,
   { site }: Terminator,
 ): Operation[] {
   const moves: Operation[] = [];
-  for (const [vreg, twin] of twins) {
+  for (let i = 0; i < torn.length; i++) {
+    const vreg = torn[i]!;
     if (!starts.has(to, numbers[indexOf(vreg)]!)) continue;
+    const twin = twins[vreg]!;
     moves.push({ op: 'move', dst: inward ? twin : vreg, from: inward ? vreg : twin, site });
   }
   return moves;

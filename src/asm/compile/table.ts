@@ -57,7 +57,8 @@ export function tabulate({ blocks, kinds }: Procedure): Table {
   for (let b = 0; b < blocks.length; b++) {
     const { operations, terminator } = blocks[b]!;
     starts.push(sets.length);
-    for (const operation of operations) {
+    for (let o = 0; o < operations.length; o++) {
+      const operation = operations[o]!;
       let form = NONE;
       readStarts.push(reads.length);
       switch (operation.op) {
@@ -82,7 +83,7 @@ export function tabulate({ blocks, kinds }: Procedure): Table {
           break;
         case 'call':
           form = CALL;
-          for (const arg of operation.args) read(arg);
+          for (let a = 0; a < operation.args.length; a++) read(operation.args[a]!);
       }
       sets.push(operation.op === 'store' || operation.op === 'atomic_add' ? NONE : indexOf(operation.dst));
       forms.push(form);
@@ -112,7 +113,8 @@ export function usualWay({ blocks, successors }: Table): { order: readonly numbe
   const usual = new Uint8Array(blocks.length);
   const order = [0];
   usual[0] = 1;
-  for (const b of order) {
+  for (let i = 0; i < order.length; i++) {
+    const b = order[i]!;
     for (let s = 2 * b; s < 2 * b + 2; s++) {
       const successor = successors[s]!;
       if (successor === NONE || usual[successor] !== 0 || blocks[successor]!.cold) continue;

@@ -89,6 +89,7 @@ function makesNarrow(operation: Operation, narrow: ReadonlySet<Vreg>): boolean {
     case 'move':
       return fits(operation.from);
     case 'binary':
+      if (operation.operator === 'and' && (fits(operation.a) || fits(operation.b))) return true;
       return operation.width === 32;
     case 'swap':
       return operation.bits < 64;
