@@ -36,7 +36,7 @@ export interface AttachOptions<H extends HookKind | 'auto' = HookKind | 'auto'> 
   readonly expectedRevision?: number;
   /**
    * TCX, netkit, XDP: by a link, which comes off with its last descriptor or pin (the default), or without one:
-   * then it stays until it is detached.
+   * then it stays until it is detached; swapping and detaching it then take CAP_SYS_ADMIN.
    */
   readonly link?: boolean;
   /** clsact: what is left out the kernel picks. */
