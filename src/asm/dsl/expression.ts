@@ -194,6 +194,7 @@ export class Value<K extends ScalarKind = ScalarKind> extends Expression<K> {
   }
 
   override operand(): Operand {
+    this.recorder.requireActive();
     return this.#operand;
   }
 

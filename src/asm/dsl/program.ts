@@ -27,10 +27,15 @@ export function program<T extends keyof Builders>(
   options: ProgramOptions = {},
 ): Program {
   const recorder = new Recorder();
+  if (!Object.hasOwn(BUILDERS, type)) {
+    throw new TypeError(`program ${name}: type '${type}': there is ${Object.keys(BUILDERS).join(' and ')}`);
+  }
   const builder = BUILDERS[type](recorder);
-  body(builder);
-  recorder.requireEnded(`program ${name}`);
-  builder.finish();
+  recorder.record(() => {
+    body(builder);
+    recorder.requireEnded(`program ${name}`);
+    builder.finish();
+  });
   const built = compile({ name, type, ...options }, recorder.finish(name));
   return withRecipe(built, (isa) => program(type, name, body, { ...options, isa }));
 }

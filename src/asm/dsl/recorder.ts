@@ -22,6 +22,8 @@ export interface PacketBounds {
 }
 
 const USUAL = {};
+/** Whose body is being run. */
+let active: Recorder | undefined;
 
 export class Recorder {
   /** What is known of the packet at this point of the recording. */
@@ -110,12 +112,33 @@ export class Recorder {
     }
   }
 
+  /** Runs a body that is recorded here, and nowhere else. */
+  record<T>(body: () => T): T {
+    const outer = active;
+    active = this;
+    try {
+      return body();
+    } finally {
+      active = outer;
+    }
+  }
+
+  /** @throws BuildError for what belongs to another program or subprogram than the one being recorded */
+  requireActive(): void {
+    if (active === undefined || active === this) return;
+    const message =
+      'a value of another program or subprogram: only arguments, maps and global data get from one to the other';
+    throw new BuildError('FOREIGN', message, complaintSite());
+  }
+
   emit(operation: Operation): void {
+    this.requireActive();
     this.#requireOpen(operation.site).operations.push(operation);
   }
 
   /** Ends the present block. What comes next must `enter` another one. */
   end(terminator: Terminator): void {
+    this.requireActive();
     this.#requireOpen(terminator.site).terminator = terminator;
     this.#current = undefined;
     this.#endedAt = terminator.site;

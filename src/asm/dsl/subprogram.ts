@@ -59,9 +59,11 @@ export function subprogram<const P extends Parameters, R extends HostKind>(
   const recorder = new Recorder('scalar', names.length);
   const builder = new SubprogramBuilder(recorder, result);
   const values = names.map((parameter, i) => [parameter, new Value(recorder, parameters[parameter]!, i)]);
-  body(builder, Object.fromEntries(values) as ValuesOf<P>);
-  recorder.requireEnded(`subprogram ${name}`);
-  builder.finish();
+  recorder.record(() => {
+    body(builder, Object.fromEntries(values) as ValuesOf<P>);
+    recorder.requireEnded(`subprogram ${name}`);
+    builder.finish();
+  });
   // Without a context there is no packet to move.
   return { name, parameters, result, callee: { name, procedure: recorder.finish(name), movesPacket: false } };
 }

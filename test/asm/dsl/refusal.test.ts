@@ -116,3 +116,20 @@ for (const [what, body] of Object.entries(LITERALS)) {
     t.true(error?.message.includes(number), error?.message);
   });
 }
+
+test('a program of a type that is not written with the builder', (t) => {
+  const type = 'sock_ops' as 'xdp';
+  t.throws(() => program(type, 'other', () => {}), {
+    instanceOf: TypeError,
+    message: /'sock_ops': there is sched_cls and xdp/,
+  });
+});
+
+test('a body that throws leaves nothing behind', (t) => {
+  t.throws(() =>
+    program('xdp', 'broken', () => {
+      throw new Error('mine');
+    }),
+  );
+  t.notThrows(() => program('xdp', 'sound', (p) => p.exit(p.xdp.ingressIfindex)));
+});

@@ -7,12 +7,14 @@ import {
   bytes,
   defineMap,
   HELPERS,
+  program,
   struct,
   subprogram,
   type TcBuilder,
   u8,
   u32,
   u64,
+  type Value,
 } from '../../../src/asm/index.ts';
 
 const header = struct('header', { type: be16, length: be16, address: be32 });
@@ -327,6 +329,28 @@ export const MISTAKES: { readonly [what: string]: (p: TcBuilder) => void } = {
     const kinds = { a: 'u32', b: 'u32', c: 'u32', d: 'u32', e: 'u32', f: 'u32' } as const;
     subprogram('six', kinds, 'u32', (q) => q.exit(0)); // ARGUMENTS
     p.next();
+  },
+  'a subprogram that uses a value of the program around it': (p) => {
+    const length = p.skb.len.get();
+    const f = subprogram('outside', { a: 'u32' }, 'u32', (q, { a }) => {
+      q.exit(a.add(length)); // FOREIGN
+    });
+    p.exit(p.invoke(f, { a: 1 }));
+  },
+  'a subprogram that reads what the program around it can': (p) => {
+    const f = subprogram('outside', { a: 'u32' }, 'u32', (q, { a }) => {
+      const sum = p.skb.len.add(1); // FOREIGN
+      q.exit(sum.add(a).as('u32'));
+    });
+    p.exit(p.invoke(f, { a: 1 }));
+  },
+  'a value kept from another program': (p) => {
+    let kept: Value<'u32'> | undefined;
+    program('xdp', 'other', (other) => {
+      kept = other.xdp.ingressIfindex.get();
+      other.pass();
+    });
+    p.exit(kept!); // FOREIGN
   },
 };
 
