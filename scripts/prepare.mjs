@@ -27,6 +27,7 @@ export const DEBIAN_PACKAGES = [
   'nftables',
   'procps', // sysctl
   'python3-scapy', // hand-made packets
+  'strace', // system calls that fail, and what is written
   'tcpdump',
   'traceroute',
   'tshark', // checks every checksum of a capture

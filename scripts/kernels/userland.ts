@@ -34,7 +34,7 @@ const PACKAGES = [
     'util-linux',
   ],
   ...['bpftool', 'conntrack', 'curl', 'ethtool', 'iproute2', 'iptables', 'iputils-ping', 'nftables'],
-  ...['python3', 'python3-scapy', 'tcpdump', 'traceroute', 'tshark'],
+  ...['python3', 'python3-scapy', 'strace', 'tcpdump', 'traceroute', 'tshark'],
 ];
 /** Made when packages were installed, so that no package lists them. */
 const GENERATED = [

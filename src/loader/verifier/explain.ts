@@ -111,7 +111,7 @@ function instructionOf(
 }
 
 /** Registers that the reason names first, then those the instruction reads. */
-function stateOf({ listed, registers, call }: ParsedLog, reason: string): string[] {
+function stateOf({ listed, registers, packets, call }: ParsedLog, reason: string): string[] {
   const names = [...new Set([...named(reason), ...(listed === undefined ? [] : readBy(listed.text))])];
   const told: string[] = [];
   for (const name of names.slice(0, MOST_REGISTERS)) {
@@ -125,7 +125,7 @@ function stateOf({ listed, registers, call }: ParsedLog, reason: string): string
           : `${name} was not set on this path`,
       );
     } else if (
-      /^pkt/.test(state) &&
+      (/^pkt/.test(state) || packets.has(name)) &&
       new RegExp(`${name} invalid mem access '(scalar|inv)'`, 'i').test(reason)
     ) {
       const by = call === undefined ? 'a call' : `${called(call.text)} at instruction ${call.index}`;

@@ -2,13 +2,15 @@
 // Linux 4.14 to 7.2 end with one or more lines in plain words; from 7.3 on a report in sections follows them
 // (kernel/bpf/diagnostics.c): `Verification failed:`, `Reason:`, `At:`, `Causal path:`, `Suggestion:`.
 
-import { parseRegisters, type Registers } from './registers.ts';
+import { isPacket, parseRegisters, type Registers } from './registers.ts';
 
 export interface ParsedLog {
   /** The last instruction it listed: index in 8-byte units, and its text. */
   readonly listed: ListedInstruction | undefined;
   /** What was known before it. A register that is missing was not set, or nothing is known of it. */
   readonly registers: Registers;
+  /** Registers that were packet pointers before a call, and have not been written since. */
+  readonly packets: ReadonlySet<string>;
   /** Whether the log told the state of each instruction on the way, so that what is missing was really not set. */
   readonly exact: boolean;
   /** The last call before it, which took r1 to r5. */
@@ -65,6 +67,7 @@ export function parseLog(log: string): ParsedLog {
   return {
     listed: walk.listed,
     registers: walk.before,
+    packets: walk.packetsBefore,
     exact: walk.exactBefore,
     call: walk.callBefore,
     reasons: walk.reasons,
@@ -79,11 +82,13 @@ class Walk {
   before: Map<string, string> = new Map();
   callBefore: ListedInstruction | undefined;
   exactBefore = false;
+  packetsBefore: ReadonlySet<string> = new Set();
   reasons: string[] = [];
   source: string | undefined;
   #state = new Map<string, string>();
   #call: ListedInstruction | undefined;
   #exact = false;
+  #packets = new Set<string>();
 
   take(raw: string): void {
     const line = raw.replace(/\r$/, '');
@@ -118,15 +123,19 @@ class Walk {
     this.before = this.#state;
     this.callBefore = this.#call;
     this.exactBefore = this.#exact;
+    this.packetsBefore = new Set(this.#packets);
     // Whatever was said before was about another path.
     this.reasons = [];
     this.#state = new Map(this.#state);
     if (CALL.test(text)) {
       for (const register of CALLER_SAVED) this.#state.delete(register);
+      for (const [name, state] of this.#state) if (isPacket(state)) this.#packets.add(name);
       this.#call = this.listed;
     } else {
       const written = /^([rw]\d+) \S*=/.exec(text)?.[1];
-      if (written !== undefined) this.#state.delete(written.replace('w', 'r'));
+      const register = written?.replace('w', 'r') ?? '';
+      this.#state.delete(register);
+      this.#packets.delete(register);
     }
     if (inline === undefined) {
       // Only of what changes nothing there is nothing to tell.

@@ -42,7 +42,8 @@ export const MEMORY_REFUSALS: readonly Refusal[] = [
   {
     kind: 'stale_packet',
     pattern: NO_POINTER,
-    applies: (match, { registers }) => isPacket(registers.get(registerOf(match))),
+    applies: (match, { registers, packets }) =>
+      isPacket(registers.get(registerOf(match))) || packets.has(registerOf(match)),
     hint: DATA_MOVED,
   },
   {

@@ -7,6 +7,8 @@ import type { Registers } from './registers.ts';
 export interface HintContext {
   readonly listed: ListedInstruction | undefined;
   readonly registers: Registers;
+  /** Registers that were packet pointers before a call. */
+  readonly packets: ReadonlySet<string>;
   readonly call: ListedInstruction | undefined;
 }
 

@@ -231,3 +231,19 @@ test('logs that say nothing, or nonsense', (t) => {
     t.notThrows(() => explain(REPORT.slice(cut)));
   }
 });
+
+test('a packet pointer that a helper made a number, in a log that shows it as one', (t) => {
+  const log = `0: R1=ctx(id=0,off=0,imm=0) R10=fp0
+6: R6_w=ctx(id=0,off=0,imm=0) R7_w=pkt(id=0,off=0,r=14,imm=0) R10=fp0
+6: (85) call bpf_skb_pull_data#39
+7: R0_w=inv(id=0) R6=ctx(id=0,off=0,imm=0) R7=inv(id=0) R10=fp0
+7: (71) r0 = *(u8 *)(r7 +0)
+R7 invalid mem access 'inv'
+${FIGURES}`;
+  t.like(explain(log), {
+    kind: 'stale_packet',
+    state: ['r7 was a packet pointer until the call of bpf_skb_pull_data at instruction 6'],
+  });
+  const written = log.replace('7: (71)', '7: (b7) r7 = 1\n8: R7_w=inv1 R10=fp0\n8: (71)');
+  t.like(explain(written), { kind: 'not_a_pointer', state: ['r7 is 1'] });
+});
