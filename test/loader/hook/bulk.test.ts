@@ -198,6 +198,27 @@ test("somebody else's filters stay, and their qdisc", (t) => {
   t.regex(tc('filter show dev v3 egress'), /pref 5 bpf/);
 });
 
+test('what runs another program by now is not ours any more', (t) => {
+  using site = crowd(3);
+  const { names, name: netns, programsOf } = site;
+  using ours = tcProgram('ldrb_ours');
+  using theirs = tcProgram('ldrb_theirs');
+  using next = tcProgram('ldrb_next');
+  const { attachments } = attachMany({
+    interfaces: names,
+    netns,
+    hook: 'clsact',
+    programs: { ingress: ours },
+  });
+  // Somebody else swaps that of v1, in its place.
+  const taken = attachments.slice(1, 2);
+  swapMany(taken, theirs);
+  t.throws(() => swapMany(attachments, next), { code: 'ENOENT', message: /of 1 of 3 interfaces/ });
+  t.deepEqual(programsOf('v0'), [`clsact ${ours.info.id}`]);
+  t.deepEqual(detachMany(attachments), { detached: 2, failures: [] });
+  t.deepEqual(programsOf('v1'), [`clsact ${theirs.info.id}`]);
+});
+
 test('an XDP driver that refuses: the others are undone, or it gets generic XDP', (t) => {
   using site = crowd(5);
   const { names, name: netns, ip, socket, indexOf } = site;

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { explainXdpError } from '../../../src/loader/hook/xdp.ts';
 import {
   attach,
   detach,
@@ -111,6 +112,42 @@ test("somebody else's program is named, whatever holds it, and left alone", (t) 
       t.is(shown(place).xdp.prog.id, theirs.info.id);
       t.true(detach(other));
     }
+  }
+});
+
+test('a link is swapped only if it runs what is expected', (t) => {
+  using place = site('ldrx');
+  const { name: netns, socket, ifindex } = place;
+  using first = load('ldrx_one');
+  using second = load('ldrx_two');
+  const { link } = attach({ netns, interface: 'out0', hook: 'xdp', program: first, mode: 'generic' });
+  t.throws(() => link?.update(second, second), {
+    code: 'EPERM',
+    message: /another program than the one expected/,
+  });
+  t.deepEqual(queryXdp(socket, ifindex), { generic: first.info.id });
+  link?.update(second, first);
+  t.deepEqual(queryXdp(socket, ifindex), { generic: second.info.id });
+  link?.close();
+  t.deepEqual(queryXdp(socket, ifindex), {});
+});
+
+test('what drivers say, and what to do about it', (t) => {
+  using place = site('ldrx');
+  const { socket, ifindex } = place;
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ['MTU too large for XDP', /lower the MTU.*\(MTU 1500, veth\), or use generic XDP/],
+    ['XDP is not supported with LRO enabled', /switch it off \('ethtool -K DEV lro off/],
+    ["can't enable XDP: not enough TX queues", /number of queues/],
+    ['underlying driver does not support XDP in native mode', /this driver has no native XDP/],
+    ['no idea', /the driver refuses it/],
+  ];
+  for (const [words, hint] of cases) {
+    const said = new LoaderError(`cannot attach: ${words} (EINVAL)`, { code: 'EINVAL' });
+    const explained = explainXdpError(socket, ifindex, 'native', said) as LoaderError;
+    t.regex(explained.hint ?? '', hint);
+    t.true(explained.message.startsWith(said.message));
+    t.is(explained.code, 'EINVAL');
   }
 });
 
