@@ -16,6 +16,7 @@ export type { TestRunOptions, TestRunResult } from './bpf/program-commands.ts';
 export * from './bpffs.ts';
 export { BpfBtf } from './btf.ts';
 export { CAPABILITIES, type Capability, missingCapabilities, readTrimmed } from './capability.ts';
+export * from './collection.ts';
 export { countCpus, possibleCpus } from './cpu.ts';
 export { Descriptor } from './descriptor.ts';
 export * from './errors.ts';
@@ -31,7 +32,8 @@ export type * from './hook/types.ts';
 export * from './isa.ts';
 export * from './link.ts';
 export * from './lock.ts';
-export * from './map.ts';
+export { BpfMap } from './map.ts';
+export { BpfMapOfMaps } from './map-of-maps.ts';
 export { ARPHRD_ETHER, ARPHRD_LOOPBACK, IFF_UP } from './netlink/abi.ts';
 export {
   addAddress,

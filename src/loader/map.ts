@@ -4,8 +4,8 @@
 import type { FieldType, MapDefinition, ValueOf } from '../asm/index.ts';
 import type { DeleteOptions, Elements } from './bpf/batch.ts';
 import type { UpdateMode } from './bpf/map-commands.ts';
-import { LoaderError } from './errors.ts';
 import { type Codec, codecOf } from './map-codec.ts';
+import { adopt, adoptIfThere, requireShape } from './map-shape.ts';
 import { RawMap } from './raw-map.ts';
 
 /**
@@ -34,7 +34,7 @@ export class BpfMap<K extends FieldType = FieldType, V extends FieldType = Field
   }
 
   static create<K extends FieldType, V extends FieldType>(definition: MapDefinition<K, V>): BpfMap<K, V> {
-    return adopt(RawMap.create(definition), definition);
+    return adopt(RawMap.create(definition), (raw) => new BpfMap(raw, definition));
   }
 
   /** Opens a pinned map; undefined where nothing is pinned. Its size may differ from the definition's. */
@@ -42,8 +42,7 @@ export class BpfMap<K extends FieldType = FieldType, V extends FieldType = Field
     path: string,
     definition: MapDefinition<K, V>,
   ): BpfMap<K, V> | undefined {
-    const raw = RawMap.openPin(path);
-    return raw === undefined ? undefined : adopt(raw, definition);
+    return adoptIfThere(RawMap.openPin(path), (raw) => new BpfMap(raw, definition));
   }
 
   /** Opens a map by its identifier; undefined where there is none. */
@@ -51,8 +50,7 @@ export class BpfMap<K extends FieldType = FieldType, V extends FieldType = Field
     id: number,
     definition: MapDefinition<K, V>,
   ): BpfMap<K, V> | undefined {
-    const raw = RawMap.openById(id);
-    return raw === undefined ? undefined : adopt(raw, definition);
+    return adoptIfThere(RawMap.openById(id), (raw) => new BpfMap(raw, definition));
   }
 
   get fd(): number {
@@ -268,28 +266,3 @@ export class BpfMap<K extends FieldType = FieldType, V extends FieldType = Field
 const bytesOf = (view: DataView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-function adopt<K extends FieldType, V extends FieldType>(
-  raw: RawMap,
-  definition: MapDefinition<K, V>,
-): BpfMap<K, V> {
-  try {
-    return new BpfMap(raw, definition);
-  } catch (error) {
-    raw.close();
-    throw error;
-  }
-}
-
-/** @throws LoaderError with code `EMAPSHAPE` when `raw` was not made as `definition` says, naming what differs. */
-export function requireShape(raw: RawMap, definition: MapDefinition): void {
-  const { spec } = raw;
-  for (const field of ['type', 'keySize', 'valueSize'] as const) {
-    if (spec[field] === definition[field]) continue;
-    throw new LoaderError(`map '${definition.name}': ${field} is ${spec[field]}, not ${definition[field]}`, {
-      code: 'EMAPSHAPE',
-      object: `map '${definition.name}'`,
-      hint: 'it was made by something else, or by another version',
-    });
-  }
-}

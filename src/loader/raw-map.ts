@@ -53,8 +53,18 @@ export class RawMap implements Disposable, MapHandle, ListedMap {
     this.transferSize = this.perCpu ? this.stride * possibleCpus() : spec.valueSize;
   }
 
-  /** Makes a map in the kernel, with its initial value where it has one. @throws LoaderError */
+  /**
+   * Makes a map in the kernel, with its initial value where it has one.
+   *
+   * @param options `innerMapFd`: for maps of maps, what the others look like; made from `spec.inner` where left out
+   * @throws LoaderError
+   */
   static create(spec: MapSpec, options: { innerMapFd?: number } = {}): RawMap {
+    if (spec.inner !== undefined && options.innerMapFd === undefined) {
+      // The kernel only looks at it.
+      using inner = RawMap.create(spec.inner);
+      return RawMap.create(spec, { innerMapFd: inner.fd });
+    }
     const map = new RawMap(createMap(spec, options), spec);
     try {
       map.#initialise();

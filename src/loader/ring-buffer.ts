@@ -3,6 +3,7 @@
 
 import type { RingBuffer, StructType, ValueOf } from '../asm/index.ts';
 import { LoaderError } from './errors.ts';
+import { adoptIfThere } from './map-shape.ts';
 import { RawMap } from './raw-map.ts';
 import { RingMemory } from './ring-buffer-memory.ts';
 import { EventDecoder } from './ring-buffer-queue.ts';
@@ -44,14 +45,7 @@ export class BpfRingBuffer<E extends StructType = StructType> implements Disposa
     path: string,
     definition: RingBuffer<E>,
   ): BpfRingBuffer<E> | undefined {
-    const raw = RawMap.openPin(path);
-    if (raw === undefined) return undefined;
-    try {
-      return new BpfRingBuffer(raw, definition);
-    } catch (error) {
-      raw.close();
-      throw error;
-    }
+    return adoptIfThere(RawMap.openPin(path), (raw) => new BpfRingBuffer(raw, definition));
   }
 
   get fd(): number {

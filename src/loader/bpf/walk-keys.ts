@@ -12,7 +12,7 @@ const CHUNK = 1024;
 const TRAIL = 64;
 /** A walk that takes more steps than this for each entry, and some, is taken for endless. */
 const STEPS_PER_ENTRY = 16;
-const SPARE_STEPS = 65_536;
+const SPARE_STEPS = 16_384;
 
 /** Every element that is not in `seen`, which grows by it. @throws LoaderError with code `EAGAIN` when it does not end. */
 export function* stepwise(map: MapHandle, seen: Set<string>): Generator<Elements, void, undefined> {
