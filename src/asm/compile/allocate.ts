@@ -7,8 +7,9 @@ import { COLOURS, colour } from './colour.ts';
 import { interference } from './interference.ts';
 import { isMachine, machineNumber, type Vreg } from './ir.ts';
 import type { Lowered } from './lower.ts';
+import { fitReloads } from './reloads.ts';
 import { spill } from './spill.ts';
-import { NONE } from './table.ts';
+import { MACHINE_REGISTERS, NONE, type Table } from './table.ts';
 
 /** A program whose virtual registers have machine registers. */
 export interface Allocated extends Lowered {
@@ -19,7 +20,7 @@ export interface Allocated extends Lowered {
 export function allocate(procedure: Lowered): Allocated {
   let current = procedure;
   for (;;) {
-    const graph = interference(current);
+    const { graph, table, live } = interference(current);
     const { kinds } = current;
     // Made by spilling: already as short-lived as can be.
     const isSpilled = (node: number): boolean => kinds[node] === 'spilled';
@@ -30,11 +31,31 @@ export function allocate(procedure: Lowered): Allocated {
     if (uncoloured.length === 0) return { ...current, registers: registersOf(colours) };
     const without = new Set(uncoloured);
     for (let node = 0; node < graph.nodes; node++) if (without.has(graph.actual(node))) without.add(node);
-    current = spill(current, without);
+    const touched = blocksWith(without, table);
+    current = spill(current, without, touched);
+    const fitted = fitReloads(current, touched, colours, without, live);
+    if (fitted) return { ...current, registers: registersOf(fitted) };
   }
 }
 
-function registersOf(colours: Int32Array): (number | undefined)[] {
+/** For each block whether it reads or sets any of `vregs`. */
+function blocksWith(
+  vregs: ReadonlySet<Vreg>,
+  { blocks, registers, starts, sets, reads, readStarts }: Table,
+): Uint8Array {
+  const wanted = new Uint8Array(registers);
+  for (const vreg of vregs) wanted[vreg + MACHINE_REGISTERS] = 1;
+  const touched = new Uint8Array(blocks.length);
+  for (let b = 0; b < blocks.length; b++) {
+    for (let o = starts[b]!; o < starts[b + 1]!; o++)
+      if (sets[o] !== NONE && wanted[sets[o]!] === 1) touched[b] = 1;
+    for (let r = readStarts[starts[b]!]!; r < readStarts[starts[b + 1]!]!; r++)
+      if (wanted[reads[r]!] === 1) touched[b] = 1;
+  }
+  return touched;
+}
+
+function registersOf(colours: ArrayLike<number>): (number | undefined)[] {
   const registers: (number | undefined)[] = [];
   for (let node = 0; node < colours.length; node++)
     registers.push(colours[node] === NONE ? undefined : colours[node]);

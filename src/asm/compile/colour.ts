@@ -6,9 +6,9 @@ import { NONE } from './table.ts';
 
 /** r0 to r9; r10 is the frame pointer. */
 export const COLOURS = 10;
-const ALL_COLOURS: number = (1 << COLOURS) - 1;
+export const ALL_COLOURS: number = (1 << COLOURS) - 1;
 /** Clobbered registers first: what need not survive a call leaves r6-r9 to what must. */
-const PREFERENCE: readonly number[] = [1, 2, 3, 4, 5, 0, 6, 7, 8, 9];
+export const PREFERENCE: readonly number[] = [1, 2, 3, 4, 5, 0, 6, 7, 8, 9];
 
 export interface Colouring {
   /** The machine register of each node; NONE for one that has none, or is never live. */

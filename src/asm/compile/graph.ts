@@ -4,6 +4,9 @@
 import { BitRows, bitCount } from './bits.ts';
 import { NONE } from './table.ts';
 
+/** What there is room for at first. */
+const EDGES_PER_NODE = 12;
+
 export class Graph {
   readonly nodes: number;
   /** Machine registers that hold something else while the node is live. */
@@ -22,8 +25,9 @@ export class Graph {
   readonly #adjacent: BitRows;
   /** The edges of a node are a list: the first, and behind each the next and where it goes. */
   readonly #first: Int32Array;
-  readonly #next: number[] = [];
-  readonly #to: number[] = [];
+  #next: Int32Array;
+  #to: Int32Array;
+  #edges = 0;
 
   constructor(nodes: number) {
     this.nodes = nodes;
@@ -34,6 +38,8 @@ export class Graph {
     this.parts = new Int32Array(nodes).fill(NONE);
     this.#adjacent = new BitRows(nodes, nodes);
     this.#first = new Int32Array(nodes).fill(NONE);
+    this.#next = new Int32Array(EDGES_PER_NODE * nodes);
+    this.#to = new Int32Array(EDGES_PER_NODE * nodes);
   }
 
   areNeighbours(a: number, b: number): boolean {
@@ -44,11 +50,20 @@ export class Graph {
   join(a: number, b: number): void {
     this.#adjacent.add(a, b);
     this.#adjacent.add(b, a);
-    this.#next.push(this.#first[a]!, this.#first[b]!);
-    this.#first[a] = this.#to.push(b) - 1;
-    this.#first[b] = this.#to.push(a) - 1;
-    this.degree[a]!++;
-    this.degree[b]!++;
+    this.#addEdge(a, b);
+    this.#addEdge(b, a);
+  }
+
+  #addEdge(from: number, to: number): void {
+    const edge = this.#edges++;
+    if (edge === this.#to.length) {
+      this.#next = grown(this.#next);
+      this.#to = grown(this.#to);
+    }
+    this.#to[edge] = to;
+    this.#next[edge] = this.#first[from]!;
+    this.#first[from] = edge;
+    this.degree[from]!++;
   }
 
   exclude(node: number, machine: number): void {
@@ -90,4 +105,10 @@ export class Graph {
     this.uses[a]! += this.uses[b]!;
     this.parts[b] = a;
   }
+}
+
+function grown(array: Int32Array): Int32Array {
+  const larger = new Int32Array(2 * array.length + EDGES_PER_NODE);
+  larger.set(array);
+  return larger;
 }

@@ -1,31 +1,35 @@
 // Which registers are live at the same time, and which are moved to one another.
 
 import { FRAME_POINTER } from '../isa.ts';
-import { lowestBit } from './bits.ts';
 import { Graph } from './graph.ts';
+import type { Vreg } from './ir.ts';
 import { LiveSet } from './live-set.ts';
-import { liveness } from './liveness.ts';
+import { forEachAtEnd, type Liveness, liveness } from './liveness.ts';
 import type { Lowered } from './lower.ts';
-import { CALL, CLOBBERED, MACHINE_REGISTERS, NONE, tabulate, usualWay } from './table.ts';
+import { CALL, CLOBBERED, MACHINE_REGISTERS, NONE, type Table, tabulate, usualWay } from './table.ts';
 
 /** How much a use off the usual way counts against one on it. */
 const COLD_WEIGHT = 1 / 64;
 
-export function interference(procedure: Lowered): Graph {
+export interface Interference {
+  readonly graph: Graph;
+  readonly table: Table;
+  readonly live: Liveness;
+}
+
+export function interference(procedure: Lowered): Interference {
   const table = tabulate(procedure);
   const { blocks, starts, sets, reads, readStarts, forms } = table;
   const { usual } = usualWay(table);
-  const { ends, registers } = liveness(table);
+  const between = liveness(table);
   const graph = new Graph(procedure.kinds.length);
   const { uses, moves, wishes } = graph;
   const live = new LiveSet(graph.nodes);
+  const add = (vreg: Vreg): void => live.add(vreg);
   for (let b = blocks.length - 1; b >= 0; b--) {
     const weight = usual[b] !== 0 ? 1 : COLD_WEIGHT;
     live.clear();
-    for (let w = 0; w < ends.width; w++) {
-      for (let rest = ends.words[b * ends.width + w]!; rest !== 0; rest &= rest - 1)
-        live.add(registers[w * 32 + lowestBit(rest)]! - MACHINE_REGISTERS);
-    }
+    forEachAtEnd(between, b, add);
     /** The machine registers that are live. */
     let machine = 0;
     for (let o = starts[b + 1]! - 1; o >= starts[b]!; o--) {
@@ -63,7 +67,7 @@ export function interference(procedure: Lowered): Graph {
       }
     }
   }
-  return graph;
+  return { graph, table, live: between };
 }
 
 /** `node` is set while all of `live` but one are needed. */

@@ -2,8 +2,9 @@
 // registers that some block reads before it sets them can be live there: these get numbers, the others do not count.
 
 import { FRAME_POINTER } from '../isa.ts';
-import { BitRows } from './bits.ts';
-import { NONE, type Table } from './table.ts';
+import { BitRows, lowestBit } from './bits.ts';
+import type { Vreg } from './ir.ts';
+import { MACHINE_REGISTERS, NONE, type Table } from './table.ts';
 
 export interface Liveness {
   /** For each register its number in the rows, or NONE for one that is never live between blocks. By index. */
@@ -47,6 +48,14 @@ export function liveness(table: Table): Liveness {
     }
   }
   return { numbers, registers, starts, ends };
+}
+
+/** Goes through the virtual registers that are live behind block `b`. */
+export function forEachAtEnd({ ends, registers }: Liveness, b: number, visit: (vreg: Vreg) => void): void {
+  for (let w = 0; w < ends.width; w++) {
+    for (let rest = ends.words[b * ends.width + w]!; rest !== 0; rest &= rest - 1)
+      visit(registers[w * 32 + lowestBit(rest)]! - MACHINE_REGISTERS);
+  }
 }
 
 interface Numbering {

@@ -23,7 +23,7 @@ import { rebuild, retarget } from './rebuild.ts';
 export function simplify(procedure: Procedure): Procedure {
   // The copy is this pass's own, to be changed in place.
   const { entry, ...rest } = rebuild(procedure, ({ operations, terminator }) => ({
-    operations,
+    operations: operations.slice(),
     terminator: terminator!,
   }));
   let { blocks } = rest;
@@ -66,8 +66,8 @@ function collect(blocks: readonly Block[], vregs: number): Facts {
 function simplifyBlock(block: Block, facts: Facts): void {
   const copies: Copies = new Map();
   const read = (operand: Operand): Operand => resolve(operand, facts, copies);
-  const kept: Operation[] = [];
   const { operations } = block;
+  let kept = 0;
   for (let o = 0; o < operations.length; o++) {
     const operation = fold(narrowed(withOperands(operations[o]!, read), facts));
     const defined = definitionOf(operation);
@@ -79,9 +79,9 @@ function simplifyBlock(block: Block, facts: Facts): void {
         copies.set(defined, operation.from);
       if (facts.definitions[defined]) facts.definitions[defined] = operation;
     }
-    kept.push(operation);
+    operations[kept++] = operation;
   }
-  block.operations = kept;
+  operations.length = kept;
   block.terminator = simplifyTerminator(withTerminatorOperands(block.terminator!, read), facts);
 }
 
@@ -176,18 +176,14 @@ function dropUnused(blocks: readonly Block[], { definitions }: Facts): boolean {
   };
   for (let b = blocks.length - 1; b >= 0; b--) {
     const { operations } = blocks[b]!;
-    const kept: Operation[] = [];
     for (let o = operations.length - 1; o >= 0; o--) {
       const operation = operations[o]!;
       const defined = definitionOf(operation);
-      if (defined === undefined || reads[defined] !== 0 || operation.op === 'call') {
-        kept.push(operation);
-        continue;
-      }
+      if (defined === undefined || reads[defined] !== 0 || operation.op === 'call') continue;
       if (!definitions[defined]) shared = true;
       forEachOperand(operation, discount);
+      operations.splice(o, 1);
     }
-    if (kept.length < operations.length) blocks[b]!.operations = kept.reverse();
   }
   return shared;
 }

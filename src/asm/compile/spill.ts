@@ -22,7 +22,8 @@ import { requireStack } from './slots.ts';
 
 const SLOT_SIZE = 8;
 
-export function spill(procedure: Lowered, spilled: ReadonlySet<Vreg>): Lowered {
+/** @param touched for each block whether it has to do with any of `spilled` */
+export function spill(procedure: Lowered, spilled: ReadonlySet<Vreg>, touched: Uint8Array): Lowered {
   const kinds: VregKind[] = [...procedure.kinds];
   const offsets = new Map<Vreg, number>();
   let frame = Math.ceil(procedure.frame / SLOT_SIZE) * SLOT_SIZE;
@@ -36,6 +37,7 @@ export function spill(procedure: Lowered, spilled: ReadonlySet<Vreg>): Lowered {
   const address = (vreg: Vreg) =>
     ({ base: machine(FRAME_POINTER), offset: offsets.get(vreg)!, size: SLOT_SIZE }) as const;
   const rewritten = rebuild(procedure, (block) => {
+    if (touched[block.number] === 0) return { operations: block.operations, terminator: block.terminator! };
     const operations: Operation[] = [];
     let site: Site;
     let loaded: Map<Vreg, Vreg> | undefined;

@@ -7,6 +7,7 @@ import {
   isMachine,
   machineNumber,
   type Operand,
+  type Operation,
   type Procedure,
   type Vreg,
 } from './ir.ts';
@@ -26,16 +27,16 @@ export interface Table {
   /** How many register indices there are. */
   readonly registers: number;
   /** Operations are numbered through; block b has those from `starts[b]` to before `starts[b + 1]`, its terminator last. */
-  readonly starts: readonly number[];
+  readonly starts: Int32Array;
   /** For each operation the index of the register it sets, or NONE. */
-  readonly sets: readonly number[];
+  readonly sets: Int32Array;
   /** What operation o reads: `reads` from `readStarts[o]` to before `readStarts[o + 1]`. */
   readonly reads: readonly number[];
-  readonly readStarts: readonly number[];
+  readonly readStarts: Int32Array;
   /** For each operation: where it is a move between registers, the index it moves from; CALL for a call; else NONE. */
-  readonly forms: readonly number[];
+  readonly forms: Int32Array;
   /** Two for each block: indices of the blocks it goes on to, or NONE. */
-  readonly successors: readonly number[];
+  readonly successors: Int32Array;
   /** Whether any block goes back to one before it. */
   readonly loops: boolean;
 }
@@ -44,68 +45,77 @@ export interface Table {
 export const CALL = -2;
 
 export function tabulate({ blocks, kinds }: Procedure): Table {
-  const starts: number[] = [];
-  const sets: number[] = [];
+  let operationCount = blocks.length;
+  for (let b = 0; b < blocks.length; b++) operationCount += blocks[b]!.operations.length;
+  const starts = new Int32Array(blocks.length + 1);
+  const sets = new Int32Array(operationCount);
   const reads: number[] = [];
-  const readStarts: number[] = [];
-  const forms: number[] = [];
-  const successors: number[] = [];
-  const read = (operand: Operand): void => {
-    if (!isConstant(operand)) reads.push(indexOf(operand));
-  };
+  const readStarts = new Int32Array(operationCount + 1);
+  const forms = new Int32Array(operationCount);
+  const successors = new Int32Array(2 * blocks.length).fill(NONE);
   let loops = false;
+  let at = 0;
   for (let b = 0; b < blocks.length; b++) {
     const { operations, terminator } = blocks[b]!;
-    starts.push(sets.length);
-    for (let o = 0; o < operations.length; o++) {
+    starts[b] = at;
+    for (let o = 0; o < operations.length; o++, at++) {
       const operation = operations[o]!;
-      let form = NONE;
-      readStarts.push(reads.length);
-      switch (operation.op) {
-        case 'move':
-          read(operation.from);
-          if (!isConstant(operation.from)) form = indexOf(operation.from);
-          break;
-        case 'binary':
-          read(operation.a);
-          read(operation.b);
-          break;
-        case 'swap':
-          read(operation.a);
-          break;
-        case 'load':
-          read(operation.base);
-          break;
-        case 'store':
-        case 'atomic_add':
-          read(operation.base);
-          read(operation.value);
-          break;
-        case 'call':
-          form = CALL;
-          for (let a = 0; a < operation.args.length; a++) read(operation.args[a]!);
-      }
-      sets.push(operation.op === 'store' || operation.op === 'atomic_add' ? NONE : indexOf(operation.dst));
-      forms.push(form);
+      readStarts[at] = reads.length;
+      sets[at] = operation.op === 'store' || operation.op === 'atomic_add' ? NONE : indexOf(operation.dst);
+      forms[at] = readsOf(operation, reads);
     }
-    readStarts.push(reads.length);
-    sets.push(NONE);
-    forms.push(NONE);
-    let [first, second] = [NONE, NONE];
+    readStarts[at] = reads.length;
+    sets[at] = NONE;
+    forms[at] = NONE;
+    at++;
     if (terminator!.end === 'branch') {
-      read(terminator!.a);
-      read(terminator!.b);
-      first = terminator!.whenTrue.number;
-      second = terminator!.whenFalse.number;
-    } else if (terminator!.end === 'jump') first = terminator!.to.number;
-    else read(terminator!.value);
-    successors.push(first, second);
-    loops ||= (first !== NONE && first <= b) || (second !== NONE && second <= b);
+      read(terminator!.a, reads);
+      read(terminator!.b, reads);
+      successors[2 * b] = terminator!.whenTrue.number;
+      successors[2 * b + 1] = terminator!.whenFalse.number;
+    } else if (terminator!.end === 'jump') successors[2 * b] = terminator!.to.number;
+    else read(terminator!.value, reads);
+    const back = (successor: number): boolean => successor !== NONE && successor <= b;
+    loops ||= back(successors[2 * b]!) || back(successors[2 * b + 1]!);
   }
-  starts.push(sets.length);
-  readStarts.push(reads.length);
+  starts[blocks.length] = at;
+  readStarts[at] = reads.length;
   const registers = MACHINE_REGISTERS + kinds.length;
   return { blocks, registers, starts, sets, reads, readStarts, forms, successors, loops };
+}
+
+/** Appends what an operation reads; gives its form. */
+function readsOf(operation: Operation, reads: number[]): number {
+  switch (operation.op) {
+    case 'move':
+      read(operation.from, reads);
+      return isConstant(operation.from) ? NONE : indexOf(operation.from);
+    case 'binary':
+      read(operation.a, reads);
+      read(operation.b, reads);
+      return NONE;
+    case 'swap':
+      read(operation.a, reads);
+      return NONE;
+    case 'load':
+      read(operation.base, reads);
+      return NONE;
+    case 'store':
+    case 'atomic_add':
+      read(operation.base, reads);
+      read(operation.value, reads);
+      return NONE;
+    case 'call':
+      for (let a = 0; a < operation.args.length; a++) read(operation.args[a]!, reads);
+      return CALL;
+    case 'frame':
+    case 'map':
+      return NONE;
+  }
+}
+
+function read(operand: Operand, reads: number[]): void {
+  if (!isConstant(operand)) reads.push(indexOf(operand));
 }
 
 /** The blocks that can be reached without entering a cold one, nearest first; and for each block 1 where it is one. */
