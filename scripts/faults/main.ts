@@ -1,7 +1,7 @@
 // npm run faults: every call to the kernel that an operation makes is in turn the last one (kill -9) and one that
-// fails, at both hooks; a table says what came of it. `--quick` tries some of the calls, `--all-errors` each error at
-// each call instead of one, `--steps FILE` writes every step with its outcome as CSV, and words pick operations:
-// `npm run faults -- tcx detach`.
+// fails, at both hooks; a table says what came of it. `--stride N` tries every Nth call, `--quick` every 8th,
+// `--all-errors` each error at each call instead of one, `--steps FILE` writes every step with its outcome as CSV,
+// and words pick operations: `npm run faults -- tcx detach`.
 
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
@@ -10,17 +10,44 @@ import { campaign, ERRNOS, leaks, type Tally } from '../../test/support/fault/ca
 import { OPERATIONS } from '../../test/support/fault/operations.ts';
 import { World } from '../../test/support/fault/world.ts';
 
-const QUICK_STRIDE = 8;
+const QUICK_STRIDE = '8';
 const { values: options, positionals: words } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
     'all-errors': { type: 'boolean', default: false },
+    stride: { type: 'string', default: '1' },
     steps: { type: 'string' },
   },
 });
-const stride = options.quick ? QUICK_STRIDE : 1;
+const stride = Number(options.quick ? QUICK_STRIDE : options.stride);
 
+const HEADING = [
+  'operation',
+  'hook',
+  'calls',
+  'killed: packets meet old / new / between',
+  'next command: old / new',
+  'failed: old / new',
+  'wrong',
+];
+
+const rowOf = ({ operation, hook, calls, killed, repaired, failed, faults }: Tally): string[] => [
+  operation,
+  hook,
+  `${calls}`,
+  `${killed.old} / ${killed.new} / ${killed.between}`,
+  `${repaired.old} / ${repaired.new}`,
+  `${failed.old} / ${failed.new}`,
+  `${faults.length}`,
+];
+
+function say(row: readonly string[]): void {
+  process.stdout.write(`| ${row.join(' | ')} |\n`);
+}
+
+say(HEADING);
+say(HEADING.map(() => '---'));
 const undo: (() => unknown)[] = [];
 const world = await World.make({ teardown: (run) => undo.push(run) });
 const tallies: Tally[] = [];
@@ -37,6 +64,7 @@ try {
       };
       const tally = await campaign(world, hook, operation, plan);
       tallies.push(tally);
+      say(rowOf(tally));
       process.stderr.write(`${hook} ${operation.title}: ${Math.round((Date.now() - begun) / 1000)} s\n`);
     }
   }
@@ -45,26 +73,6 @@ try {
 }
 const left = await leaks();
 
-const rows = tallies.map(({ operation, hook, calls, killed, repaired, failed, faults }) => [
-  operation,
-  hook,
-  `${calls}`,
-  `${killed.old} / ${killed.new} / ${killed.between}`,
-  `${repaired.old} / ${repaired.new}`,
-  `${failed.old} / ${failed.new}`,
-  `${faults.length}`,
-]);
-const heading = [
-  'operation',
-  'hook',
-  'calls',
-  'killed: packets meet old / new / between',
-  'next command: old / new',
-  'failed: old / new',
-  'wrong',
-];
-for (const row of [heading, heading.map(() => '---'), ...rows])
-  process.stdout.write(`| ${row.join(' | ')} |\n`);
 if (options.steps !== undefined) {
   const lines = tallies.flatMap(({ operation, hook, steps }) =>
     steps.map(({ step, call = '', fault, packets = '', outcome = 'neither' }) =>

@@ -8,12 +8,13 @@ import { Running, sleep } from '../support/command.ts';
 import { INSIDE, makeLab, ON_LINK } from '../support/lab.ts';
 import { PINS } from '../support/registry.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
-import { CLI } from '../support/root.ts';
+import { CLI, ROOT } from '../support/root.ts';
 import { brokenStatusOf, statusOf } from '../support/state.ts';
 import { pingOk } from '../support/traffic.ts';
 import { HOOKS, instanceName, translate } from '../support/translate.ts';
 import { filtersOn, hasClsact, isPinned, nothingLeft } from '../support/witness.ts';
 
+const LOCK_HOLDER = join(ROOT, '.build/test/loader/support/lock-holder.js');
 const MAP = ['--map', `${INSIDE}=${ON_LINK}`];
 
 needsRootAndBpf(test);
@@ -161,4 +162,39 @@ test.serial('a folder of somebody else with the name of ours is not emptied', as
   renameSync(foreign, join(PINS, name, 'maps', 'reasons'));
   await tsnatOk(t, ['detach', name]);
   t.false(isPinned(name));
+});
+
+test.serial('commands at the same time wait for each other, and each does all of its work', async (t) => {
+  const lab = await makeLab(t);
+  const { name } = await translate(t, lab, { map: [[INSIDE, ON_LINK]] });
+  const numbers = [1, 2, 3, 4, 5, 6];
+  await Promise.all([
+    ...numbers.map((i) =>
+      tsnatOk(t, ['map', 'add', name, `10.9.${i}.1=198.51.${i}.1`, `10.9.${i}.2=198.51.${i}.2`]),
+    ),
+    tsnatOk(t, ['attach', lab.device, '--netns', lab.gateway.name, '--name', name, '--replace']),
+    tsnatOk(t, ['status', name]),
+  ]);
+  t.like(await statusOf(t, name), { healthy: true, problems: [], mappings: 1 + 2 * numbers.length });
+  await pingOk(t, lab.inside, lab.server);
+  const other = instanceName(t);
+  const attach = ['attach', lab.device, '--netns', lab.gateway.name, '--name', other];
+  const both = await Promise.all([tsnat(attach), tsnat(attach)]);
+  t.deepEqual(both.map(({ status }) => status).sort(), [0, 1], 'one of two attaches is refused');
+  t.regex(both.find(({ status }) => status === 1)?.stderr ?? '', /already attached/);
+});
+
+test.serial('a command takes over from one that was killed in the middle of its work', async (t) => {
+  const lab = await makeLab(t);
+  const { name } = await translate(t, lab, { map: [[INSIDE, ON_LINK]] });
+  // It holds the lock and waits for nothing but the end.
+  const holder = new Running(process.execPath, [LOCK_HOLDER, PINS, '-', '600000', '5000']);
+  t.teardown(() => holder.stop('SIGKILL'));
+  await holder.says(/has$/m);
+  const waiting = tsnat(['map', 'add', name, '10.9.0.1=198.51.100.9']);
+  await sleep(500);
+  holder.kill('SIGKILL');
+  const { status, stderr } = await waiting;
+  t.is(status, 0, stderr);
+  t.is((await statusOf(t, name)).mappings, 2);
 });
