@@ -181,6 +181,8 @@ const MAX_MAP_IDS = 65_536;
 const MAX_CODE = 256 * 1024 * 1024;
 /** BTF_MAX_SIZE of newer kernels is 16 MiB; their own types may be larger. */
 const MAX_BTF = 256 * 1024 * 1024;
+/** A module's name (MODULE_NAME_LEN), and some. */
+const MAX_BTF_NAME = 1024;
 /** A key or value larger than this is none (KMALLOC_MAX_SIZE, and INT_MAX for arrays). */
 const MAX_ELEMENT = 0x7fff_ffff;
 const NAME = /^[A-Za-z0-9_.]*$/;
@@ -342,6 +344,6 @@ export function decodeBtfInfo(data: Uint8Array, length: number, what: string): B
     id: answer.u32('id'),
     size: answer.most('btf_size', MAX_BTF),
     kernel: answer.known('kernel_btf', u32.size, (field) => answer.u32(field) !== 0),
-    nameLength: answer.u32IfKnown('name_len'),
+    nameLength: answer.known('name_len', u32.size, (field) => answer.most(field, MAX_BTF_NAME)),
   };
 }
