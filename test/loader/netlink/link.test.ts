@@ -41,8 +41,10 @@ test('a veth pair across namespaces, with addresses and routes, as ip sees it', 
       { ifindex: index, local: ipv4('10.9.0.1'), address: ipv4('10.9.0.1'), prefixLength: 24 },
       { ifindex: index, local: ipv4('10.9.1.1'), address: ipv4('10.9.1.1'), prefixLength: 16 },
     ]);
+    // Modules of tunnels give each namespace a device or two of theirs.
+    const names = listInterfaces(socket).map(({ name }) => name);
     t.deepEqual(
-      listInterfaces(socket).map(({ name }) => name),
+      names.filter((each) => !/^(gre|gretap|erspan|tunl|sit|ip6?_vti|ip6tnl|ip6gre)0$/.test(each)),
       ['lo', 'near'],
     );
     t.is(findInterface(socket, 'lo')?.type, ARPHRD_LOOPBACK);
