@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ROOT } from '../test/support/root.ts';
 import { attachment } from './attach.ts';
 import { emission } from './emission.ts';
+import { loader } from './loader.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
 import { startup } from './startup.ts';
@@ -23,6 +24,7 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   interpreter: () => interpreter(quick ? 3 : 7),
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
   swap: () => swaps(quick ? 6 : 24),
+  loader: () => loader(quick ? 3 : 9),
   startup: () => startup(quick ? 10 : 30),
 };
 
