@@ -119,7 +119,7 @@ async function inGuest(kernel: Kernel, files: readonly string[], verbose: boolea
       vmlinuz: fetched.vmlinuz,
       modules: orderedModules(fetched.modules),
       archives: [tools, checkout],
-      command: script(files, `${IN_GUESTS} ${kernel.tcx ? '' : 'TSNAT_E2E_TCX=no'}`, '--concurrency=1'),
+      command: script(files, `${IN_GUESTS} TSNAT_KERNEL=${kernel.name}`, '--concurrency=1'),
       folder: CACHE,
       timeoutSeconds: TIMEOUT_SECONDS,
       onLine: (text) => run.line(text),

@@ -1,10 +1,10 @@
-// Whether the kernel has TCX; where it has not, as before Linux 6.6, whoever runs the tests says so: what is tested does
-// not depend on what is found, lest a mistake in finding it out go unseen.
+// What is about TCX is tested where the kernel is to have it.
 
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { since } from './since.ts';
 
-export const TCX: boolean = process.env.TSNAT_E2E_TCX !== 'no';
+export const TCX: boolean = since('6.6');
 
 /** The hooks for programs of type sched_cls. */
 export const TC_HOOKS: readonly ('tcx' | 'clsact')[] = TCX ? ['tcx', 'clsact'] : ['clsact'];

@@ -82,8 +82,12 @@ export function testRun(fd: number, name: string, options: TestRunOptions): Test
   }
   frame.u32(test.repeat, repeat);
   const result = frame.call(BPF_PROG_TEST_RUN);
-  if (result < 0)
-    throw runError(result, name, `the result exceeds ${outSize} bytes, or the context its room`);
+  if (result < 0) {
+    throw runError(result, name, {
+      [-ERRNO.ENOSPC]: { detail: `the result exceeds ${outSize} bytes, or the context its room` },
+      ...(contextOut > 0 && { [-ERRNO.EINVAL]: { hint: OLD_CONTEXT } }),
+    });
+  }
   return {
     returnValue: frame.getU32(test.retval),
     data: frame.read(dataOut, frame.getU32(test.data_size_out)),
@@ -110,16 +114,22 @@ export function liveRun(fd: number, name: string, options: LiveRunOptions): void
   frame.u32(test.flags, BPF_F_TEST_XDP_LIVE_FRAMES);
   frame.u32(test.batch_size, batchSize);
   const result = frame.call(BPF_PROG_TEST_RUN);
-  if (result < 0) throw runError(result, name);
+  if (result < 0) throw runError(result, name, { [-ERRNO.EINVAL]: { hint: OLD_LIVE } });
 }
 
-function runError(result: number, name: string, noSpace?: string): Error {
+/** Older kernels have no other answer to what they do not know. */
+const OLD_LIVE = 'before Linux 5.18 there are no live frames';
+const OLD_CONTEXT = 'before Linux 5.15 XDP programs take no context';
+
+/** What is to be said of an errno. */
+type Words = { readonly [result: number]: { readonly hint?: string; readonly detail?: string } };
+
+function runError(result: number, name: string, words: Words): Error {
   const object = `program '${name}'`;
   const hint = result === -ERRNO.EPERM ? { hint: permissionHint() } : {};
-  const detail = result === -ERRNO.ENOSPC && noSpace !== undefined ? { detail: noSpace } : {};
   return systemError(result, 'bpf(BPF_PROG_TEST_RUN)', `cannot run ${object}`, {
     object,
     ...hint,
-    ...detail,
+    ...words[result],
   });
 }
