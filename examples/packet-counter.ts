@@ -1,5 +1,6 @@
 // Not NAT: counts packets and bytes by EtherType, and tells user space of each EtherType when it is first seen.
 // Written against the public API alone. Attach it with the loader, or any loader that takes an object:
+//   node examples/packet-counter.js eth0
 //   node examples/packet-counter.js > counter.o && tc filter add dev eth0 ingress bpf da obj counter.o sec tc
 
 import {
@@ -18,7 +19,9 @@ import {
   u16,
   u32,
   u64,
+  type ValueOf,
 } from 'tsnat/asm';
+import { attach, detach, loadCollection, type NetnsRef } from 'tsnat/loader';
 
 const ethhdr = struct('ethhdr', { dest: bytes(6), source: bytes(6), proto: be16 });
 
@@ -60,4 +63,29 @@ export const packetCounter: Program = program('sched_cls', 'packet_counter', (p)
   p.next();
 });
 
-if (process.argv[1]?.endsWith('packet-counter.js')) process.stdout.write(formatElf(packetCounter));
+/** Attaches it, and hands on each EtherType when it is first seen, until `say` returns false; then the counts. */
+export async function watch(
+  target: { readonly interface: string; readonly netns?: NetnsRef },
+  say: (event: ValueOf<FirstSeen>) => boolean,
+): Promise<Map<number, ValueOf<Count>>> {
+  using loaded = loadCollection({ maps: { counts, firstSeen }, programs: { packetCounter } });
+  await using events = loaded.maps.firstSeen.reader();
+  const attachment = attach({ ...target, hook: 'auto', program: loaded.programs.packetCounter });
+  try {
+    for await (const event of events) if (!say(event)) break;
+    return new Map(loaded.maps.counts);
+  } finally {
+    detach(attachment);
+  }
+}
+
+const [, script, name] = process.argv;
+if (script?.endsWith('packet-counter.js')) {
+  if (name === undefined) process.stdout.write(formatElf(packetCounter));
+  else {
+    await watch({ interface: name }, ({ proto, length }) => {
+      console.log(`0x${proto.toString(16).padStart(4, '0')}, first in a packet of ${length} bytes`);
+      return true;
+    });
+  }
+}

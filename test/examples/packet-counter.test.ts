@@ -5,9 +5,10 @@ import { mkdirSync, rmSync } from 'node:fs';
 import process from 'node:process';
 import test from 'ava';
 import { be16, decode, encode, type ValueOf } from 'tsnat/asm';
-import { BpfMap, loadProgram, RawMap } from 'tsnat/loader';
+import { BpfMap, loadCollection, loadProgram, RawMap } from 'tsnat/loader';
 import { RingBuffer, Vm } from 'tsnat/vm';
-import { counts, firstSeen, packetCounter } from '../../examples/packet-counter.ts';
+import { counts, firstSeen, packetCounter, watch } from '../../examples/packet-counter.ts';
+import { Namespace } from '../support/namespace.ts';
 import { ROOT } from '../support/root.ts';
 
 const ETHERTYPES = [0x0800, 0x86dd, 0x0800, 0x0806, 0x0800];
@@ -42,7 +43,33 @@ test('in the interpreter', (t) => {
   t.deepEqual(events, expectedEvents);
 });
 
-test('in the kernel, the ring read by a reader of its own', (t) => {
+test('in the kernel', async (t) => {
+  using loaded = loadCollection({ maps: { counts, firstSeen }, programs: { packetCounter } });
+  const { maps, programs } = loaded;
+  await using reader = maps.firstSeen.reader();
+  for (const data of frames) t.is(programs.packetCounter.testRun({ data }).returnValue, 0xffff_ffff);
+  for (const expected of expectedEvents) t.deepEqual((await reader.next()).value, expected);
+  for (const [proto, expected] of expectedCounts) t.deepEqual(maps.counts.get(proto), expected);
+  t.is(maps.counts.size, expectedCounts.length);
+});
+
+test('on an interface, as packets come', async (t) => {
+  const namespace = await Namespace.make('count');
+  t.teardown(() => namespace.remove());
+  await namespace.ip('link set lo up');
+  const protos: number[] = [];
+  const watching = watch({ interface: 'lo', netns: namespace.name }, ({ proto }) => {
+    protos.push(proto);
+    return false;
+  });
+  execFileSync('nsenter', [`--net=${namespace.path}`, 'ping', '-c', '1', '-W', '1', '127.0.0.1']);
+  const seen = await watching;
+  t.deepEqual(protos, [0x0800]);
+  t.is(seen.get(0x0800)?.packets, 2n);
+  t.is(seen.size, 1);
+});
+
+test('in the kernel, the ring read by a reader that is not ours', (t) => {
   using table = BpfMap.create(counts);
   using ring = RawMap.create(firstSeen);
   using loaded = loadProgram(packetCounter, { counts: table, first_seen: ring });
