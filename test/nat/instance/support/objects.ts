@@ -1,6 +1,6 @@
 // Objects in the kernel, by bpftool.
 
-import { execFileSync } from 'node:child_process';
+import { json } from '../../../loader/support/commands.ts';
 
 interface Listed {
   readonly id: number;
@@ -9,8 +9,7 @@ interface Listed {
   readonly map_ids?: readonly number[];
 }
 
-const list = (kind: string): readonly Listed[] =>
-  JSON.parse(execFileSync('bpftool', ['-j', kind, 'show'], { encoding: 'utf8' })) as readonly Listed[];
+const list = (kind: string): readonly Listed[] => json('bpftool', '-j', kind, 'show') as readonly Listed[];
 
 const TRIES = 50;
 const PAUSE_MS = 100;
