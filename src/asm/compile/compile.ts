@@ -26,14 +26,14 @@ const COMPARES_32: IsaLevel = 3;
  * @throws BuildError for a program that says something impossible, at the line that says it.
  */
 export function compile(options: ProgramOptions, main: Procedure): Program {
-  const allocated = allocateAll(main, options.isa ?? NEWEST_ISA);
-  requireCombinedStack(main, allocated, 0);
+  const compiled = allocateAll(main, options.isa ?? NEWEST_ISA);
+  requireCombinedStack(main, compiled, 0);
   const starts = new Map<Procedure, Label>();
-  for (const procedure of allocated.keys()) starts.set(procedure, label(procedure.name));
+  for (const procedure of compiled.keys()) starts.set(procedure, label(procedure.name));
   const startOf = (callee: Subprocedure): Label => starts.get(callee.procedure)!;
   const functions: FunctionStart[] = [];
   const items: Item[] = [];
-  for (const [procedure, one] of allocated) {
+  for (const [procedure, { allocated: one }] of compiled) {
     const start = starts.get(procedure)!;
     functions.push({ name: procedure.name, label: start });
     const arrangement = seenArrangement(main.name, one, arrange(one, startOf));
@@ -42,9 +42,20 @@ export function compile(options: ProgramOptions, main: Procedure): Program {
   return assemble({ ...options, functions }, items);
 }
 
+interface Call {
+  readonly callee: Subprocedure;
+  readonly site: Site;
+}
+
+/** A procedure with registers, and the calls in it of functions of the program's own. */
+interface Compiled {
+  readonly allocated: Allocated;
+  readonly calls: readonly Call[];
+}
+
 /** The main procedure and all it calls, each once, in the order in which they are first met. */
-function allocateAll(main: Procedure, isa: IsaLevel): Map<Procedure, Allocated> {
-  const allocated = new Map<Procedure, Allocated>();
+function allocateAll(main: Procedure, isa: IsaLevel): Map<Procedure, Compiled> {
+  const compiled = new Map<Procedure, Compiled>();
   const waiting = new Set([main]);
   for (const procedure of waiting) {
     const checked = seen(main.name, 'check', check(seen(main.name, 'record', procedure)));
@@ -52,15 +63,15 @@ function allocateAll(main: Procedure, isa: IsaLevel): Map<Procedure, Allocated> 
     const apart = isa < COMPARES_32 ? wideComparisons(split(better)) : split(better);
     const lowered = seen(main.name, 'lower', lower(seen(main.name, 'split', apart)));
     const one = seen(main.name, 'allocate', allocate(lowered));
-    allocated.set(procedure, one);
-    for (const { callee } of callsOf(one)) waiting.add(callee.procedure);
+    const calls = callsOf(one);
+    compiled.set(procedure, { allocated: one, calls });
+    for (const { callee } of calls) waiting.add(callee.procedure);
   }
-  return allocated;
+  return compiled;
 }
 
-/** The calls of functions of the program's own. */
-function callsOf({ blocks }: Procedure): { callee: Subprocedure; site: Site }[] {
-  const calls: { callee: Subprocedure; site: Site }[] = [];
+function callsOf({ blocks }: Procedure): Call[] {
+  const calls: Call[] = [];
   for (let b = 0; b < blocks.length; b++) {
     const { operations } = blocks[b]!;
     for (let o = 0; o < operations.length; o++) {
@@ -78,12 +89,12 @@ const FRAME_UNIT = 32;
 /** All functions of a chain of calls share one stack of 512 bytes. */
 function requireCombinedStack(
   procedure: Procedure,
-  allocated: ReadonlyMap<Procedure, Allocated>,
+  compiled: ReadonlyMap<Procedure, Compiled>,
   above: number,
   from?: Site,
 ): void {
-  const own = allocated.get(procedure)!;
-  const depth = above + Math.ceil(Math.max(own.frame, 1) / FRAME_UNIT) * FRAME_UNIT;
+  const { allocated, calls } = compiled.get(procedure)!;
+  const depth = above + Math.ceil(Math.max(allocated.frame, 1) / FRAME_UNIT) * FRAME_UNIT;
   requireStack(depth, from);
-  for (const { callee, site } of callsOf(own)) requireCombinedStack(callee.procedure, allocated, depth, site);
+  for (const { callee, site } of calls) requireCombinedStack(callee.procedure, compiled, depth, site);
 }

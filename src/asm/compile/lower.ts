@@ -37,8 +37,9 @@ export function lower(procedure: Procedure): Lowered {
   const kinds: VregKind[] = [...procedure.kinds];
   const slots = placeSlots(procedure);
   const places = new Places(procedure);
+  const lowering = new Lowering(procedure.entry, slots, places, kinds);
   const lowered = rebuild(procedure, (block) => {
-    const lowering = new Lowering(block, slots, places, kinds);
+    lowering.begin(block);
     if (block === procedure.entry) lowering.parameters(procedure.parameters);
     const { operations } = block;
     for (let o = 0; o < operations.length; o++) lowering.lower(operations[o]!);
@@ -47,10 +48,10 @@ export function lower(procedure: Procedure): Lowered {
   return { ...lowered, kinds, frame: slots.size, slots: slots.bySlot };
 }
 
-/** The lowering of one block, operation by operation. */
+/** The lowering of a block, operation by operation. */
 class Lowering {
-  readonly out: Operation[] = [];
-  readonly #block: Block;
+  out: Operation[] = [];
+  #block: Block;
   readonly #slots: Slots;
   readonly #places: Places;
   readonly #kinds: VregKind[];
@@ -60,6 +61,11 @@ class Lowering {
     this.#slots = slots;
     this.#places = places;
     this.#kinds = kinds;
+  }
+
+  begin(block: Block): void {
+    this.#block = block;
+    this.out = [];
   }
 
   parameters(parameters: readonly Vreg[]): void {

@@ -41,7 +41,8 @@ export class Places {
     this.#reads = reads;
     this.#sets = sets;
     this.#homes = new Int32Array(kinds.length).fill(NONE);
-    this.#names = Int32Array.from(kinds, (_, vreg) => vreg);
+    this.#names = new Int32Array(kinds.length);
+    for (let vreg = 0; vreg < kinds.length; vreg++) this.#names[vreg] = vreg;
   }
 
   /** The register that a value is in. */

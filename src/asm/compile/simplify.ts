@@ -29,8 +29,9 @@ export function simplify(procedure: Procedure): Procedure {
   let { blocks } = rest;
   for (let again = true; again; ) {
     const facts = collect(blocks, procedure.kinds.length);
-    for (let b = 0; b < blocks.length; b++) simplifyBlock(blocks[b]!, facts);
-    const reached = reachable(entry);
+    let folded = false;
+    for (let b = 0; b < blocks.length; b++) folded = simplifyBlock(blocks[b]!, facts) || folded;
+    const reached = folded ? reachable(entry) : blocks;
     again = dropUnused(reached, facts) || reached.length < blocks.length;
     for (let b = 0; b < reached.length; b++) again = threadJumps(reached[b]!) || again;
     blocks = reachable(entry);
@@ -63,7 +64,8 @@ function collect(blocks: readonly Block[], vregs: number): Facts {
   return { definitions };
 }
 
-function simplifyBlock(block: Block, facts: Facts): void {
+/** In place. Whether a branch became a jump by that. */
+function simplifyBlock(block: Block, facts: Facts): boolean {
   const copies: Copies = new Map();
   const read = (operand: Operand): Operand => resolve(operand, facts, copies);
   const { operations } = block;
@@ -82,7 +84,9 @@ function simplifyBlock(block: Block, facts: Facts): void {
     operations[kept++] = operation;
   }
   operations.length = kept;
+  const { end } = block.terminator!;
   block.terminator = simplifyTerminator(withTerminatorOperands(block.terminator!, read), facts);
+  return block.terminator.end !== end;
 }
 
 /** Whether what an operand stands for never changes, since only one operation sets it. */

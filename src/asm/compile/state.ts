@@ -27,6 +27,10 @@ export class State {
     return this.#extents;
   }
 
+  /** What may be unset is. */
+  unsetAll(): void {
+    this.words.fill(-1, 0, this.#pointers >>> 5);
+  }
   isUnset(register: number): boolean {
     return this.#has(register);
   }
@@ -88,7 +92,7 @@ export class States {
     if (this.#pending[b] === 0) return false;
     this.#pending[b] = 0;
     const row = b * this.#width;
-    for (let w = 0; w < this.#width; w++) words[w] = this.#rows[row + w]!;
+    words.set(this.#rows.subarray(row, row + this.#width));
     return true;
   }
 
@@ -118,7 +122,7 @@ export class States {
 /** The state in which a procedure starts: nothing is set but its parameters. */
 export function startOf(registers: number, facts: Facts, parameters: readonly Vreg[]): State {
   const state = new State(registers, facts);
-  for (let i = 0; i < registers + facts.stackSize; i++) state.words[i >>> 5]! |= 1 << (i & 31);
+  state.unsetAll();
   for (const parameter of parameters) state.set(indexOf(parameter));
   return state;
 }
