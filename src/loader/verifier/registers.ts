@@ -62,10 +62,6 @@ function parseState(text: string): State {
   return { type, fields };
 }
 
-/** Whether the register may be the null pointer. */
-export const mayBeNull = (state: string | undefined): boolean =>
-  state !== undefined && parseState(state).type.endsWith('_or_null');
-
 /** Whether the register is a pointer into the packet. */
 export const isPacket = (state: string | undefined): boolean =>
   state !== undefined && /^pkt(_meta)?$/.test(parseState(state).type);
