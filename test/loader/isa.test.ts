@@ -4,6 +4,7 @@ import test from 'ava';
 import { assemble, type IsaLevel, instruction as i, inIsa, isaLevelOf } from '../../src/asm/index.ts';
 import { loadProgram, probeIsa } from '../../src/loader/index.ts';
 import { datapath } from '../../src/nat/index.ts';
+import { since } from '../support/since.ts';
 import { returning } from './support/programs.ts';
 
 test('what is found agrees with itself, and with what loads', (t) => {
@@ -12,6 +13,8 @@ test('what is found agrees with itself, and with what loads', (t) => {
   t.true(level >= 3 || !fetch);
   t.true(level >= 4 || !mayGoto);
   t.true(mayGoto || !acquire);
+  t.is(mayGoto, since('6.9'));
+  t.is(fetch, since('5.12'));
   const wide = assemble({ name: 'isa_wide', type: 'sched_cls' }, [i.mov.imm(0, 1), i.bswap(0, 16), i.exit()]);
   if (level < 4) t.throws(() => loadProgram(wide, {}), { code: 'VERIFIER' });
   else loadProgram(wide, {}).close();
