@@ -43,7 +43,7 @@ const LEVELS: readonly (readonly [IsaLevel, readonly Item[]])[] = [
 ];
 const FEATURES = {
   fetch: [...filled, i.atomicFetchAdd(8, FRAME, SLOT, R0), ...end],
-  // Before Linux 6.15 a distance of 0 is refused.
+  // Linux 6.12 refuses a distance of 0.
   mayGoto: [...filled, i.mayGoto(1), i.mov.imm(R0, 2), ...end],
   acquire: [...filled, i.mov.reg(R1, FRAME), i.add.imm(R1, SLOT), i.loadAcquire(8, R0, R1, 0), ...end],
 } as const;
