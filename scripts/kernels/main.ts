@@ -150,7 +150,7 @@ async function onHost(files: readonly string[], verbose: boolean): Promise<Outco
     child.on('error', reject);
     child.on('close', (code) => resolve(code ?? undefined));
   });
-  return run.outcome(release(), status);
+  return run.outcome(release().replace(/-.*/, ''), status);
 }
 
 /** One kernel that cannot be had does not keep the others from being tried. */
