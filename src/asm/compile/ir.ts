@@ -179,11 +179,6 @@ export function forEachTerminatorOperand(terminator: Terminator, visit: (operand
   } else if (terminator.end === 'exit') visit(terminator.value);
 }
 
-export function successorsOf(terminator: Terminator): readonly Block[] {
-  if (terminator.end === 'jump') return [terminator.to];
-  return terminator.end === 'branch' ? [terminator.whenTrue, terminator.whenFalse] : [];
-}
-
 /** The same operation on other operands: `read` maps what is read, the destination stays. Itself where nothing changes. */
 export function withOperands(operation: Operation, read: (operand: Operand) => Operand): Operation {
   switch (operation.op) {
