@@ -1,5 +1,6 @@
 // A thread that keeps adding and deleting elements of a map: node churn.js {fd, spec, low, high}. Keys from `low` to
-// `high` come and go; others it leaves alone. It stops when the first word of `flag` is no longer 0.
+// `high` come and go; others it leaves alone. It stops when the first word of `flag`
+// is no longer 0, and counts its rounds in the second.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MapSpec } from '../../../src/asm/index.ts';
@@ -12,7 +13,7 @@ const { fd, spec, low, high, flag } = workerData as {
   high: number;
   flag: SharedArrayBuffer;
 };
-const stop = new Int32Array(flag);
+const shared = new Int32Array(flag);
 const map = new RawMap(fd, spec);
 const key = new Uint8Array(spec.keySize);
 const view = new DataView(key.buffer);
@@ -32,12 +33,11 @@ const random = (below: number): number => {
 };
 
 parentPort?.postMessage('at work');
-let rounds = 0;
-while (Atomics.load(stop, 0) === 0) {
+while (Atomics.load(shared, 0) === 0) {
   for (let i = 0; i < 50; i++) {
     map.delete(keyOf(low + random(high - low)));
     map.set(keyOf(low + random(high - low)), value);
   }
-  rounds += 1;
+  Atomics.add(shared, 1, 1);
 }
-parentPort?.postMessage(rounds);
+parentPort?.postMessage('done');
