@@ -64,7 +64,11 @@ export function openInstance(name: string, context: Context = {}): Instance {
     deleteMappings: (insides) =>
       parts.locked(({ table, journal }) => table.remove([...new Set(insides)], journal)),
     listMappings: () => statesOf(parts.open().table.read()).states,
-    status: () => statusOf(pins),
+    status: () => {
+      const seen = statusOf(pins);
+      // What looks wrong may be another command's work in hand: it is looked at again when nobody is at work.
+      return seen.healthy ? seen : withFolder(instances, () => statusOf(pins));
+    },
     close: () => parts[Symbol.dispose](),
     [Symbol.dispose]: () => parts[Symbol.dispose](),
   };
