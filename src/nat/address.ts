@@ -2,6 +2,12 @@
 // Reads the strict dotted form of RFC 6943, section 3.1.1: no octal, no hexadecimal, no short forms.
 // IPv6 is only recognised, so that it can be refused by its name.
 
+/** IPv4 as an unsigned 32-bit number (10.0.0.5 is 0x0a000005), IPv6 as a bigint of 128 bits (::1 is 1n). */
+export type Address = number | bigint;
+export type Family = 4 | 6;
+
+export const familyOf = (address: Address): Family => (typeof address === 'bigint' ? 6 : 4);
+
 const IPV4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 const PARTS = 4;
 const PART_MAX = 255;

@@ -1,18 +1,55 @@
 // A mapping: which inside address is which outside address. Addresses are numbers here (host order), text at the edges.
 // Today IPv4 addresses only; the other kinds of the mapping language are recognised and refused by name.
 
-import { AddressError, formatIpv4, parseIpv4, type Side } from './address.ts';
+import { type Address, AddressError, formatIpv4, parseIpv4, type Side } from './address.ts';
 import { type Complaint, type ComplaintCode, complain, MappingError } from './mapping-error.ts';
 import { KIND_NOUNS, type Kind, type Shape, shapeOf } from './mapping-shape.ts';
 
-/** 1:1, every protocol. IPv4 addresses as unsigned 32-bit integers: 10.0.0.5 is 0x0a000005. */
+/** 1:1, every protocol. */
 export interface AddressMapping {
   readonly kind: 'address';
-  readonly inside: number;
-  readonly outside: number;
+  readonly inside: Address;
+  readonly outside: Address;
 }
 
-export type Mapping = AddressMapping;
+/** 1:1 by prefix, host bits kept; the addresses have none set. */
+export interface PrefixMapping {
+  readonly kind: 'prefix';
+  readonly inside: Address;
+  readonly outside: Address;
+  /** Of both sides, in bits. */
+  readonly length: number;
+  /** IPv6 only: host bits are adjusted so that no checksum changes (NPTv6, RFC 6296). */
+  readonly neutral?: true;
+}
+
+/** Protocols whose ports can be mapped one by one. */
+export type PortProtocol = 'tcp' | 'udp';
+
+/** One port of one protocol, both directions. */
+export interface PortMapping {
+  readonly kind: 'port';
+  readonly protocol: PortProtocol;
+  readonly inside: Address;
+  /** 1 to 65535. */
+  readonly insidePort: number;
+  readonly outside: Address;
+  readonly outsidePort: number;
+}
+
+/** A run of TCP and UDP ports and ICMP query identifiers: several insides share one outside, each with its own. */
+export interface PortBlockMapping {
+  readonly kind: 'port_block';
+  readonly inside: Address;
+  /** The first port, 0 to 65535. */
+  readonly insidePort: number;
+  readonly outside: Address;
+  readonly outsidePort: number;
+  /** How many ports, at least 1. */
+  readonly ports: number;
+}
+
+export type Mapping = AddressMapping | PrefixMapping | PortMapping | PortBlockMapping;
 
 const EXAMPLE = 'INSIDE=OUTSIDE, such as 10.0.0.5=203.0.113.5';
 

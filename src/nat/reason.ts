@@ -4,27 +4,67 @@
 export type Direction = 'outbound' | 'inbound';
 export const DIRECTIONS: readonly Direction[] = ['outbound', 'inbound'];
 
-/** What becomes of the packet: passed on as it came, dropped, or whichever the policy for unmapped traffic says. */
-export type Fate = 'pass' | 'drop' | 'policy' | 'answer';
+/** What becomes of unmapped and other untranslatable packets. */
+export type Policy = 'pass' | 'drop';
 
-export type Reason = 'unmapped' | 'not_ipv4' | 'malformed' | 'arp' | 'arp_answered' | 'helper_failed';
+/**
+ * What becomes of the packet: passed on as it came, dropped, whichever the policy of its direction says, or turned
+ * round: answered, or taken in again where it would have left.
+ */
+export type Fate = 'pass' | 'drop' | 'policy' | 'turn';
+
+export type Reason =
+  | 'unmapped'
+  | 'not_ip'
+  | 'malformed'
+  | 'arp'
+  | 'arp_answered'
+  | 'helper_failed'
+  | 'ndp'
+  | 'ndp_answered'
+  | 'excluded'
+  | 'fragment'
+  | 'authenticated'
+  | 'spoofed'
+  | 'hairpin'
+  | 'unmappable';
 
 /** New reasons go at the end: the position is the map index that other programs rely on. */
 export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; readonly meaning: string }[] = [
   { name: 'unmapped', fate: 'policy', meaning: 'the address to translate is in no mapping' },
-  { name: 'not_ipv4', fate: 'policy', meaning: 'neither IPv4 nor ARP' },
+  { name: 'not_ip', fate: 'policy', meaning: 'neither IPv4 nor IPv6 nor ARP' },
   {
     name: 'malformed',
     fate: 'policy',
-    meaning: 'the IP or transport header is cut short or contradicts itself',
+    meaning: 'a header is cut short, contradicts itself, or there are more of them than are followed',
   },
   { name: 'arp', fate: 'pass', meaning: 'ARP that is not ours to answer' },
-  {
-    name: 'arp_answered',
-    fate: 'answer',
-    meaning: 'ARP request for a mapped outside address, answered here',
-  },
+  { name: 'arp_answered', fate: 'turn', meaning: 'ARP request for a mapped outside address, answered here' },
   { name: 'helper_failed', fate: 'drop', meaning: 'the kernel refused a rewrite half-way' },
+  { name: 'ndp', fate: 'pass', meaning: 'neighbour or listener discovery that is not ours to answer' },
+  {
+    name: 'ndp_answered',
+    fate: 'turn',
+    meaning: 'neighbour solicitation for a mapped outside address, answered here',
+  },
+  { name: 'excluded', fate: 'pass', meaning: 'the other end is one that is not translated for' },
+  {
+    name: 'fragment',
+    fate: 'policy',
+    meaning: 'a fragment without ports of an address that has port mappings: its mapping cannot be told',
+  },
+  {
+    name: 'authenticated',
+    fate: 'policy',
+    meaning: 'an Authentication Header, which no translated packet would pass',
+  },
+  { name: 'spoofed', fate: 'drop', meaning: 'leaving with an outside address as its own' },
+  { name: 'hairpin', fate: 'turn', meaning: 'translated, and taken in again: it is for a mapped outside' },
+  {
+    name: 'unmappable',
+    fate: 'drop',
+    meaning: 'an address that checksum-neutral translation cannot map (RFC 6296, section 3.6)',
+  },
 ];
 
 /** Index of a reason's counter in the `reasons` map. */
