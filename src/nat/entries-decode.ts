@@ -3,7 +3,7 @@
 // wrote it, or half of it.
 
 import { LITTLE_ENDIAN } from '../asm/index.ts';
-import type { Address, Family } from './address.ts';
+import { bitsOf, type Family } from './address.ts';
 import {
   type Counters,
   countersAt,
@@ -22,7 +22,7 @@ import {
 import { Encoder, NET_OFFSETS, PORTS, PROTOCOL_NUMBERS } from './entries-encode.ts';
 import type { Mapping, PortProtocol } from './mapping.ts';
 import { NET_KINDS, PORT_BITS, PROTOCOL_BITS } from './maps.ts';
-import { BITS, lengthOf } from './mask.ts';
+import { lengthOf } from './mask.ts';
 import { portParts } from './port-parts.ts';
 import { DIRECTIONS, type Direction } from './reason.ts';
 
@@ -197,9 +197,9 @@ export function isExact(views: Views, { family, isNet }: Pick<TableFormat, 'fami
   if (!isNet) return true;
   const { kind, length, mask, port, first, last } = netAt(views, 0, 0, family);
   if (kind === NET_KINDS.prefix) return lengthOf(mask) === length;
-  if (kind !== NET_KINDS.port_block) return length === BITS[family] + PORT_BITS + PROTOCOL_BITS;
+  if (kind !== NET_KINDS.port_block) return length === bitsOf(family) + PORT_BITS + PROTOCOL_BITS;
   const part = portParts(first, last - first + 1).find((each) => each.first === port);
-  return part !== undefined && length === BITS[family] + PORT_BITS - part.bits;
+  return part !== undefined && length === bitsOf(family) + PORT_BITS - part.bits;
 }
 
 const PROTOCOLS = Object.keys(PROTOCOL_NUMBERS) as PortProtocol[];

@@ -2,12 +2,12 @@
 // can hold, and a mark for each address that has ports at all. What reads them back is entries-decode.ts.
 
 import { LITTLE_ENDIAN } from '../asm/index.ts';
-import { type Address, type Family, familyOf } from './address.ts';
+import { type Address, addressKey, bitsOf, type Family, familyOf } from './address.ts';
 import { type Entries, putAddress, TABLES, type TableEntries, type TableFormat } from './entries.ts';
 import type { Mapping, PortProtocol, PrefixMapping } from './mapping.ts';
 import { NET_KINDS, NEUTRAL, net6Key, net6Record, netKey, netRecord, PORT_BITS, PROTOCOL_BITS } from './maps.ts';
-import { BITS, maskOf } from './mask.ts';
-import { adjustmentOf, LONGEST_WITH_SUBNET } from './neutral.ts';
+import { maskOf } from './mask.ts';
+import { neutralAdjustment, SUBNET_PREFIX } from './neutral.ts';
 import { portParts } from './port-parts.ts';
 import type { Direction } from './reason.ts';
 
@@ -101,7 +101,7 @@ class Writer {
   #count = 0;
   #keys: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
   #values: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
-  /** Addresses that have their mark. */
+  /** The keys of addresses that have their mark. */
   readonly #marked = new Set<Address>();
 
   constructor(format: TableFormat) {
@@ -151,13 +151,13 @@ class Writer {
   #prefix({ length, neutral }: PrefixMapping, { from, to }: Half): Net {
     const prefix: Net = { kind: 'prefix', length, mask: maskOf(length, this.format.family) };
     if (neutral !== true || typeof from === 'number' || typeof to === 'number') return prefix;
-    const flags = length <= LONGEST_WITH_SUBNET ? NEUTRAL.subnet : NEUTRAL.identifier;
-    return { ...prefix, flags, adjustment: adjustmentOf(from, to) };
+    const flags = length <= SUBNET_PREFIX ? NEUTRAL.subnet : NEUTRAL.identifier;
+    return { ...prefix, flags, adjustment: neutralAdjustment(from, to) };
   }
 
   #port({ fromPort }: Half, protocol: number): Net {
     const { family } = this.format;
-    const bits = BITS[family];
+    const bits = bitsOf(family);
     const length = bits + PORT_BITS + PROTOCOL_BITS;
     const ports = { port: fromPort, first: fromPort, last: fromPort };
     return { kind: 'port', length, mask: maskOf(bits, family), protocol, ...ports };
@@ -165,7 +165,7 @@ class Writer {
 
   #block({ fromPort }: Half, ports: number): Net[] {
     const { family } = this.format;
-    const bits = BITS[family];
+    const bits = bitsOf(family);
     const [mask, last] = [maskOf(bits, family), fromPort + ports - 1];
     return portParts(fromPort, ports).map(({ first: port, bits: size }) => {
       const length = bits + PORT_BITS - size;
@@ -175,11 +175,12 @@ class Writer {
 
   /** The mark of an address that has ports, by which fragments without any are known. */
   #mark(from: Address): void {
-    if (this.#marked.has(from)) return;
-    this.#marked.add(from);
+    const key = addressKey(from);
+    if (this.#marked.has(key)) return;
+    this.#marked.add(key);
     const { family } = this.format;
     const nothing = maskOf(0, family);
-    const length = BITS[family] + PORT_BITS + PROTOCOL_BITS;
+    const length = bitsOf(family) + PORT_BITS + PROTOCOL_BITS;
     this.#net({ from, to: nothing, fromPort: 0, toPort: 0 }, { kind: 'ports', length, mask: nothing });
   }
 

@@ -95,7 +95,7 @@ class FileReader {
     const mappings = entries.get('mappings');
     if (bulk !== undefined) {
       file.mappings = bulk.entries.flatMap(({ inside, outside, line }) =>
-        this.#located(line, () => parseSides(inside, outside, this.#origin(line))),
+        this.#located(line, () => parseSides(inside, outside, { origin: this.#origin(line) })),
       );
     } else if (mappings === undefined) {
       this.#complain(
@@ -126,7 +126,9 @@ class FileReader {
     const slot = this.#text(entries.get('slot'), 'the name of an interface');
     if (inside === undefined || outside === undefined || this.complaints.length > before) return [];
     const text = slot === undefined ? inside.value : `${inside.value}%${slot.value}`;
-    return this.#located(node.line, () => parseSides(text, outside.value, this.#origin(node.line)));
+    return this.#located(node.line, () =>
+      parseSides(text, outside.value, { origin: this.#origin(node.line) }),
+    );
   }
 
   #located(line: number, read: () => Mapping): LocatedMapping[] {

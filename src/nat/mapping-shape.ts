@@ -1,13 +1,14 @@
 // Tells what kind of thing one side of a mapping is meant to be, without reading the numbers in it, so that
 // a kind that is not supported yet, or does not go with the other side, is refused by its name.
 
-import { looksLikeIpv6 } from './address.ts';
+import type { Family } from './address.ts';
+import { looksLikeIpv6 } from './ipv6.ts';
 
 export type Kind = 'address' | 'prefix' | 'port' | 'port_block' | 'slot';
 
 export interface Shape {
   readonly kind: Kind;
-  readonly family: 4 | 6;
+  readonly family: Family;
 }
 
 /** As used in sentences: "maps a port onto an address". */
@@ -27,7 +28,7 @@ const KINDS: readonly { readonly kind: Kind; readonly pattern: RegExp }[] = [
   // 10.0.0.6:8080/tcp and [fd00::6]:8080/tcp
   { kind: 'port', pattern: /^(?:[^:[\]]*|\[.*\]):[^:/]*(?:\/\w*)?$/ },
   // 10.1.0.0/16 and fd00:1::/48
-  { kind: 'prefix', pattern: /\/\d*$/ },
+  { kind: 'prefix', pattern: /\// },
 ];
 
 const IPV4_ADDRESS: Shape = { kind: 'address', family: 4 };

@@ -1,32 +1,55 @@
-// Checksum-neutral prefix translation (NPTv6, RFC 6296): what is added to one 16-bit word of an address so that the
-// one's complement sum of the whole address, and with it every checksum over it, stays what it was.
+// Checksum-neutral prefixes (NPTv6, RFC 6296): one word of the address takes up what the prefix has changed of the
+// one's complement sum, so that no transport checksum changes.
 
-const WORDS = 8n;
-const WORD_BITS = 16n;
-const WORD = 0xffffn;
+import type { Side } from './address.ts';
+import type { PrefixMapping } from './mapping.ts';
 
-/** The longest prefix that leaves its subnet word, bits 48 to 63, to be adjusted (section 3.4). */
-export const LONGEST_WITH_SUBNET = 48;
+const WORDS = 8;
+const WORD_MAX = 0xffff;
+/** The word of subnets, bits 48 to 63, and where the interface identifier begins. */
+const SUBNET_WORD = 3;
+const IDENTIFIER_WORD = 4;
+/** Of a prefix this long or shorter the subnet's word is adjusted (section 3.4), of a longer one the identifier's. */
+export const SUBNET_PREFIX = 48;
+
+const wordAt = (address: bigint, word: number): number =>
+  Number((address >> BigInt(16 * (WORDS - 1 - word))) & 0xffffn);
+
+/** One's complement sum: a carry comes in again at the end. */
+function add(a: number, b: number): number {
+  const sum = a + b;
+  return sum > WORD_MAX ? sum - WORD_MAX : sum;
+}
+
+function sumOf(address: bigint): number {
+  let sum = 0;
+  for (let word = 0; word < WORDS; word++) sum = add(sum, wordAt(address, word));
+  return sum;
+}
+
+/** What is added to the word when the prefix `from` becomes `to`: sum(from) - sum(to). */
+export function neutralAdjustment(from: bigint, to: bigint): number {
+  return add(sumOf(from), WORD_MAX - sumOf(to));
+}
 
 /**
- * What translation from one prefix to another adds, in one's complement (section 3.1): FD01:203:405::/48 to
- * 2001:DB8:1::/48 is 0xd54f. Zero where the prefixes have the same sum.
+ * What an address of one side of a neutral prefix is on the other; undefined where RFC 6296 has none (sections 3.4
+ * and 3.5: the subnet's word, or all of the identifier's, are 0xffff).
  */
-export function adjustmentOf(from: bigint, to: bigint): number {
-  const difference = sumOf(from) + (WORD - sumOf(to));
-  const folded = fold(difference);
-  // 0xffff is the other zero; the RFC never writes it (section 3.2).
-  return Number(folded === WORD ? 0n : folded);
-}
-
-function sumOf(address: bigint): bigint {
-  let sum = 0n;
-  for (let word = 0n; word < WORDS; word++) sum += (address >> (word * WORD_BITS)) & WORD;
-  return fold(sum);
-}
-
-function fold(sum: bigint): bigint {
-  let folded = sum;
-  while (folded > WORD) folded = (folded & WORD) + (folded >> WORD_BITS);
-  return folded;
+export function translateNeutral(mapping: PrefixMapping, from: Side, address: bigint): bigint | undefined {
+  const [network, onto] =
+    from === 'inside' ? [mapping.inside, mapping.outside] : [mapping.outside, mapping.inside];
+  const hostMask = (1n << BigInt(128 - mapping.length)) - 1n;
+  const moved = BigInt(onto) | (address & hostMask);
+  const usable = (word: number): boolean => wordAt(address, word) !== WORD_MAX;
+  const words =
+    mapping.length <= SUBNET_PREFIX
+      ? [SUBNET_WORD]
+      : Array.from({ length: WORDS - IDENTIFIER_WORD }, (_, i) => IDENTIFIER_WORD + i);
+  const word = words.find(usable);
+  if (word === undefined) return undefined;
+  const adjusted = add(wordAt(address, word), neutralAdjustment(BigInt(network), BigInt(onto)));
+  const shift = BigInt(16 * (WORDS - 1 - word));
+  // Both 0xffff and 0 are zero in one's complement; the former would not be found again.
+  return (moved & ~(0xffffn << shift)) | (BigInt(adjusted === WORD_MAX ? 0 : adjusted) << shift);
 }
