@@ -202,6 +202,12 @@ export function isExact(views: Views, { family, isNet }: Pick<TableFormat, 'fami
   return part !== undefined && length === bitsOf(family) + PORT_BITS - part.bits;
 }
 
+/** Whether an entry is the mark of an address that has ports. */
+export function isMark({ values }: Views, position: number, format: TableFormat): boolean {
+  const { kind } = NET_OFFSETS[format.family].record;
+  return format.isNet && values.getUint8(position * format.valueSize + kind) === NET_KINDS.ports;
+}
+
 const PROTOCOLS = Object.keys(PROTOCOL_NUMBERS) as PortProtocol[];
 
 function netAt({ keys, values }: Views, k: number, v: number, family: Family) {
