@@ -1,4 +1,5 @@
-// Checks a list of mappings as a whole: the table must be a bijection over addresses that packets can carry.
+// Checks a list of mappings as a whole: no two of one kind may have the same on a side, all of it must be such as
+// packets can carry, and where kinds nest, answers must come back (mapping-shadow.ts).
 //
 // An address may be the inside of one mapping and the outside of another (a=b with b=c, a swap, even a=a). That is
 // not ambiguous: a packet is looked up once per direction, outbound by its source among the insides and inbound by
@@ -8,6 +9,8 @@ import { type Address, addressKey, SIDES, type Side } from './address.ts';
 import { endpointOf, formatEndpoint } from './endpoint.ts';
 import { formatMapping, type Mapping } from './mapping.ts';
 import { type Complaint, complain, MappingError } from './mapping-error.ts';
+import { MappingIndex, type Position } from './mapping-index.ts';
+import { type Shadow, shadowsOf } from './mapping-shadow.ts';
 import { unusable, unusableAddress } from './unusable.ts';
 
 /** A mapping and where it came from: `--map #2`, `nat.yaml:12`. */
@@ -18,19 +21,29 @@ export interface LocatedMapping {
 
 /** Everything that is wrong with `entries`, in their order. */
 export function mappingComplaints(entries: readonly LocatedMapping[]): Complaint[] {
-  const complaints: Complaint[] = [];
-  const first: { readonly [S in Side]: Map<Key, LocatedMapping> } = {
-    inside: new Map(),
-    outside: new Map(),
-  };
-  for (const entry of entries) {
-    complaints.push(...unusableSides(entry), ...overlaps(entry, first.inside, first.outside));
-    for (const side of SIDES) {
-      const key = keyOf(entry.mapping, side);
-      if (!first[side].has(key)) first[side].set(key, entry);
+  const inside = new MappingIndex('inside');
+  const outside = new MappingIndex('outside');
+  const found: (readonly [Position, Complaint])[] = [];
+  const free: Position[] = [];
+  let nesting = false;
+  for (const [position, entry] of entries.entries()) {
+    const { mapping } = entry;
+    nesting ||= mapping.kind !== 'address';
+    for (const complaint of unusableSides(entry)) found.push([position, complaint]);
+    const [taken, takenOutside] = [inside.add(mapping, position), outside.add(mapping, position)];
+    if (taken === undefined && takenOutside === undefined) free.push(position);
+    else {
+      const others = { inside: entries[taken ?? -1], outside: entries[takenOutside ?? -1] };
+      for (const complaint of takenSides(entry, others)) found.push([position, complaint]);
     }
   }
-  return complaints;
+  // Addresses alone cannot nest.
+  if (!nesting) return found.map(([, complaint]) => complaint);
+  const table = { at: (position: Position) => entries[position]!.mapping, inside, outside };
+  for (const position of free) {
+    for (const shadow of shadowsOf(table, position)) found.push(shadowComplaint(entries, shadow));
+  }
+  return found.sort(([a], [b]) => a - b).map(([, complaint]) => complaint);
 }
 
 /**
@@ -46,13 +59,13 @@ export function checkMappings(entries: readonly LocatedMapping[]): Mapping[] {
 
 /**
  * The same for mappings that come from nowhere in particular: they are called by their position. Lists are long and
- * nearly always sound, which is soon seen.
+ * nearly always sound addresses, which is soon seen.
  *
  * @throws MappingError with every complaint.
  */
 export function requireSound(mappings: readonly Mapping[]): void {
-  const insides = new Set<Key>();
-  const outsides = new Set<Key>();
+  const insides = new Set<Address>();
+  const outsides = new Set<Address>();
   for (const { kind, inside, outside } of mappings) {
     if (kind !== 'address') break;
     if (unusableAddress(inside, 'inside') !== undefined) break;
@@ -79,43 +92,48 @@ function unusableSides({ mapping, origin }: LocatedMapping): Complaint[] {
   return complaints;
 }
 
-/** How `entry` collides with the earlier ones, given by inside and by outside. */
-function overlaps(
-  entry: LocatedMapping,
-  insides: ReadonlyMap<Key, LocatedMapping>,
-  outsides: ReadonlyMap<Key, LocatedMapping>,
+/** How `entry` collides with earlier ones, which have something of its inside or of its outside. */
+function takenSides(
+  { mapping, origin }: LocatedMapping,
+  others: { readonly [S in Side]: LocatedMapping | undefined },
 ): Complaint[] {
-  const { mapping, origin } = entry;
-  const sameInside = insides.get(keyOf(mapping, 'inside'));
-  const sameOutside = outsides.get(keyOf(mapping, 'outside'));
-  if (sameInside === undefined && sameOutside === undefined) return [];
   const text = formatMapping(mapping);
   // Of three that share an inside the third may repeat the second, so both are looked at.
-  const same = [sameInside, sameOutside].find((earlier) => earlier && sameMapping(earlier.mapping, mapping));
+  const same = SIDES.map((side) => others[side]).find(
+    (other) => other && formatMapping(other.mapping) === text,
+  );
   if (same !== undefined) {
     const message = `mapping '${text}' is already given at ${same.origin}: leave one of them out`;
     return [complain('duplicate', origin, message, same.origin)];
   }
-  const complaints: Complaint[] = [];
-  if (sameInside !== undefined) {
-    const message = `mapping '${text}': inside ${textOf(mapping, 'inside')} already maps to ${textOf(sameInside.mapping, 'outside')} at ${sameInside.origin}: an inside has one outside`;
-    complaints.push(complain('inside_taken', origin, message, sameInside.origin));
-  }
-  if (sameOutside !== undefined) {
-    const message = `mapping '${text}': outside ${textOf(mapping, 'outside')} is already that of ${textOf(sameOutside.mapping, 'inside')} at ${sameOutside.origin}: an outside has one inside`;
-    complaints.push(complain('outside_taken', origin, message, sameOutside.origin));
-  }
-  return complaints;
+  return SIDES.flatMap((side) => {
+    const other = others[side];
+    if (other === undefined) return [];
+    const [mine, its] = [textOf(mapping, side), textOf(other.mapping, side)];
+    const what = mine === its ? `${side} ${mine}` : `${side} ${mine} overlaps ${its}, which`;
+    const message =
+      side === 'inside'
+        ? `${what} already maps to ${textOf(other.mapping, 'outside')} at ${other.origin}: an inside has one outside`
+        : `${what} is already that of ${textOf(other.mapping, 'inside')} at ${other.origin}: an outside has one inside`;
+    return [complain(`${side}_taken`, origin, `mapping '${text}': ${message}`, other.origin)];
+  });
 }
 
-function sameMapping(a: Mapping, b: Mapping): boolean {
-  return SIDES.every((side) => keyOf(a, side) === keyOf(b, side));
+/** It is the later of the two that is complained of. */
+function shadowComplaint(
+  entries: readonly LocatedMapping[],
+  { by, of, sender }: Shadow,
+): readonly [Position, Complaint] {
+  const [earlier, later] = by < of ? [by, of] : [of, by];
+  const [first, second] = [entries[earlier]!, entries[later]!];
+  const { mapping } = entries[by]!;
+  const what =
+    sender === undefined
+      ? `all of ${textOf(entries[of]!.mapping, 'inside')} is in mappings that go before it: leave it out`
+      : `${formatEndpoint(sender)} would leave as ${textOf(mapping, 'outside')}, the answers going to ` +
+        `${textOf(mapping, 'inside')}: give ${formatEndpoint(sender)} a mapping of its own, or leave one of these out`;
+  const message = `mapping '${formatMapping(second.mapping)}' with '${formatMapping(first.mapping)}' at ${first.origin}: ${what}`;
+  return [later, complain('shadowed', second.origin, message, first.origin)];
 }
-
-type Key = Address | string;
 
 const textOf = (mapping: Mapping, side: Side): string => formatEndpoint(endpointOf(mapping, side));
-
-function keyOf(mapping: Mapping, side: Side): Key {
-  return mapping.kind === 'address' ? addressKey(mapping[side]) : textOf(mapping, side);
-}
