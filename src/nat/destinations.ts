@@ -68,5 +68,7 @@ export function decodeDestinations(entries: DestinationEntries): Destinations {
     }
   }
   // All that is not included is excluded: that goes without saying.
-  return include.length === 0 ? { include, exclude } : { include, exclude: exclude.filter(({ length }) => length > 0) };
+  return include.length === 0
+    ? { include, exclude }
+    : { include, exclude: exclude.filter(({ length }) => length > 0) };
 }

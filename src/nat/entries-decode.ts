@@ -132,7 +132,10 @@ class Half {
 
 /** Appends to `states`. @returns how many are torn. */
 function decodeNets(entries: TableEntries, family: Family, states: MappingState[]): number {
-  const [outbound, inbound] = DIRECTIONS.map((direction) => new Half(direction, family, entries)) as [Half, Half];
+  const [outbound, inbound] = DIRECTIONS.map((direction) => new Half(direction, family, entries)) as [
+    Half,
+    Half,
+  ];
   const encoder = new Encoder();
   for (let i = 0; i < outbound.entries.count; i++) {
     const mapping = mappingAt(outbound.views, i, outbound.format);

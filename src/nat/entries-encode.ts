@@ -5,7 +5,16 @@ import { LITTLE_ENDIAN } from '../asm/index.ts';
 import { type Address, addressKey, bitsOf, type Family, familyOf } from './address.ts';
 import { type Entries, putAddress, TABLES, type TableEntries, type TableFormat } from './entries.ts';
 import type { Mapping, PortProtocol, PrefixMapping } from './mapping.ts';
-import { NET_KINDS, NEUTRAL, net6Key, net6Record, netKey, netRecord, PORT_BITS, PROTOCOL_BITS } from './maps.ts';
+import {
+  NET_KINDS,
+  NEUTRAL,
+  net6Key,
+  net6Record,
+  netKey,
+  netRecord,
+  PORT_BITS,
+  PROTOCOL_BITS,
+} from './maps.ts';
 import { maskOf } from './mask.ts';
 import { neutralAdjustment, SUBNET_PREFIX } from './neutral.ts';
 import { portParts } from './port-parts.ts';

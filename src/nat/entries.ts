@@ -46,8 +46,7 @@ export const TABLES: readonly TableFormat[] = (['inbound', 'outbound'] as const)
   ([4, 6] as const).flatMap((family) => [false, true].map((isNet) => formatOf(direction, family, isNet))),
 );
 
-export const formatNamed = (name: TableName): TableFormat =>
-  TABLES.find((format) => format.name === name)!;
+export const formatNamed = (name: TableName): TableFormat => TABLES.find((format) => format.name === name)!;
 
 export const formatFor = (direction: Direction, family: Family, isNet: boolean): TableFormat =>
   formatNamed(`${direction}${isNet ? '_net' : ''}${family === 6 ? '6' : ''}`);

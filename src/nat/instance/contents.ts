@@ -2,8 +2,15 @@
 
 import type { BpfMap, RawMap } from '../../loader/index.ts';
 import type { DestinationEntries } from '../destinations.ts';
-import { type Entries, TABLES, type TableEntries, type TableFormat, type TableName, viewOf } from '../entries.ts';
-import { isExact, viewsOf } from '../entries-decode.ts';
+import {
+  type Entries,
+  TABLES,
+  type TableEntries,
+  type TableFormat,
+  type TableName,
+  viewOf,
+} from '../entries.ts';
+import { isExact } from '../entries-decode.ts';
 import { destination6Key, destinationKey, type InstanceMaps } from '../maps.ts';
 
 /** How large keys and values are, and how much of a value counters leave. */
@@ -46,6 +53,12 @@ export function readTables(tables: Tables): TableEntries {
   ) as unknown as TableEntries;
 }
 
+/** The lists of destinations as they are just now. */
+export const readDestinations = ({ destinations, destinations6 }: Owned): DestinationEntries => ({
+  destinations: destinations.raw.elements(),
+  destinations6: destinations6.raw.elements(),
+});
+
 /** The value of this very key, and of no shorter one that a trie would give for it. */
 export function exactValue(map: RawMap, key: Uint8Array, format: TableFormat): Uint8Array | undefined {
   const value = map.get(key);
@@ -54,8 +67,14 @@ export function exactValue(map: RawMap, key: Uint8Array, format: TableFormat): U
 }
 
 /** The keys of entries, one by one. */
-export const keyAt = ({ keys }: Pick<Entries, 'keys'>, position: number, { keySize }: Pick<Format, 'keySize'>): Uint8Array =>
-  keys.subarray(position * keySize, (position + 1) * keySize);
+export const keyAt = (
+  { keys }: Pick<Entries, 'keys'>,
+  position: number,
+  { keySize }: Pick<Format, 'keySize'>,
+): Uint8Array => keys.subarray(position * keySize, (position + 1) * keySize);
 
-export const valueAt = ({ values }: Pick<Entries, 'values'>, position: number, { valueSize }: Pick<Format, 'valueSize'>): Uint8Array =>
-  values.subarray(position * valueSize, (position + 1) * valueSize);
+export const valueAt = (
+  { values }: Pick<Entries, 'values'>,
+  position: number,
+  { valueSize }: Pick<Format, 'valueSize'>,
+): Uint8Array => values.subarray(position * valueSize, (position + 1) * valueSize);

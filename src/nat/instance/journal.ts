@@ -124,7 +124,10 @@ function encode(entries: TableEntries): Uint8Array {
 
 function decode(text: Uint8Array): TableEntries {
   let at = 0;
-  const take = (size: number): Uint8Array => text.subarray(at, (at += size));
+  const take = (size: number): Uint8Array => {
+    at += size;
+    return text.subarray(at - size, at);
+  };
   const tables = TABLES.map(({ name, keySize, valueSize }) => {
     const count = viewOf(take(COUNT_SIZE)).getUint32(0, LITTLE_ENDIAN);
     return [name, { count, keys: take(count * keySize), values: take(count * valueSize) }];

@@ -118,7 +118,11 @@ export class Table {
     const views = viewsOf(entries);
     const positions = Array.from({ length: entries.count }, (_, i) => i);
     const isMarkAt = (position: number): boolean => isMark(views, position, format);
-    const others = pick(entries, positions.filter((i) => !isMarkAt(i)), format);
+    const others = pick(
+      entries,
+      positions.filter((i) => !isMarkAt(i)),
+      format,
+    );
     map.deleteBatch(others.keys, others.count);
     for (const i of positions.filter(isMarkAt)) dropMark(map, keyAt(entries, i, format), format);
   }
@@ -136,7 +140,8 @@ export class Table {
       encoder.clear();
       encoder.add(ontoItself(inside));
       const mapping = this.#firstOf(encoder.entries);
-      if (mapping !== undefined && formatEndpoint(endpointOf(mapping, 'inside')) === text) found.push(mapping);
+      if (mapping !== undefined && formatEndpoint(endpointOf(mapping, 'inside')) === text)
+        found.push(mapping);
       else unknown.push(inside);
     }
     if (unknown.length > 0) throw this.#unmapped(unknown);
@@ -188,7 +193,9 @@ export class Table {
   #taken(mappings: readonly Mapping[], uses: Uses): MappingError {
     const complaints = takenComplaints(this.name, this.maps, mappings, uses);
     const gone = `another program bound one of these on instance '${this.name}' at the same time: try again`;
-    return new MappingError(complaints.length > 0 ? complaints : [complain('outside_taken', undefined, gone)]);
+    return new MappingError(
+      complaints.length > 0 ? complaints : [complain('outside_taken', undefined, gone)],
+    );
   }
 
   #explained(error: unknown, entries: TableEntries): unknown {
