@@ -95,23 +95,21 @@ export function parseSides(
   outside: string,
   { neutral = false, origin }: { readonly neutral?: boolean; readonly origin?: string } = {},
 ): Mapping {
-  const texts = { inside, outside };
-  const text = `${inside}=${outside}${neutral ? `,${NEUTRAL}` : ''}`;
   const refuse = (code: ComplaintCode, what: string): Complaint =>
-    complain(code, origin, `mapping '${text}'${what}`);
+    complain(code, origin, `mapping '${inside}=${outside}${neutral ? `,${NEUTRAL}` : ''}'${what}`);
   const slot = slotProblem(kindOf(inside), kindOf(outside));
   if (slot !== undefined) throw new MappingError([refuse(slot.code, ` ${slot.what}`)]);
   const complaints: Complaint[] = [];
-  const read = (side: Side): Endpoint | undefined => {
+  const read = (side: Side, text: string): Endpoint | undefined => {
     try {
-      return parseEndpoint(texts[side]);
+      return parseEndpoint(text);
     } catch (error) {
       if (!(error instanceof AddressError)) throw error;
       complaints.push(refuse('bad_address', `: ${side} ${error.message}`));
       return undefined;
     }
   };
-  const [from, onto] = [read('inside'), read('outside')];
+  const [from, onto] = [read('inside', inside), read('outside', outside)];
   if (from === undefined || onto === undefined) throw new MappingError(complaints);
   const mapping = joined(from, onto, neutral);
   if ('kind' in mapping) return mapping;
