@@ -70,14 +70,14 @@ export class FileReader {
     }
   }
 
-  prefixes(entry: MapEntry | undefined): LocatedPrefix[] | undefined {
+  prefixes(entry: MapEntry | undefined): Setting<readonly LocatedPrefix[]> | undefined {
     if (entry === undefined) return undefined;
     const form = 'write a list of prefixes, such as [10.0.0.0/8]';
     if (entry.value.kind !== 'list') {
       this.complain('bad_value', entry.line, `${entry.key} ${show(entry.value)} is not a list: ${form}`);
       return undefined;
     }
-    return entry.value.items.flatMap((item) => {
+    const value = entry.value.items.flatMap((item) => {
       const text = scalar(item);
       if (typeof text !== 'string') {
         this.complain('bad_value', item.line, `${entry.key}: ${show(item)} is not a prefix: ${form}`);
@@ -91,6 +91,7 @@ export class FileReader {
         return [];
       }
     });
+    return { value, origin: this.origin(entry.line) };
   }
 
   /** What `read` gives; what it complains of, where it throws a MappingError, is kept. */

@@ -36,8 +36,8 @@ export interface MappingFile {
   readonly unmapped?: Setting<InstancePolicy['unmapped']>;
   readonly spoofed?: Setting<Policy>;
   readonly mss?: Setting<number>;
-  readonly include?: readonly LocatedPrefix[];
-  readonly exclude?: readonly LocatedPrefix[];
+  readonly include?: Setting<readonly LocatedPrefix[]>;
+  readonly exclude?: Setting<readonly LocatedPrefix[]>;
   /** In the order of the file, checked against each other; the origins are `FILE:LINE`. */
   readonly mappings: readonly LocatedMapping[];
 }
@@ -54,7 +54,7 @@ export async function parseMappingFile(text: string, name: string): Promise<Mapp
   const file = readFile(reader, tree, bulk);
   const complaints = [
     ...reader.complaints,
-    ...destinationComplaints(file.include ?? [], file.exclude ?? []),
+    ...destinationComplaints(file.include?.value ?? [], file.exclude?.value ?? []),
     ...mappingComplaints(file.mappings),
   ];
   if (complaints.length > 0) throw new MappingError(complaints);

@@ -60,7 +60,7 @@ mappings:
   t.deepEqual(file.spoofed, { value: 'pass', origin: 'f:3' });
   t.deepEqual(file.mss, { value: 1360, origin: 'f:4' });
   const texts = (list: typeof file.include): unknown =>
-    list?.map(({ prefix, origin }) => `${formatPrefix(prefix)} ${origin}`);
+    list?.value.map(({ prefix, origin }) => `${formatPrefix(prefix)} ${origin}`);
   t.deepEqual(texts(file.include), ['192.0.2.0/24 f:6', '2001:db8:f::/48 f:7']);
   t.deepEqual(texts(file.exclude), ['192.0.2.7/32 f:8', '::/0 f:8']);
   t.deepEqual(
