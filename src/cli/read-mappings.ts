@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { AddressError } from '../nat/address-error.ts';
-import { destinationComplaints, type LocatedPrefix } from '../nat/destinations.ts';
+import { destinationComplaints, type LocatedPrefix } from '../nat/destination-lists.ts';
 import { type Mapping, parseMapping } from '../nat/mapping.ts';
 import { type LocatedMapping, mappingComplaints } from '../nat/mapping-check.ts';
 import { type Complaint, complain, MappingError } from '../nat/mapping-error.ts';

@@ -1,34 +1,74 @@
-// The lists of other ends: which traffic is translated, and which is not. Of both lists the longest prefix decides, so
-// that they can make exceptions of each other; only the same prefix cannot be in both.
+// The lists of destinations as the entries of two tries, one for each family: with which other ends traffic is
+// translated. The longest prefix decides; an include list leaves out what it does not name, in both families.
 
-import { type Complaint, complain } from './mapping-error.ts';
+import { LITTLE_ENDIAN } from '../asm/index.ts';
+import { type Address, familyOf } from './address.ts';
+import { type Entries, getAddress, putAddress, viewOf } from './entries.ts';
+import { destination6Key, destinationKey } from './maps.ts';
+import type { InstancePolicy } from './policy.ts';
 import { formatPrefix, type Prefix } from './prefix.ts';
 
-/** A prefix and where it came from: `--include #2`, `nat.yaml:12`. */
-export interface LocatedPrefix {
-  readonly prefix: Prefix;
-  readonly origin: string;
+export type Destinations = Pick<InstancePolicy, 'include' | 'exclude'>;
+export type DestinationEntries = { readonly [N in 'destinations' | 'destinations6']: Entries };
+
+const KEYS = { destinations: destinationKey, destinations6: destination6Key } as const;
+const ANY: { readonly [N in keyof typeof KEYS]: Address } = { destinations: 0, destinations6: 0n };
+const VALUE_SIZE = 4;
+
+/** @throws RangeError for a prefix in both lists. */
+export function encodeDestinations(lists: Destinations): DestinationEntries {
+  return {
+    destinations: encodeFamily('destinations', lists),
+    destinations6: encodeFamily('destinations6', lists),
+  };
 }
 
-/** Everything that is wrong with the two lists, taken together. */
-export function destinationComplaints(
-  include: readonly LocatedPrefix[],
-  exclude: readonly LocatedPrefix[],
-): Complaint[] {
-  const first = new Map<string, { readonly list: string; readonly origin: string }>();
-  const complaints: Complaint[] = [];
-  for (const [list, entries] of Object.entries({ include, exclude })) {
-    for (const { prefix, origin } of entries) {
+function encodeFamily(name: keyof typeof KEYS, { include, exclude }: Destinations): Entries {
+  const { size, offsets } = KEYS[name];
+  const everything: Prefix = { address: ANY[name], length: 0 };
+  const values = new Map<string, readonly [Prefix, number]>();
+  if (include.length > 0) values.set(formatPrefix(everything), [everything, 0]);
+  const included = new Set(include.map(formatPrefix));
+  for (const [list, value] of [[include, 1] as const, [exclude, 0] as const]) {
+    for (const prefix of list) {
+      if (familyOf(prefix.address) !== familyOf(everything.address)) continue;
       const text = formatPrefix(prefix);
-      const earlier = first.get(text);
-      if (earlier === undefined) {
-        first.set(text, { list, origin });
-        continue;
-      }
-      const where = earlier.list === list ? 'already' : `also in ${earlier.list},`;
-      const message = `${list} ${text} is ${where} at ${earlier.origin}: leave one of them out`;
-      complaints.push(complain('duplicate', origin, message, earlier.origin));
+      if (value === 0 && included.has(text)) throw new RangeError(`${text} is both included and excluded`);
+      values.set(text, [prefix, value]);
     }
   }
-  return complaints;
+  const entries = {
+    count: values.size,
+    keys: new Uint8Array(values.size * size),
+    values: new Uint8Array(values.size * VALUE_SIZE),
+  };
+  const [keyView, valueView] = [viewOf(entries.keys), viewOf(entries.values)];
+  [...values.values()].forEach(([{ address, length }, value], i) => {
+    keyView.setUint32(i * size + offsets.prefixLength, length, LITTLE_ENDIAN);
+    putAddress(keyView, i * size + offsets.address, address);
+    valueView.setUint32(i * VALUE_SIZE, value, LITTLE_ENDIAN);
+  });
+  return entries;
+}
+
+export function decodeDestinations(entries: DestinationEntries): Destinations {
+  const include: Prefix[] = [];
+  const exclude: Prefix[] = [];
+  for (const name of ['destinations', 'destinations6'] as const) {
+    const { size, offsets } = KEYS[name];
+    const { count, keys, values } = entries[name];
+    const [keyView, valueView] = [viewOf(keys), viewOf(values)];
+    for (let i = 0; i < count; i++) {
+      const prefix: Prefix = {
+        address: getAddress(keyView, i * size + offsets.address, familyOf(ANY[name])),
+        length: keyView.getUint32(i * size + offsets.prefixLength, LITTLE_ENDIAN),
+      };
+      const isIncluded = valueView.getUint32(i * VALUE_SIZE, LITTLE_ENDIAN) !== 0;
+      (isIncluded ? include : exclude).push(prefix);
+    }
+  }
+  // All that is not included is excluded: that goes without saying.
+  return include.length === 0
+    ? { include, exclude }
+    : { include, exclude: exclude.filter(({ length }) => length > 0) };
 }

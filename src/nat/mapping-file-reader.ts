@@ -1,7 +1,7 @@
 // Reads single values out of a mapping file's tree, and keeps what is wrong with them, each with its line.
 
 import { AddressError } from './address-error.ts';
-import type { LocatedPrefix } from './destinations.ts';
+import type { LocatedPrefix } from './destination-lists.ts';
 import { type Complaint, type ComplaintCode, complain, MappingError } from './mapping-error.ts';
 import type { MapEntry, MapNode, YamlNode } from './mapping-yaml.ts';
 import { parsePrefix } from './prefix.ts';

@@ -1,7 +1,7 @@
 // Mapping files: YAML or JSON (which is YAML), version 1. Text in, checked mappings and settings out; reading the file
 // is the caller's. Every complaint carries its line, and all of them are reported at once.
 
-import { destinationComplaints, type LocatedPrefix } from './destinations.ts';
+import { destinationComplaints, type LocatedPrefix } from './destination-lists.ts';
 import { parseSides } from './mapping.ts';
 import { type Bulk, readBulk } from './mapping-bulk.ts';
 import { type LocatedMapping, mappingComplaints } from './mapping-check.ts';

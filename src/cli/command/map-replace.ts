@@ -1,7 +1,7 @@
 // tsnat map replace: exactly the mappings of a file, all of them from one packet to the next.
 
 import type { InstanceStatus } from '../../nat/instance/types.ts';
-import type { LocatedPrefix } from '../../nat/destinations.ts';
+import type { LocatedPrefix } from '../../nat/destination-lists.ts';
 import type { MappingFile } from '../../nat/mapping-file.ts';
 import type { Setting } from '../../nat/mapping-file-reader.ts';
 import type { Prefix } from '../../nat/prefix.ts';

@@ -1,9 +1,9 @@
 // The two programs of an instance. Each is a function from options to a program: what is not used is not in it.
 
 import { type IsaLevel, NEWEST_ISA, type Program, program, type TcBuilder } from '../../asm/index.ts';
-import type { Policy } from '../instance/types.ts';
 import { DEFAULT_CAPACITY, type InstanceMaps, instanceMaps } from '../maps.ts';
-import type { Direction } from '../reason.ts';
+import type { Direction, Policy } from '../reason.ts';
+import type { Uses } from '../uses.ts';
 import { answerArp } from './arp.ts';
 import { ETH_P_ARP, ETH_P_IP, ethhdr, iphdr } from './headers.ts';
 import { sideOf, translateIpv4 } from './ipv4.ts';
@@ -11,7 +11,11 @@ import { type Leave, verdicts } from './verdict.ts';
 
 export interface DatapathOptions {
   /** What becomes of packets that no mapping names. */
-  readonly unmapped: Policy;
+  readonly unmapped: Policy | { readonly outbound: Policy; readonly inbound: Policy };
+  readonly uses?: Uses;
+  readonly link?: 'ethernet' | 'none';
+  readonly mss?: number;
+  readonly spoofed?: Policy;
   /** Most address mappings the instance can hold. */
   readonly capacity?: number;
   /** The newest instructions the programs may have, see `IsaLevel`; loading them finds out by itself. */
@@ -37,10 +41,15 @@ export function datapath(options: DatapathOptions): Datapath {
 }
 
 function translate(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
-  const leave = verdicts(p, maps, direction, options.unmapped);
+  const leave = verdicts(
+    p,
+    maps,
+    direction,
+    typeof options.unmapped === 'string' ? options.unmapped : options.unmapped[direction],
+  );
   const [eth, ip] = p.packet.read([ethhdr, iphdr], { orElse: () => tooShort(p, leave) });
   p.rarely(eth.proto.ne(ETH_P_IP), () => {
-    p.when(eth.proto.ne(ETH_P_ARP), () => leave('not_ipv4'));
+    p.when(eth.proto.ne(ETH_P_ARP), () => leave('not_ip'));
     if (direction === 'inbound') answerArp(p, maps, leave);
     else leave('arp');
   });
@@ -56,6 +65,6 @@ function tooShort(p: TcBuilder, leave: Leave): void {
       [ETH_P_IP, () => leave('malformed')],
       [ETH_P_ARP, () => leave('arp')],
     ],
-    () => leave('not_ipv4'),
+    () => leave('not_ip'),
   );
 }

@@ -1,8 +1,8 @@
 // How a packet leaves the program: each reason is counted, then passes, drops, or follows the policy.
 
 import type { Expression, TcBuilder } from '../../asm/index.ts';
-import type { Policy } from '../instance/types.ts';
 import type { InstanceMaps } from '../maps.ts';
+import type { Policy } from '../reason.ts';
 import { type Direction, REASONS, type Reason, reasonIndex } from '../reason.ts';
 
 /** Ends the path for a reason. */
@@ -29,6 +29,6 @@ export function verdicts(p: TcBuilder, maps: InstanceMaps, direction: Direction,
   const fates = { pass, drop, answer, policy: unmapped === 'drop' ? drop : pass };
   return (reason) => {
     const { fate } = REASONS.find(({ name }) => name === reason)!;
-    fates[fate](reasonIndex(direction, reason));
+    fates[fate === 'turn' ? 'answer' : fate](reasonIndex(direction, reason));
   };
 }

@@ -3,6 +3,7 @@
 
 import { constants } from 'node:os';
 import type { ExecutionContext, TestFn } from 'ava';
+import { parseEndpoint } from '../../../../src/nat/endpoint.ts';
 import { attach, detach, listInstances, openInstance } from '../../../../src/nat/instance/index.ts';
 import { formatMapping } from '../../../../src/nat/mapping.ts';
 import { type Fault, UNSTOPPABLE, withFault } from './faults.ts';
@@ -75,7 +76,7 @@ const OPERATIONS: readonly Operation[] = [
   },
   {
     title: 'map del',
-    run: inInstance((instance) => instance.deleteMappings([0x0a00_0001, 0x0a00_0003])),
+    run: inInstance((instance) => instance.deleteMappings(['10.0.0.1', '10.0.0.3'].map(parseEndpoint))),
     attached: true,
     after: texts(BEFORE.slice(1, 2)),
   },
@@ -108,7 +109,7 @@ function look(t: ExecutionContext, { context }: Site, what: string): string[] | 
   t.deepEqual(problems, [], what);
   const list = instance.listMappings().map(({ mapping }) => formatMapping(mapping));
   t.is(mappings, list.length);
-  return [unmapped, ...list.sort()];
+  return [unmapped.outbound, ...list.sort()];
 }
 
 /** What may be there: of an instance the usual pins and a program at each hook, else nothing. */
