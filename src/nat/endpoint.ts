@@ -2,9 +2,8 @@
 
 import { type Address, formatAddress, parseAddress, type Side } from './address.ts';
 import { AddressError } from './address-error.ts';
-import { looksLikeIpv6 } from './ipv6.ts';
 import type { Mapping, PortProtocol } from './mapping.ts';
-import { shapeOf } from './mapping-shape.ts';
+import { kindOf } from './mapping-shape.ts';
 import { formatPrefix, parsePrefix } from './prefix.ts';
 
 /** What one side says; of a mapping both sides have the same kind. */
@@ -21,6 +20,9 @@ export type Endpoint =
 
 const PORT_MAX = 0xffff;
 const PROTOCOLS: readonly PortProtocol[] = ['tcp', 'udp'];
+
+/** What is meant by it cannot be told for sure, an address ending in decimal digits as well. */
+const WITHOUT_BRACKETS = /^([0-9a-f:]*:[0-9a-f:]*):(\d+(?:-\d+|\/[a-z]+))$/i;
 
 /** One side of `mapping`. */
 export function endpointOf(mapping: Mapping, side: Side): Endpoint {
@@ -44,7 +46,13 @@ export function endpointOf(mapping: Mapping, side: Side): Endpoint {
  * @throws AddressError saying what is wrong and why.
  */
 export function parseEndpoint(text: string): Endpoint {
-  switch (shapeOf(text).kind) {
+  const [, host, rest] = WITHOUT_BRACKETS.exec(text) ?? [];
+  if (host !== undefined) {
+    throw new AddressError(
+      `'${text}': an IPv6 address with ports stands in brackets: write [${host}]:${rest}`,
+    );
+  }
+  switch (kindOf(text)) {
     case 'prefix': {
       const { address, length } = parsePrefix(text);
       const single = length === (typeof address === 'bigint' ? 128 : 32);
@@ -66,7 +74,7 @@ function splitHost(text: string): { address: Address; rest: string } {
   const colon = text.lastIndexOf(':');
   const host = text.slice(0, colon);
   const bracketed = /^\[(.*)\]$/.exec(host)?.[1];
-  if (bracketed !== undefined && !looksLikeIpv6(bracketed)) {
+  if (bracketed !== undefined && !bracketed.includes(':')) {
     throw new AddressError(`'${text}': brackets ([]) are for IPv6 addresses`);
   }
   return { address: parseAddress(bracketed ?? host), rest: text.slice(colon + 1) };

@@ -3,6 +3,7 @@
 export * from './address.ts';
 export * from './address-error.ts';
 export { type Datapath, type DatapathOptions, datapath } from './datapath/index.ts';
+export * from './destination-lists.ts';
 export * from './endpoint.ts';
 export { formatIpv4, parseIpv4 } from './ipv4.ts';
 export { formatIpv6, parseIpv6 } from './ipv6.ts';

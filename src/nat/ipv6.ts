@@ -12,11 +12,6 @@ const WORD_MASK = 0xffffn;
 const IPV4_MAPPED = 0xffffn;
 const IPV6_MAX: bigint = (1n << 128n) - 1n;
 
-/** Whether `text` is meant as an IPv6 address; it need not be a valid one. */
-export function looksLikeIpv6(text: string): boolean {
-  return /^[0-9a-f:.]*$/i.test(text) && text.split(':').length > 2;
-}
-
 /**
  * Reads an IPv6 address: `::1` is 1n.
  *

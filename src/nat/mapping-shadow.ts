@@ -91,7 +91,7 @@ function portsOfAddress(
   const sender =
     whole.kind === 'address' ? wholeAddress(whole.inside) : senderOf(whole, wholeAddress(outside));
   if (sender === undefined || sender.address === mapping.inside) return [];
-  if (table.inside.covers(sender, lengthOf(whole))) return [];
+  if (whole.kind === 'prefix' && table.inside.covers(sender, whole.length)) return [];
   const { address } = sender;
   if (mapping.kind === 'port') {
     const { protocol } = mapping;

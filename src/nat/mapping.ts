@@ -1,11 +1,11 @@
 // A mapping: which inside is which outside. Addresses are numbers here, text at the edges. Slots, which are the
 // inside addresses of one interface, are recognised and refused by name.
 
-import { type Address, bitsOf, familyOf, SIDES, type Side } from './address.ts';
+import { type Address, familyOf, SIDES, type Side } from './address.ts';
 import { AddressError } from './address-error.ts';
 import { type Endpoint, endpointOf, formatEndpoint, parseEndpoint } from './endpoint.ts';
 import { type Complaint, type ComplaintCode, complain, MappingError } from './mapping-error.ts';
-import { KIND_NOUNS, type Kind, type Shape, shapeOf } from './mapping-shape.ts';
+import { KIND_NOUNS, type Kind, kindOf } from './mapping-shape.ts';
 
 /** 1:1, every protocol. */
 export interface AddressMapping {
@@ -95,23 +95,21 @@ export function parseSides(
   outside: string,
   { neutral = false, origin }: { readonly neutral?: boolean; readonly origin?: string } = {},
 ): Mapping {
-  const texts = { inside, outside };
-  const text = `${inside}=${outside}${neutral ? `,${NEUTRAL}` : ''}`;
   const refuse = (code: ComplaintCode, what: string): Complaint =>
-    complain(code, origin, `mapping '${text}'${what}`);
-  const unfit = shapeProblem(shapeOf(inside), shapeOf(outside));
-  if (unfit !== undefined) throw new MappingError([refuse(unfit.code, ` ${unfit.what}`)]);
+    complain(code, origin, `mapping '${inside}=${outside}${neutral ? `,${NEUTRAL}` : ''}'${what}`);
+  const slot = slotProblem(kindOf(inside), kindOf(outside));
+  if (slot !== undefined) throw new MappingError([refuse(slot.code, ` ${slot.what}`)]);
   const complaints: Complaint[] = [];
-  const read = (side: Side): Endpoint | undefined => {
+  const read = (side: Side, text: string): Endpoint | undefined => {
     try {
-      return parseEndpoint(texts[side]);
+      return parseEndpoint(text);
     } catch (error) {
       if (!(error instanceof AddressError)) throw error;
       complaints.push(refuse('bad_address', `: ${side} ${error.message}`));
       return undefined;
     }
   };
-  const [from, onto] = [read('inside'), read('outside')];
+  const [from, onto] = [read('inside', inside), read('outside', outside)];
   if (from === undefined || onto === undefined) throw new MappingError(complaints);
   const mapping = joined(from, onto, neutral);
   if ('kind' in mapping) return mapping;
@@ -124,69 +122,66 @@ interface Problem {
   readonly what: string;
 }
 
-/** What the two sides cannot be, taken together; without reading their numbers. */
-function shapeProblem(inside: Shape, outside: Shape): Problem | undefined {
-  if (inside.family !== outside.family) {
-    return { code: 'mixed_families', what: 'mixes IPv4 and IPv6: both sides must be of one family' };
-  }
-  if (outside.kind === 'slot') {
+/** What is wrong with slots, whatever they hold. */
+function slotProblem(inside: Kind, outside: Kind): Problem | undefined {
+  if (outside === 'slot') {
     return { code: 'mixed_kinds', what: 'has a slot (%) on the outside: a slot names an inside interface' };
   }
-  // A slot stands for an address.
-  const expected: Kind = inside.kind === 'slot' ? 'address' : inside.kind;
-  if (expected !== outside.kind) {
-    const [from, onto] = [KIND_NOUNS[inside.kind], KIND_NOUNS[outside.kind]];
-    return { code: 'mixed_kinds', what: `maps ${from} onto ${onto}: both sides must be of one kind` };
-  }
-  if (inside.kind !== 'slot') return undefined;
+  if (inside !== 'slot') return undefined;
+  if (outside !== 'address') return mixed(inside, outside);
   return {
     code: 'not_supported',
     what: 'is a slot mapping; slot mappings are not supported yet: map single addresses',
   };
 }
 
+function mixed(inside: Kind, outside: Kind): Problem {
+  const what = `maps ${KIND_NOUNS[inside]} onto ${KIND_NOUNS[outside]}: both sides must be of one kind`;
+  return { code: 'mixed_kinds', what };
+}
+
 /** The mapping of one side onto the other, or why there is none. */
 function joined(inside: Endpoint, outside: Endpoint, neutral: boolean): Mapping | Problem {
-  if (
-    neutral &&
-    (inside.kind !== 'prefix' || familyOf(inside.address) === 4 || inside.length > MOST_NEUTRAL)
-  ) {
+  const sides = { inside: inside.address, outside: outside.address };
+  if (familyOf(sides.inside) !== familyOf(sides.outside)) {
+    return { code: 'mixed_families', what: 'mixes IPv4 and IPv6: both sides must be of one family' };
+  }
+  if (neutral && !canBeNeutral(inside)) {
     const what = `cannot be ${NEUTRAL}: only IPv6 prefixes of up to ${MOST_NEUTRAL} bits can (RFC 6296)`;
     return { code: 'not_neutral', what };
   }
-  const sides = { inside: inside.address, outside: outside.address };
+  if (inside.kind === 'address' && outside.kind === 'address') return { kind: 'address', ...sides };
+  if (inside.kind === 'prefix' && outside.kind === 'prefix') {
+    const { length } = inside;
+    if (length === outside.length)
+      return { kind: 'prefix', ...sides, length, ...(neutral && { neutral: true }) };
+    return unequal('prefixes', `/${length}`, `/${outside.length}`);
+  }
   if (inside.kind === 'port' && outside.kind === 'port') {
     const { protocol } = inside;
     if (protocol === outside.protocol) {
       return { kind: 'port', protocol, ...sides, insidePort: inside.port, outsidePort: outside.port };
     }
-    return {
-      code: 'mixed_protocols',
-      what: `maps ${protocol} onto ${outside.protocol}: both sides must be of one`,
-    };
+    const what = `maps ${protocol} onto ${outside.protocol}: both sides must be of one protocol`;
+    return { code: 'mixed_protocols', what };
   }
   if (inside.kind === 'port_block' && outside.kind === 'port_block') {
     const { ports } = inside;
     if (ports === outside.ports) {
       return { kind: 'port_block', ...sides, insidePort: inside.port, outsidePort: outside.port, ports };
     }
-    return {
-      code: 'unequal_blocks',
-      what: `maps ${ports} ports onto ${outside.ports}: both blocks must have as many`,
-    };
+    return unequal('blocks', `${ports} ports`, String(outside.ports));
   }
-  if (inside.kind === 'prefix' && outside.kind === 'prefix' && inside.length === outside.length) {
-    return { kind: 'prefix', ...sides, length: inside.length, ...(neutral && { neutral: true }) };
-  }
-  if (inside.kind === 'address' && outside.kind === 'address') return { kind: 'address', ...sides };
-  // What is left are prefixes, one of which may hold an address alone.
-  const length = (endpoint: Endpoint): number =>
-    endpoint.kind === 'prefix' ? endpoint.length : bitsOf(familyOf(endpoint.address));
-  return {
-    code: 'unequal_prefixes',
-    what: `maps /${length(inside)} onto /${length(outside)}: both prefixes must be of one length`,
-  };
+  return mixed(inside.kind, outside.kind);
 }
+
+const canBeNeutral = (endpoint: Endpoint): boolean =>
+  endpoint.kind === 'prefix' && familyOf(endpoint.address) === 6 && endpoint.length <= MOST_NEUTRAL;
+
+const unequal = (things: 'prefixes' | 'blocks', from: string, onto: string): Problem => ({
+  code: `unequal_${things}`,
+  what: `maps ${from} onto ${onto}: both ${things} must be of one size`,
+});
 
 /** Writes a mapping as `parseMapping` reads it. */
 export function formatMapping(mapping: Mapping): string {

@@ -43,15 +43,20 @@ export function unusable(prefix: Prefix, side: Side): string | undefined {
   return `${relation} ${formatPrefix(found.prefix)}, which is ${found.is}`;
 }
 
-/** All IPv6 blocks lie in 0::/16 or from here on. */
-const FE80 = 0xfe80n;
-const TOP_BITS = 112n;
+/** Where the blocks are, by the first bits: everything else is usable. */
+const IPV4_TOP = { shift: 24, zero: 0, loopback: 127, multicast: 224 };
+const IPV6_TOP = { shift: 112n, zero: 0n, linkLocal: 0xfe80n };
 
-/** The same for a single address, at the cost of millions. */
-export function unusableAddress(address: Address, side: Side): string | undefined {
+function isPlain(address: Address): boolean {
   if (typeof address === 'bigint') {
-    const top = address >> TOP_BITS;
-    if (top !== 0n && top < FE80) return undefined;
+    const top = address >> IPV6_TOP.shift;
+    return top !== IPV6_TOP.zero && top < IPV6_TOP.linkLocal;
   }
-  return unusable({ address, length: bitsOf(familyOf(address)) }, side);
+  const top = address >>> IPV4_TOP.shift;
+  return top !== IPV4_TOP.zero && top !== IPV4_TOP.loopback && top < IPV4_TOP.multicast;
+}
+
+/** The same for a single address, and for millions. */
+export function unusableAddress(address: Address, side: Side): string | undefined {
+  return isPlain(address) ? undefined : unusable({ address, length: bitsOf(familyOf(address)) }, side);
 }
