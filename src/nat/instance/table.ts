@@ -20,7 +20,7 @@ import { Encoder, encodeMappings } from '../entries-encode.ts';
 import type { Mapping } from '../mapping.ts';
 import { complain, MappingError } from '../mapping-error.ts';
 import type { Uses } from '../uses.ts';
-import { exactValue, keyAt, readTables, type Tables, valueAt } from './contents.ts';
+import { addressAt, exactValue, keyAt, readTables, type Tables, valueAt } from './contents.ts';
 import { InstanceError } from './error.ts';
 import type { Journal } from './journal.ts';
 import { dropMark } from './marks.ts';
@@ -134,9 +134,7 @@ export class Table {
       const text = formatEndpoint(inside);
       if (seen.has(text)) continue;
       seen.add(text);
-      encoder.clear();
-      encoder.add(ontoItself(inside));
-      const mapping = this.#firstOf(encoder.entries);
+      const mapping = this.#mappingOf(inside, encoder);
       if (mapping !== undefined && formatEndpoint(endpointOf(mapping, 'inside')) === text)
         found.push(mapping);
       else unknown.push(inside);
@@ -145,8 +143,12 @@ export class Table {
     return found;
   }
 
-  /** The mapping that is looked up on the way out by the first key of these. */
-  #firstOf(entries: TableEntries): Mapping | undefined {
+  /** The mapping that is looked up on the way out as one of this inside would be. */
+  #mappingOf(inside: Endpoint, encoder: Encoder): Mapping | undefined {
+    if (inside.kind === 'address') return addressAt(this.maps, inside.address, 'inside');
+    encoder.clear();
+    encoder.add(ontoItself(inside));
+    const { entries } = encoder;
     for (const format of OUTBOUND) {
       const wanted = entries[format.name];
       if (wanted.count === 0) continue;
@@ -241,12 +243,10 @@ const firstOf = ({ keys, values }: Entries, count: number, { keySize, valueSize 
 /** What is thrown when somebody else was faster. */
 const TAKEN: unique symbol = Symbol('taken');
 
-/** A mapping that is looked up on the way out as every mapping of this inside is. */
-function ontoItself(endpoint: Endpoint): Mapping {
+/** A mapping whose entries on the way out have the keys of every mapping of this inside. */
+function ontoItself(endpoint: Exclude<Endpoint, { kind: 'address' }>): Mapping {
   const sides = { inside: endpoint.address, outside: endpoint.address };
   switch (endpoint.kind) {
-    case 'address':
-      return { kind: 'address', ...sides };
     case 'prefix':
       return { kind: 'prefix', ...sides, length: endpoint.length };
     case 'port': {

@@ -13,13 +13,9 @@ import { type LocatedMapping, mappingComplaints } from '../mapping-check.ts';
 import { type Complaint, complain } from '../mapping-error.ts';
 import { PORT_BITS, PROTOCOL_BITS } from '../maps.ts';
 import { type Prefix, prefixesOverlap } from '../prefix.ts';
-import type { Direction } from '../reason.ts';
 import type { Use, Uses } from '../uses.ts';
-import { exactValue, readTables, type Tables } from './contents.ts';
+import { addressAt, DIRECTION_OF, exactValue, readTables, type Tables } from './contents.ts';
 import { nextOfAddress } from './marks.ts';
-
-/** The tables that are looked up with one side of mappings. */
-const DIRECTION_OF: { readonly [S in Side]: Direction } = { inside: 'outbound', outside: 'inbound' };
 
 /**
  * @param name the instance's
@@ -98,15 +94,6 @@ function prefixTouches(maps: Tables, { length, ...sides }: PrefixMapping, side: 
 
 /** Kinds that hold others, or are held by them. */
 const NESTING: readonly Use[] = ['prefixes', 'ports', 'prefixes6', 'ports6'];
-
-/** The address mapping of this very address. */
-function addressAt(maps: Tables, address: Address, side: Side): Mapping | undefined {
-  const format = formatFor(DIRECTION_OF[side], familyOf(address), false);
-  const { calls } = maps[format.name].raw;
-  putAddress(calls.view, calls.keyAt, address);
-  if (!calls.lookup()) return undefined;
-  return mappingAt(viewsOf({ count: 1, keys: calls.key(), values: calls.value() }), 0, format);
-}
 
 /** One look-up takes as long as it takes to read so many places of a table at once. */
 const PLACES = 64;
