@@ -38,6 +38,8 @@ export function translateError(path: TcPath, packet: IpPacket, tables: Tables, b
   const quote = readQuote(path, packet);
   const transport = noTransport(path, quote.payload, tables.hasPorts);
   readQuotedTransport(path, quote, transport, other);
+  const { ports } = transport;
+  forget(p, transport.checkAt, transport.checksum, ...(ports ? [ports.at, ports.elsewhere] : []));
   const [ownBefore, quotedBefore] = [read(packet[own]), read(quote[other])];
 
   const counted = p.variable('u32', 0);
@@ -57,6 +59,7 @@ export function translateError(path: TcPath, packet: IpPacket, tables: Tables, b
 
   const isSame = p.variable('u32', 0);
   p.when(same(ownBefore, quotedBefore), () => isSame.set(1));
+  forget(p, isSame);
   const ownFound = p.variable('u32', 0);
   const ownAfter = ownBefore.map((word) => p.variable('u32', word.bits()));
   const settle = ({ found, address }: Found): void => {
@@ -70,13 +73,15 @@ export function translateError(path: TcPath, packet: IpPacket, tables: Tables, b
   if (direction === 'inbound') {
     p.when(isSame.eq(0).and(ownFound.eq(0)), () => leave('unmapped'));
   }
+  forget(p, ownFound, counted);
   const { tail, port } = keyOf(path, packet.version, transport.ports);
   const quoted = findTranslation(path, tables, quotedBefore, tail, events);
+  const quotedFound = p.forget(quoted.found);
   p.when(isSame.ne(0), () => settle(quoted));
-  p.when(ownFound.eq(0).and(quoted.found.eq(0)), () => leave('unmapped'));
+  p.when(ownFound.eq(0).and(quotedFound.eq(0)), () => leave('unmapped'));
 
   const change = p.variable('u64', 0);
-  p.when(quoted.found.ne(0), () => {
+  p.when(quotedFound.ne(0), () => {
     const before = { address: quotedBefore, port };
     rewriteQuote(path, quote, other, before, quoted, transport, change);
   });
@@ -91,6 +96,11 @@ export function translateError(path: TcPath, packet: IpPacket, tables: Tables, b
     accountAddress(p, ownBefore, after);
   }
   p.next();
+}
+
+/** Errors are rare and full of cases: what they have in common from here on is verified once. */
+function forget(p: TcPath['p'], ...variables: readonly Variable<'u32'>[]): void {
+  for (const variable of variables) variable.set(p.forget(variable));
 }
 
 type Found = ReturnType<typeof findTranslation>;

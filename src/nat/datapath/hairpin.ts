@@ -25,7 +25,7 @@ export function isForOutside(
   // Nearly everything leaves for somewhere else, which this tells without a look-up.
   p.rarely(within(destination, outsidesOf(self, packet.version)), () => {
     const { tail } = keyOf(path, packet.version, ports && otherPort(path, packet, ports));
-    found.set(isMapped(p, inbound, destination, tail, { marked: false }).get());
+    found.set(p.forget(isMapped(p, inbound, destination, tail, { marked: false })));
   });
   return found;
 }

@@ -19,7 +19,7 @@ export function readIpv4(path: TcPath, at: Value<'u32'>, atMost: number): IpPack
   p.rarely(versionIhl.ne(PLAIN_HEADER), () => {
     const words = headerWords(versionIhl);
     p.when(versionIhl.shr(4).ne(IP_VERSION).or(words.lt(MIN_IHL)), malformed);
-    payload.set(at.add(words.shl(2)));
+    payload.set(p.forget(at.add(words.shl(2))));
   });
   const length = path.length();
   const end = p.variable('u32', at.add(ip.totLen.toHost()));

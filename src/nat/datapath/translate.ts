@@ -8,7 +8,7 @@ import type { Frame } from './frame.ts';
 import { isForOutside, takeIn } from './hairpin.ts';
 import { IPPROTO_AH } from './headers.ts';
 import { type IpPacket, sideOf } from './ip-packet.ts';
-import { clampMss, findMss } from './mss.ts';
+import { clampMss, tcpStart } from './mss.ts';
 import { handleDiscovery } from './ndp.ts';
 import type { TcPath } from './path.ts';
 import { rewritePacket } from './rewrite.ts';
@@ -75,9 +75,9 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, options:
       ? isForOutside(path, packet, tablesOf(path, 'inbound', version), transport.ports)
       : undefined;
   const { mss } = options;
-  const announced = mss === undefined ? undefined : findMss(path, packet, mss);
+  const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
   rewritePacket(path, packet, own, { before, port }, translation, transport);
-  if (mss !== undefined && announced) clampMss(path, announced, mss);
+  if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
   if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
   p.next();
 }
