@@ -1,8 +1,17 @@
 // What stands before the IP header: Ethernet with up to two VLAN tags in the frame, or nothing at all.
 // A tag that stands beside the frame, in the skb, is none here.
 
-import type { Input, Value } from '../../asm/index.ts';
-import { ETH_P_8021AD, ETH_P_8021Q, ethhdr, vlanhdr } from './headers.ts';
+import { type Input, type ScalarType, type StructType, struct, u8, type Value } from '../../asm/index.ts';
+import {
+  ETH_P_8021AD,
+  ETH_P_8021Q,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  ethhdr,
+  IP_VERSION,
+  IPV6_VERSION,
+  vlanhdr,
+} from './headers.ts';
 import type { TcPath } from './path.ts';
 
 const MOST_TAGS = 2;
@@ -17,15 +26,22 @@ export interface Frame {
   readonly atMost: number;
 }
 
-/** Devices without a link layer say in the skb what they carry. */
-export function readBare({ p }: TcPath): Frame {
+/** Devices without a link layer carry IP, and the version says which. */
+export function readBare({ p, leave }: TcPath): Frame {
+  const [first] = p.packet.read([ipVersion], { orElse: () => leave('malformed') });
+  const version = first.versionIhl.shr(4);
+  const proto = p.variable('u32', 0);
+  p.when(version.eq(IP_VERSION), () => proto.set(ETH_P_IP));
+  p.when(version.eq(IPV6_VERSION), () => proto.set(ETH_P_IPV6));
   return {
     link: 'none',
-    proto: p.skb.protocol.get().as('u16').bits(),
+    proto: proto.get().as('u16').toNetwork(),
     at: p.constant('u32', 0),
     atMost: 0,
   };
 }
+
+const ipVersion: StructType<{ versionIhl: ScalarType<'u8'> }> = struct('ip_version', { versionIhl: u8 });
 
 export function readEthernet({ p, leave }: TcPath): Frame {
   const malformed = (): void => leave('malformed');

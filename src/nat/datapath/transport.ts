@@ -180,17 +180,18 @@ export function readQuotedTransport(
     checksum.set(icmp.checksum);
     if (icmp.checksum === PSEUDO) place(checkAt, ICMP_CHECK);
     if (ports === undefined) return;
-    p.when(at.add(icmphdr.size).le(end), () => {
-      const [message] = p.packet.read([icmphdr], {
-        at,
-        atMost: payload.atMost,
-        orElse: () => leave('malformed'),
-      });
-      p.when(isOneOf(message.type.get(), icmp.queries), () => {
-        ports.at.set(at.add(ICMP_ID));
-        checkAt.set(at.add(ICMP_CHECK));
-      });
-    });
+    const orElse = (): void => leave('malformed');
+    p.when(
+      at.add(icmphdr.size).le(end),
+      () => {
+        const [message] = p.packet.read([icmphdr], { at, atMost: payload.atMost, orElse });
+        p.when(isOneOf(message.type.get(), icmp.queries), () => {
+          ports.at.set(at.add(ICMP_ID));
+          checkAt.set(at.add(ICMP_CHECK));
+        });
+      },
+      () => ports.elsewhere.set(1),
+    );
   };
   p.when(
     quote.isLater(),
@@ -212,6 +213,21 @@ export function icmpType({ p, leave }: Path, { at, atMost, end }: Payload): Valu
   p.when(at.add(icmphdr.size).gt(end), orElse);
   const [message] = p.packet.read([icmphdr], { at, atMost, orElse });
   return message.type.get();
+}
+
+/** The same ports seen from the other end; an identifier is that of both. `own` is the end they are of. */
+export function otherPorts(
+  { p }: Path,
+  { version, protocol }: Payload,
+  ports: Ports,
+  own: 'source' | 'destination',
+): Ports {
+  const at = p.variable('u32', ports.at);
+  const step = portOffset('destination');
+  p.when(protocol.ne(icmpOf(version).number).and(ports.at.ne(NOWHERE)), () =>
+    at.set(own === 'source' ? at.add(step) : at.sub(step)),
+  );
+  return { ...ports, at };
 }
 
 /** What a packet is looked up by, and its port. */
