@@ -121,9 +121,20 @@ export class Packet {
     const known = recorder.bounds;
     const { data, end } = known ?? this.#bounds();
     const base = recorder.vreg('packet');
+    // Verifiers before 5.11 forget the bounds of what goes to the stack: cut to size right here, it is bounded for all.
+    const mask = BigInt(2 ** Math.ceil(Math.log2(atMost + 1)) - 1);
     const locate = (): void => {
-      const offset = position.operand();
+      const offset = recorder.vreg();
       const site = recorder.here;
+      recorder.emit({
+        op: 'binary',
+        operator: 'and',
+        width: 64,
+        dst: offset,
+        a: position.operand(),
+        b: mask,
+        site,
+      });
       recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: base, a: data, b: offset, site });
     };
     locate();
