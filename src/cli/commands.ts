@@ -201,7 +201,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [ONLY, ...OF_THE_DATAPATH],
     notes: PROGRAM_NOTES,
     examples: [
-      ['verify', 'does this kernel take both?'],
+      ['verify --uses all', 'does this kernel take both, whatever is mapped?'],
       ['verify filter.bpf.o', "does it take somebody else's?"],
     ],
     load: () => import('./command/verify.ts'),

@@ -88,7 +88,7 @@ export const SPOOFED: OptionSpec = {
   type: 'text',
   value: 'POLICY',
   choices: POLICIES,
-  summary: 'of those that leave with an outside as their own (drop)',
+  summary: 'and of those that leave with an outside as their own (drop)',
 };
 export const MSS: OptionSpec = {
   name: 'mss',

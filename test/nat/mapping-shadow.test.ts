@@ -209,7 +209,7 @@ const SHADOWED: readonly [texts: readonly string[], message: string][] = [
   ],
   [
     ['10.0.0.0/31=203.0.113.0/31', '10.0.0.0=1.1.1.1', '10.0.0.1=1.1.1.2'],
-    "f:2: mapping '10.0.0.0=1.1.1.1' with '10.0.0.0/31=203.0.113.0/31' at f:1: all of 10.0.0.0/31 is in mappings that " +
+    "f:3: mapping '10.0.0.1=1.1.1.2' with '10.0.0.0/31=203.0.113.0/31' at f:1: all of 10.0.0.0/31 is in mappings that " +
       'go before it: leave it out',
   ],
   [
