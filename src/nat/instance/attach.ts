@@ -12,8 +12,10 @@ import {
   requireNetnsName,
   withNetns,
 } from '../../loader/index.ts';
+import { familyOf } from '../address.ts';
 import { type Datapath, type DatapathOptions, datapath } from '../datapath/index.ts';
 import { encodeDestinations } from '../destinations.ts';
+import type { Mapping } from '../mapping.ts';
 import { requireSound } from '../mapping-check.ts';
 import { DEFAULT_CAPACITY } from '../maps.ts';
 import { DEFAULT_POLICY, type InstancePolicy, requireMss } from '../policy.ts';
@@ -124,6 +126,7 @@ function build(
 ): void {
   const { mappings = [], capacity = DEFAULT_CAPACITY, mss } = request;
   const { unmapped, spoofed, include, exclude } = { ...DEFAULT_POLICY, ...request };
+  requireFit(pins.name, mappings, capacity);
   const destinations = encodeDestinations({ include, exclude });
   const state = uplinkState(target.socket, target.uplink);
   const record: InstanceRecord = {
@@ -202,4 +205,16 @@ function withPrograms(record: InstanceRecord, programs: Pair, places: Places): I
     }),
   });
   return { ...record, programs: { outbound: recordOf('outbound'), inbound: recordOf('inbound') } };
+}
+
+/** @throws InstanceError with code `EFULL` before anything is touched. */
+function requireFit(name: string, mappings: readonly Mapping[], capacity: number): void {
+  const counts = { 4: 0, 6: 0 };
+  for (const { kind, inside } of mappings) if (kind === 'address') counts[familyOf(inside)]++;
+  const most = Math.max(counts[4], counts[6]);
+  if (most <= capacity) return;
+  throw new InstanceError(
+    'EFULL',
+    `instance '${name}': ${most} mappings do not fit into a capacity of ${capacity}: give --capacity ${most} or more`,
+  );
 }

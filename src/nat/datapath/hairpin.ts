@@ -1,0 +1,43 @@
+// Traffic of an inside for a mapped outside (RFC 4787, REQ-9): it would leave, and nobody out there has the address. Its
+// source is translated as always, so that the outside address is seen; then it is taken in again where it would have
+// left, and the inbound program translates its destination.
+
+import type { Variable, ViewOf } from '../../asm/index.ts';
+import type { interfaceRecord } from '../maps.ts';
+import { ethhdr } from './headers.ts';
+import type { Path, TcPath } from './path.ts';
+import { type IpVersion, isMapped, type Tables, type Tail } from './tables.ts';
+import { type AddressPlace, type Words, within, wordsOf } from './words.ts';
+
+/** Not zero where what leaves for `destination` is for an outside address in `inbound`; `tail` is asked for only then. */
+export function isForOutside(
+  { p, maps }: Path,
+  destination: Words,
+  inbound: Tables,
+  tail: () => Tail,
+): Variable<'u32'> {
+  const found = p.variable('u32', 0);
+  const self = p.data(maps.interface);
+  // Nearly everything leaves for somewhere else, which this tells without a look-up.
+  p.rarely(within(destination, outsidesOf(self, inbound.version)), () => {
+    found.set(p.forget(isMapped(p, inbound, destination, tail(), { marked: false })));
+  });
+  return found;
+}
+
+/** Lets the packet in as if it had arrived. Ends the path. */
+export function takeIn({ p, maps, leave }: TcPath, link: 'ethernet' | 'none'): void {
+  if (link === 'ethernet') {
+    const [eth] = p.packet.read([ethhdr], { orElse: () => leave('helper_failed') });
+    eth.dest.copyFrom(p.data(maps.interface).mac);
+  }
+  leave('hairpin');
+}
+
+function outsidesOf(
+  self: ViewOf<typeof interfaceRecord>,
+  version: IpVersion,
+): { network: AddressPlace; mask: AddressPlace } {
+  const { network, mask } = version === 4 ? self.outsides : self.outsides6;
+  return { network: wordsOf(network), mask: wordsOf(mask) };
+}
