@@ -1,7 +1,7 @@
 // tsnat map replace: exactly the mappings of a file, all of them from one packet to the next.
 
-import type { InstanceStatus } from '../../nat/instance/types.ts';
 import type { LocatedPrefix } from '../../nat/destination-lists.ts';
+import type { InstanceStatus } from '../../nat/instance/types.ts';
 import type { MappingFile } from '../../nat/mapping-file.ts';
 import type { Setting } from '../../nat/mapping-file-reader.ts';
 import type { Prefix } from '../../nat/prefix.ts';
@@ -40,8 +40,10 @@ function settings(
   status: InstanceStatus,
   file: MappingFile,
 ): (readonly [key: string, said: Setting<string> | undefined, is: string])[] {
-  const said = <T>(setting: Setting<T> | undefined, text: (value: T) => string): Setting<string> | undefined =>
-    setting && { value: text(setting.value), origin: setting.origin };
+  const said = <T>(
+    setting: Setting<T> | undefined,
+    text: (value: T) => string,
+  ): Setting<string> | undefined => setting && { value: text(setting.value), origin: setting.origin };
   const sorted = (prefixes: readonly Prefix[]): string => prefixesText(prefixes).split(' ').sort().join(' ');
   const listed = (entries: readonly LocatedPrefix[]): string => sorted(entries.map(({ prefix }) => prefix));
   return [
