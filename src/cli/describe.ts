@@ -52,10 +52,13 @@ export function statusText(status: InstanceStatus, output: Output): string {
       'interface',
       `${status.interface} (index ${ifindex})${netns === undefined ? '' : ` in namespace ${netns}`}`,
     ],
-    ['hook', `${hook}${link === 'none' ? ', no link header' : ''}`],
+    ['hook', `${hook}${link === 'none' ? ', no link layer header' : ''}`],
     ['programs', ids.join(', ') || 'none'],
     ...policyFacts(status),
-    ['mappings', `${grouped(mappings)}, room for ${counted(capacity, 'address', 'addresses')} of each family`],
+    [
+      'mappings',
+      `${grouped(mappings)}, room for ${counted(capacity, 'address', 'addresses')} of each family`,
+    ],
   ];
   const width = Math.max(...facts.map(([label]) => label.length));
   return [

@@ -97,11 +97,14 @@ test.serial('forwarding off, strict reverse path, interface down', async (t) => 
   t.like(find(await report(), 'network.ip_forward'), { status: 'note' });
 });
 
-test.serial('an interface that is not there, and one without Ethernet', async (t) => {
+test.serial('an interface that is not there, and one without a link layer', async (t) => {
   const { report, namespace } = await patient(t);
   t.like(find(await report('nope0'), 'interface'), { status: 'missing' });
   await namespace.ip('tuntap add dev tun9 mode tun');
-  t.regex(find(await report('tun9'), 'interface')?.found ?? '', /no Ethernet header/);
+  t.like(find(await report('tun9'), 'interface'), {
+    status: 'ok',
+    found: "'tun9' is an interface with no link layer header (tun)",
+  });
 });
 
 test.serial(
@@ -185,7 +188,7 @@ test.serial('CAP_PERFMON alone is missing: the verifier says so, too', async (t)
     ...['setpriv', ...some, process.execPath, CLI, 'doctor', 'out0', '--json', '--bpffs', bpffs],
   ]);
   const found = JSON.parse(stdout) as Report;
-  t.regex(find(found, 'kernel.programs')?.found ?? '', /icmp\.ts:\d+:\d+ .*grant CAP_PERFMON/);
+  t.regex(find(found, 'kernel.programs')?.found ?? '', /datapath\/[a-z0-9-]+\.ts:\d+:\d+ .*grant CAP_PERFMON/);
   t.is(find(found, 'privilege.CAP_PERFMON')?.status, 'missing');
   t.is(find(found, 'privilege.CAP_BPF'), undefined);
 });
@@ -280,6 +283,7 @@ const uplink: UplinkFacts = {
   ours: new Map(),
   loopbackInsides: 2,
   localOutsides: [],
+  ipv6Mappings: 0,
 };
 
 test('offloads that hurt, loopback addresses, names with dots', (t) => {
@@ -302,6 +306,26 @@ test('offloads that hurt, loopback addresses, names with dots', (t) => {
     { status: 'missing' },
   );
   t.true(asked.includes('net.ipv4.conf.eth0/5.rp_filter'));
+});
+
+test('an interface whose packets begin with something else', (t) => {
+  const infiniband = { ...uplink.interface!, type: 32 };
+  const found = networkFindings({ sysctl: () => '1', uplink: { ...uplink, interface: infiniband } });
+  t.like(
+    found.find(({ check }) => check === 'interface'),
+    { status: 'missing', found: "'eth0.5' has neither an Ethernet header nor none (type 32)" },
+  );
+});
+
+test('that IPv6 is not forwarded matters where it is translated', (t) => {
+  const sysctl = (name: string): string => (name.includes('ipv6') ? '0' : '1');
+  for (const [ipv6Mappings, status] of [
+    [0, 'note'],
+    [2, 'missing'],
+  ] as const) {
+    const found = networkFindings({ sysctl, uplink: { ...uplink, ipv6Mappings } });
+    t.is(found.find(({ check }) => check === 'network.ipv6_forwarding')?.status, status);
+  }
 });
 
 test('XDP and TCX programs of somebody else', (t) => {

@@ -38,7 +38,7 @@ test.serial('both programs are accepted, under either policy', async (t) => {
     }
   }
   const text = await tsnatOk(t, ['verify', 'egress']);
-  t.regex(text, /^tsnat_egress: accepted: \d+ instructions, [\d,]+ verified, .*\n$/);
+  t.regex(text, /^tsnat_egress: accepted: [\d,]+ instructions, [\d,]+ verified, .*\n$/);
 });
 
 /** Returns 0. */
