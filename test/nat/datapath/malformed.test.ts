@@ -98,7 +98,14 @@ test('padding does not make up for what a header lacks', (t) => {
   for (const [name, packet] of Object.entries(malformed)) {
     if (name.includes('beyond') || name.includes('longer than the frame')) continue;
     for (const filler of [0, 3, 8, 0x45, 0xff]) {
-      leaves(t, drop(), 'outbound', frame(packet, { type: ETH_P_IP, pad: 140, filler }), 'malformed', `${name}, ${filler}`);
+      leaves(
+        t,
+        drop(),
+        'outbound',
+        frame(packet, { type: ETH_P_IP, pad: 140, filler }),
+        'malformed',
+        `${name}, ${filler}`,
+      );
     }
   }
 });

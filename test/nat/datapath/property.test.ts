@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { damage, spoil } from './support/arbitrary/damage.ts';
 import { frameOf, scenario } from './support/arbitrary/scenario.ts';
 import { holds } from './support/holds.ts';
-import { RIG_NAMES, rigNamed } from './support/rigs.ts';
 import { hex } from './support/rig.ts';
+import { RIG_NAMES, rigNamed } from './support/rigs.ts';
 import { Tally } from './support/tally.ts';
 import { turned } from './support/turned.ts';
 import { bytes, patch } from './support/wire.ts';
@@ -55,7 +55,8 @@ for (const family of [4, 6] as const) {
     const tally = new Tally();
     const rig = rigNamed('drop');
     fc.assert(
-      fc.property(scenario(family), (one) => {
+      // One mapping: of several that share an address one may be in the way of another.
+      fc.property(scenario(family, { most: 1, direction: 'outbound' }), (one) => {
         rig.remap(one.mappings);
         const before = one.make(one.own, one.peer, 'outbound');
         const out = rig.run('outbound', before);
@@ -80,9 +81,20 @@ for (const family of [4, 6] as const) {
 }
 
 test('random bytes', (t) => {
-  const type = fc.constantFrom([0x08, 0x00], [0x08, 0x00], [0x08, 0x06], [0x86, 0xdd], [0x86, 0xdd], [0x81, 0x00]);
+  const type = fc.constantFrom(
+    [0x08, 0x00],
+    [0x08, 0x00],
+    [0x08, 0x06],
+    [0x86, 0xdd],
+    [0x86, 0xdd],
+    [0x81, 0x00],
+  );
   const noise = fc
-    .tuple(fc.uint8Array({ minLength: 54, maxLength: 300 }), type, fc.constantFrom(0x45, 0x46, 0x4f, 0x44, 0x60))
+    .tuple(
+      fc.uint8Array({ minLength: 54, maxLength: 300 }),
+      type,
+      fc.constantFrom(0x45, 0x46, 0x4f, 0x44, 0x60),
+    )
     .map(([frame, ether, head]) => patch(patch(frame, 12, Uint8Array.from(ether)), 14, Uint8Array.of(head)))
     .map((frame) =>
       frame[1]! < 192 ? patch(frame, 16, Uint8Array.of(0, frame[2]! % (frame.length - 13))) : frame,
@@ -99,12 +111,17 @@ test('random bytes', (t) => {
     );
   const tally = new Tally();
   fc.assert(
-    fc.property(noise, fc.constantFrom('outbound' as const, 'inbound' as const), rigName, (frame, way, name) => {
-      const rig = rigNamed(name);
-      const own = new DataView(frame.buffer).getUint32(way === 'outbound' ? 26 : 30);
-      rig.remap([{ kind: 'address', inside: own, outside: (own ^ 0x5a5a_5a5a) >>> 0 }]);
-      tally.see(holds(rig, way, frame));
-    }),
+    fc.property(
+      noise,
+      fc.constantFrom('outbound' as const, 'inbound' as const),
+      rigName,
+      (frame, way, name) => {
+        const rig = rigNamed(name);
+        const own = new DataView(frame.buffer).getUint32(way === 'outbound' ? 26 : 30);
+        rig.remap([{ kind: 'address', inside: own, outside: (own ^ 0x5a5a_5a5a) >>> 0 }]);
+        tally.see(holds(rig, way, frame));
+      },
+    ),
     SETTINGS,
   );
   t.log(tally.line('random frames as the reference has them'));

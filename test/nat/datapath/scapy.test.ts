@@ -36,7 +36,12 @@ test(`random packets of scapy, seed ${seed}`, (t) => {
   for (const { name, direction, mapping: text, before, after } of packets) {
     rig.remap([mapping(text)]);
     const [frame, translated] = [Buffer.from(before, 'hex'), Buffer.from(after, 'hex')];
-    same(rig, direction, frame, rig.seen(direction, frame, { verdict: 'next', frame: translated, counted: 0 }));
+    same(
+      rig,
+      direction,
+      frame,
+      rig.seen(direction, frame, { verdict: 'next', frame: translated, counted: 0 }),
+    );
     tally.add(name);
   }
   t.log(tally.line('frames of scapy'));

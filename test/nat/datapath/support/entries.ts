@@ -45,7 +45,15 @@ interface NetValue {
   readonly adjustment?: number;
 }
 
-function netValue({ address, mask, kind, flags = 0, shift = 0, ports = [0, 0], adjustment = 0 }: NetValue): Bytes {
+function netValue({
+  address,
+  mask,
+  kind,
+  flags = 0,
+  shift = 0,
+  ports = [0, 0],
+  adjustment = 0,
+}: NetValue): Bytes {
   const common = [Uint8Array.of(kind, flags), u16(shift), u16(ports[0]), u16(ports[1])];
   const six = typeof address === 'bigint' ? [be16(adjustment), zeros(6)] : [];
   return join(addressBytes(address), addressBytes(mask), ...common, ...six, zeros(16));
@@ -82,13 +90,23 @@ export function entriesOf(mappings: readonly Mapping[]): Entry[] {
     ...mappings.flatMap((mapping, index) => entriesOfOne(mapping, index, direction)),
     ...markers(mappings, direction),
   ]);
-  return [...new Map(all.map((entry) => [`${entry.map} ${Buffer.from(entry.key).toString('hex')}`, entry])).values()];
+  return [
+    ...new Map(
+      all.map((entry) => [`${entry.map} ${Buffer.from(entry.key).toString('hex')}`, entry]),
+    ).values(),
+  ];
 }
 
 function entriesOfOne(mapping: Mapping, index: number, direction: Direction): Entry[] {
   const out = direction === 'outbound';
   const [near, far] = out ? [mapping.inside, mapping.outside] : [mapping.outside, mapping.inside];
-  const entry = (map: string, key: Bytes, value: Bytes): Entry => ({ map, key, value, direction, mapping: index });
+  const entry = (map: string, key: Bytes, value: Bytes): Entry => ({
+    map,
+    key,
+    value,
+    direction,
+    mapping: index,
+  });
   const [hash, net] = [`${direction}${suffix(near)}`, `${direction}_net${suffix(near)}`];
   if (mapping.kind === 'address') {
     const reserved = zeros(typeof far === 'number' ? 4 : 0);
@@ -106,7 +124,11 @@ function entriesOfOne(mapping: Mapping, index: number, direction: Direction): En
   const [nearPort, farPort] = out
     ? [mapping.insidePort, mapping.outsidePort]
     : [mapping.outsidePort, mapping.insidePort];
-  const common = { address: far, mask: netMask(near, width), shift: (farPort - nearPort + 0x10000) % 0x10000 };
+  const common = {
+    address: far,
+    mask: netMask(near, width),
+    shift: (farPort - nearPort + 0x10000) % 0x10000,
+  };
   if (mapping.kind === 'port') {
     const value = netValue({ ...common, kind: KINDS.port, ports: [nearPort, nearPort] });
     return [entry(net, netKey(near, width + 24, nearPort, mapping.protocol), value)];
@@ -148,7 +170,9 @@ export function destinationEntries(
     value: u32(translate ? 1 : 0),
   }));
   const everything = ([0, 0n] as const)
-    .filter((zero) => destinations.some(({ network, translate }) => translate && typeof network === typeof zero))
+    .filter((zero) =>
+      destinations.some(({ network, translate }) => translate && typeof network === typeof zero),
+    )
     .map((zero) => ({
       map: `destinations${suffix(zero)}`,
       key: join(u32(0), addressBytes(zero)),
@@ -182,7 +206,11 @@ function outsides(mappings: readonly Mapping[], width: 32 | 128): Bytes {
       const host = mapping.kind === 'prefix' ? (1n << BigInt(width - mapping.length)) - 1n : 0n;
       return [first, first | host];
     });
-  if (ends.length === 0) return join(bytes(size, () => 0xff), zeros(size));
+  if (ends.length === 0)
+    return join(
+      bytes(size, () => 0xff),
+      zeros(size),
+    );
   let length = width as number;
   while (ends.some((one) => one >> BigInt(width - length) !== ends[0]! >> BigInt(width - length))) length--;
   const mask = ((1n << BigInt(length)) - 1n) << BigInt(width - length);

@@ -1,15 +1,22 @@
 // One random frame through the programs and through the reference; where they differ, all that is needed to see it again.
 
+import type { RunOptions } from './machine.ts';
 import { addressText, mappingText } from './reference/mappings.ts';
 import type { Direction } from './reference/world.ts';
-import type { RunOptions } from './machine.ts';
 import { hex, type Rig, type Seen } from './rig.ts';
 import type { Bytes } from './wire.ts';
 
 /** @throws Error with the frame, the mappings, and what was seen and expected. */
-export function same(rig: Rig, direction: Direction, frame: Bytes, expected: Seen, options: RunOptions = {}): Seen {
+export function same(
+  rig: Rig,
+  direction: Direction,
+  frame: Bytes,
+  expected: Seen,
+  options: RunOptions = {},
+): Seen {
   const seen = rig.run(direction, frame, options);
-  if (JSON.stringify(seen) !== JSON.stringify(expected)) throw new Error(difference(rig, direction, frame, seen, expected));
+  if (JSON.stringify(seen) !== JSON.stringify(expected))
+    throw new Error(difference(rig, direction, frame, seen, expected));
   return seen;
 }
 
@@ -22,7 +29,8 @@ export function difference(rig: Rig, direction: Direction, frame: Bytes, seen: S
   const list = destinations.map(
     ({ network, length, translate }) => `${translate ? '+' : ''}${addressText(network)}/${length}`,
   );
-  const show = ({ frame: out, ...rest }: Seen): string => `${JSON.stringify(rest)}\n            ${marked(out, hex(frame))}`;
+  const show = ({ frame: out, ...rest }: Seen): string =>
+    `${JSON.stringify(rest)}\n            ${marked(out, hex(frame))}`;
   return [
     `${direction}   ${hex(frame)}`,
     `mappings   ${mappings.map(mappingText).join('  ')}`,

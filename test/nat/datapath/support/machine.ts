@@ -1,6 +1,6 @@
 // Where the programs run: in the kernel by BPF_PROG_TEST_RUN, or in the interpreter. Both take maps and packets in bytes.
 
-import { inIsa, type IsaLevel, NEWEST_ISA, type Program } from '../../../../src/asm/index.ts';
+import { type IsaLevel, inIsa, NEWEST_ISA, type Program } from '../../../../src/asm/index.ts';
 import { type BpfProgram, loadProgram, type MapDescriptor, RawMap } from '../../../../src/loader/index.ts';
 import type { Datapath } from '../../../../src/nat/datapath/index.ts';
 import { createMap, Vm, type VmMap } from '../../../../src/vm/index.ts';
@@ -92,7 +92,8 @@ export class VmMachine implements Machine {
         fields: gsoSize === undefined ? {} : { gso_size: gsoSize },
       },
     });
-    const to = redirect === undefined ? {} : { redirect: redirect.flags === INGRESS ? 'in' : 'out' } as const;
+    const to =
+      redirect === undefined ? {} : ({ redirect: redirect.flags === INGRESS ? 'in' : 'out' } as const);
     return { returnValue, frame: packet, ...to };
   }
 

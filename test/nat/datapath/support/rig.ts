@@ -11,7 +11,14 @@ import { countersAt, destinationEntries, type Entry, entriesOf, interfaceValue }
 import { KernelMachine, type Machine, type RunOptions, VmMachine } from './machine.ts';
 import { type Destination, ip, type Mapping, mapping } from './reference/mappings.ts';
 import { packetAt, reference } from './reference/reference.ts';
-import { type Direction, leave, type Outcome, type Policy, type Station, type World } from './reference/world.ts';
+import {
+  type Direction,
+  leave,
+  type Outcome,
+  type Policy,
+  type Station,
+  type World,
+} from './reference/world.ts';
 import { type Bytes, be32 } from './wire.ts';
 
 const VERDICTS: ReadonlyMap<number, Outcome['verdict']> = new Map([
@@ -63,9 +70,7 @@ export class Rig {
     const rest = { ...(spoofed ? { spoofed } : {}), ...(mss === undefined ? {} : { mss }), link };
     const given: DatapathOptions = { unmapped, capacity: CAPACITY, uses: new Set(uses), ...rest };
     this.machine =
-      machine === 'kernel'
-        ? new KernelMachine(datapath(given), isa)
-        : new VmMachine(datapath(given), link);
+      machine === 'kernel' ? new KernelMachine(datapath(given), isa) : new VmMachine(datapath(given), link);
     const policies = typeof unmapped === 'string' ? { outbound: unmapped, inbound: unmapped } : unmapped;
     const ipv6 = uses.some((use) => use.endsWith('6'));
     this.#world = { unmapped: policies, ...rest, ipv6, mappings: [] };

@@ -65,7 +65,11 @@ export function nexts(
     verdict,
     frame: out,
     ...rest
-  } = rig.seen(direction, before, { verdict: 'next', frame: after, counted: rig.indexOf(direction, counted) });
+  } = rig.seen(direction, before, {
+    verdict: 'next',
+    frame: after,
+    counted: rig.indexOf(direction, counted),
+  });
   return {
     emitted: [{ at: verdict as 'next', frame: out, vnet: Buffer.from(vnet).toString('hex') }],
     ...rest,
@@ -79,7 +83,11 @@ export const stays = (
   whole: Bytes,
   reason: string,
 ): SeenOnWire => {
-  const { frame: out, reasons, mappings } = rig.seen(direction, whole, { verdict: 'next', frame: whole, reason });
+  const {
+    frame: out,
+    reasons,
+    mappings,
+  } = rig.seen(direction, whole, { verdict: 'next', frame: whole, reason });
   return {
     emitted: [{ at: 'next', frame: out, vnet: Buffer.from(NO_OFFLOAD).toString('hex') }],
     reasons,

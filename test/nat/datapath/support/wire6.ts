@@ -31,14 +31,24 @@ export interface Extension {
 /** Hop-by-hop or destination options, mobility and the like: `words` more of eight bytes, all padding. */
 export function padded(type: number, words: number = 0): Extension {
   const fill = words * 8 + 4;
-  return { type, body: join(Uint8Array.of(words, 1, fill), bytes(fill, () => 0)).subarray(0, words * 8 + 7) };
+  return {
+    type,
+    body: join(
+      Uint8Array.of(words, 1, fill),
+      bytes(fill, () => 0),
+    ).subarray(0, words * 8 + 7),
+  };
 }
 
 /** RFC 8754 and others: where `left` of these stops are still to come. */
 export function routing(type: number, left: number, stops: readonly bigint[]): Extension {
   return {
     type: ROUTING,
-    body: join(Uint8Array.of(stops.length * 2, type, left), bytes(4, () => 0), ...stops.map(addressBytes)),
+    body: join(
+      Uint8Array.of(stops.length * 2, type, left),
+      bytes(4, () => 0),
+      ...stops.map(addressBytes),
+    ),
   };
 }
 

@@ -25,7 +25,11 @@ const quote = (family: Family): Arbitrary<Build> =>
             const payload = segment([source, destination], id)(source.address, destination.address);
             // Of a later fragment nothing depends on the addresses.
             const later = piece !== undefined && piece[0] > 0;
-            const packet = header([source, destination], protocol, later ? payload.map((_, i) => i) : payload);
+            const packet = header(
+              [source, destination],
+              protocol,
+              later ? payload.map((_, i) => i) : payload,
+            );
             const carriedAt = packet.length - payload.length;
             const half = check === undefined ? -1 : carriedAt + check + 1;
             // Nearly always the headers are there; now and then they are not.
@@ -54,12 +58,15 @@ export const error = (family: Family): Arbitrary<BuildError> =>
       quote(family),
       data(40),
     )
-    .map(([header, type, code, rest, make, behind]): BuildError => (source, destination, a, b, id) => {
-      const quoted = make(a, b, id);
-      const extended = quoted.length < EXTENSIBLE ? quoted : join(quoted, behind);
-      const message =
-        family === 4
-          ? icmp(type, code, be32(rest), extended)
-          : icmp6(type, code, be32(rest), extended)(source.address, destination.address);
-      return header([source, destination], family === 4 ? ICMP : ICMPV6, message);
-    });
+    .map(
+      ([header, type, code, rest, make, behind]): BuildError =>
+        (source, destination, a, b, id) => {
+          const quoted = make(a, b, id);
+          const extended = quoted.length < EXTENSIBLE ? quoted : join(quoted, behind);
+          const message =
+            family === 4
+              ? icmp(type, code, be32(rest), extended)
+              : icmp6(type, code, be32(rest), extended)(source.address, destination.address);
+          return header([source, destination], family === 4 ? ICMP : ICMPV6, message);
+        },
+    );

@@ -11,7 +11,10 @@ export const address6: Arbitrary<bigint> = fc
   .map((words) => words.reduce((sum, one) => (sum << 16n) | BigInt(one), 0n));
 export const address = (family: Family): Arbitrary<Address> => (family === 4 ? address4 : address6);
 
-export const port: Arbitrary<number> = fc.oneof(fc.constantFrom(0, 1, 80, 1023, 1024, 0xffff), fc.nat(0xffff));
+export const port: Arbitrary<number> = fc.oneof(
+  fc.constantFrom(0, 1, 80, 1023, 1024, 0xffff),
+  fc.nat(0xffff),
+);
 
 const LENGTHS: { readonly [F in Family]: readonly number[] } = {
   4: [1, 8, 12, 16, 20, 24, 31, 32],
@@ -25,26 +28,26 @@ const shared = (family: Family, pool: readonly Address[]): Arbitrary<Address> =>
 function one(family: Family, insides: readonly Address[], outsides: readonly Address[]): Arbitrary<Mapping> {
   const ends = fc.record({ inside: shared(family, insides), outside: shared(family, outsides) });
   const plain = ends.map((both): Mapping => ({ kind: 'address', ...both }));
-  const prefix = fc
-    .tuple(ends, fc.constantFrom(...LENGTHS[family]), fc.boolean())
-    .map(([{ inside, outside }, length, neutral]): Mapping => ({
+  const prefix = fc.tuple(ends, fc.constantFrom(...LENGTHS[family]), fc.boolean()).map(
+    ([{ inside, outside }, length, neutral]): Mapping => ({
       ...{ kind: 'prefix', length, neutral: family === 6 && neutral },
       inside: network(inside, length),
       outside: network(outside, length),
-    }));
+    }),
+  );
   const ports = fc.tuple(ends, port, port, fc.constantFrom(TCP, UDP)).map(
     ([both, insidePort, outsidePort, protocol]): Mapping => ({
       ...{ kind: 'port', protocol, insidePort, outsidePort },
       ...both,
     }),
   );
-  const block = fc
-    .tuple(ends, port, port, fc.oneof(fc.constantFrom(1, 2, 256, 1024), fc.nat(5_000)))
-    .map(([both, insidePort, outsidePort, count]): Mapping => ({
+  const block = fc.tuple(ends, port, port, fc.oneof(fc.constantFrom(1, 2, 256, 1024), fc.nat(5_000))).map(
+    ([both, insidePort, outsidePort, count]): Mapping => ({
       ...{ kind: 'port_block', insidePort, outsidePort },
       ...both,
       ports: Math.max(1, Math.min(count, 0x10000 - insidePort, 0x10000 - outsidePort)),
-    }));
+    }),
+  );
   return fc.oneof(plain, prefix, ports, block);
 }
 

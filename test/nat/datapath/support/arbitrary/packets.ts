@@ -86,7 +86,12 @@ const tcpOptions: Arbitrary<Bytes> = fc
     { maxLength: 6 },
   )
   .map((options) => join(...options).subarray(0, 40))
-  .map((options) => join(options, bytes(-options.length & 3, () => 0)));
+  .map((options) =>
+    join(
+      options,
+      bytes(-options.length & 3, () => 0),
+    ),
+  );
 
 const ports = ([source, destination]: readonly [End, End]): readonly [number, number] => [
   source.port,
@@ -145,7 +150,24 @@ function messages4(payload: Arbitrary<Bytes>): Arbitrary<Carried> {
 }
 
 function messages6(payload: Arbitrary<Bytes>): Arbitrary<Carried> {
-  const type = fc.constantFrom(128, 129, 128, 129, 100, 127, 138, 139, 140, 144, 160, 200, 255, 133, 136, 143);
+  const type = fc.constantFrom(
+    128,
+    129,
+    128,
+    129,
+    100,
+    127,
+    138,
+    139,
+    140,
+    144,
+    160,
+    200,
+    255,
+    133,
+    136,
+    143,
+  );
   return fc.tuple(type, fc.nat(255), word, payload).map(
     ([kind, code, sequence, body]): Carried => ({
       ...{ protocol: ICMPV6, check: 2, least: 8 },
@@ -155,7 +177,11 @@ function messages6(payload: Arbitrary<Bytes>): Arbitrary<Carried> {
 }
 
 /** A header of either family around what it carries; `protocol` is what stands behind its extensions. */
-export type Around = (ends: readonly [source: End, destination: End], protocol: number, payload: Bytes) => Bytes;
+export type Around = (
+  ends: readonly [source: End, destination: End],
+  protocol: number,
+  payload: Bytes,
+) => Bytes;
 
 const options: Arbitrary<Bytes> = fc.oneof(
   { weight: 3, arbitrary: fc.constant(new Uint8Array(0)) },
@@ -166,7 +192,13 @@ export type Fragmentation = readonly [at: number, more: boolean] | undefined;
 
 const around4 = (piece: Fragmentation): Arbitrary<Around> =>
   fc
-    .record({ tos: fc.nat(255), id: word, ttl: fc.nat(255), options, flags: fc.constantFrom(0, DONT_FRAGMENT, 0x8000) })
+    .record({
+      tos: fc.nat(255),
+      id: word,
+      ttl: fc.nat(255),
+      options,
+      flags: fc.constantFrom(0, DONT_FRAGMENT, 0x8000),
+    })
     .map(
       ({ flags, ...fields }): Around =>
         ([{ address: source }, { address: destination }], protocol, payload) => {
@@ -179,12 +211,16 @@ const around4 = (piece: Fragmentation): Arbitrary<Around> =>
 const stop = fc.bigInt(0n, (1n << 128n) - 1n);
 
 export const extension: Arbitrary<Extension> = fc.oneof(
-  fc.tuple(fc.constantFrom(HOP_BY_HOP, DESTINATION_OPTIONS, DESTINATION_OPTIONS, 135, 139, 140), fc.nat(3)).map(
-    ([type, words]) => padded(type, words),
-  ),
-  fc.tuple(fc.constantFrom(0, 2, 3, 4), fc.constantFrom(0, 1, 1), fc.array(stop, { minLength: 1, maxLength: 2 })).map(
-    ([type, left, stops]) => routing(type, left, stops),
-  ),
+  fc
+    .tuple(fc.constantFrom(HOP_BY_HOP, DESTINATION_OPTIONS, DESTINATION_OPTIONS, 135, 139, 140), fc.nat(3))
+    .map(([type, words]) => padded(type, words)),
+  fc
+    .tuple(
+      fc.constantFrom(0, 2, 3, 4),
+      fc.constantFrom(0, 1, 1),
+      fc.array(stop, { minLength: 1, maxLength: 2 }),
+    )
+    .map(([type, left, stops]) => routing(type, left, stops)),
   fc.constant(fragment(0, false)),
 );
 
@@ -220,19 +256,21 @@ export const whole = (family: Family): Arbitrary<Build> =>
 
 /** One fragment of a packet; checksums were made for the whole. */
 export const piece = (family: Family): Arbitrary<Build> =>
-  fc.tuple(carried(family, 600), fc.nat(40), fc.nat(40)).chain(([{ protocol, segment, least }, skip, count]) => {
-    const at = skip * 8;
-    const size = at === 0 ? Math.max(count * 8, least) : (count + 1) * 8;
-    return fc.tuple(around(family, [at, true]), around(family, [at, false])).map(
-      ([more, last]): Build =>
-        (source, destination, id) => {
-          const all = segment([source, destination], id)(source.address, destination.address);
-          const part = at < all.length ? all.subarray(at, at + size) : bytes(8);
-          const header = at + size < all.length ? more : last;
-          return header([source, destination], protocol, part);
-        },
-    );
-  });
+  fc
+    .tuple(carried(family, 600), fc.nat(40), fc.nat(40))
+    .chain(([{ protocol, segment, least }, skip, count]) => {
+      const at = skip * 8;
+      const size = at === 0 ? Math.max(count * 8, least) : (count + 1) * 8;
+      return fc.tuple(around(family, [at, true]), around(family, [at, false])).map(
+        ([more, last]): Build =>
+          (source, destination, id) => {
+            const all = segment([source, destination], id)(source.address, destination.address);
+            const part = at < all.length ? all.subarray(at, at + size) : bytes(8);
+            const header = at + size < all.length ? more : last;
+            return header([source, destination], protocol, part);
+          },
+      );
+    });
 
 /** A packet with nothing behind its header that anybody has to understand. */
 export const bare: Arbitrary<Build> = fc.tuple(around6(undefined), data(30)).map(

@@ -7,7 +7,7 @@ import type { Direction } from '../reference/world.ts';
 import { type Bytes, type FrameFields, frame } from '../wire.ts';
 import { error } from './errors.ts';
 import { address, mappings, port } from './mappings.ts';
-import { bare, type Build, type End, type Family, piece, whole } from './packets.ts';
+import { type Build, bare, type End, type Family, piece, whole } from './packets.ts';
 
 export interface Scenario {
   readonly mappings: readonly Mapping[];
@@ -44,12 +44,16 @@ export function conversation(family: Family): Arbitrary<Conversation> {
   const errors = fc.tuple(error(family), around).map(
     ([build, fields]): Conversation =>
       (own, peer, direction) => {
-        const ends = direction === 'outbound' ? ([own, peer, peer, own] as const) : ([peer, own, own, peer] as const);
+        const ends =
+          direction === 'outbound' ? ([own, peer, peer, own] as const) : ([peer, own, own, peer] as const);
         return frame(build(...ends, own.port), fields);
       },
   );
   const builds = [whole(family), whole(family), piece(family), ...(family === 6 ? [bare] : [])];
-  return fc.oneof(...builds.map((one) => fc.tuple(one, around).map(([make, fields]) => plain(make, fields))), errors);
+  return fc.oneof(
+    ...builds.map((one) => fc.tuple(one, around).map(([make, fields]) => plain(make, fields))),
+    errors,
+  );
 }
 
 /** Some end that a mapping is about, on the side given; ports at its edges. */
@@ -62,34 +66,53 @@ function endOf(mapping: Mapping, side: 'inside' | 'outside', [host, offset]: rea
   if (mapping.kind === 'address') return { address: base, port: offset };
   const first = side === 'inside' ? mapping.insidePort : mapping.outsidePort;
   const count = mapping.kind === 'port_block' ? mapping.ports : 1;
-  // Of seven ports one is anywhere, one just before and one just behind.
-  const places = [offset % count, count - 1, 0, offset % count, -1, count, offset];
-  return { address: base, port: (first + places[offset % 7]! + 0x10000) % 0x10000 };
+  // Of eleven ports one is anywhere, one just before and one just behind.
+  const within = offset % count;
+  const places = [within, count - 1, 0, within, within, within, 0, count - 1, -1, count, offset];
+  return { address: base, port: (first + places[offset % 11]! + 0x10000) % 0x10000 };
 }
 
 const host = fc.bigInt(0n, (1n << 128n) - 1n);
 
-function endFor(family: Family, all: readonly Mapping[], side: 'inside' | 'outside', strangers: number): Arbitrary<End> {
+function endFor(
+  family: Family,
+  all: readonly Mapping[],
+  side: 'inside' | 'outside',
+  strangers: number,
+): Arbitrary<End> {
   const anybody = fc.record({ address: address(family), port });
   if (all.length === 0) return anybody;
-  const one = fc.tuple(fc.constantFrom(...all), fc.tuple(host, fc.nat(0xffff))).map(([mapping, where]) =>
-    endOf(mapping, side, where),
-  );
+  const one = fc
+    .tuple(fc.constantFrom(...all), fc.tuple(host, fc.nat(0xffff)))
+    .map(([mapping, where]) => endOf(mapping, side, where));
   return fc.oneof({ weight: 10, arbitrary: one }, { weight: strangers, arbitrary: anybody });
 }
 
-export const scenario = (family: Family): Arbitrary<Scenario> =>
-  mappings(family).chain((all) =>
-    fc
-      .constantFrom<Direction>('outbound', 'inbound')
-      .chain((direction) =>
-        fc.record({
-          ...{ mappings: fc.constant(all), direction: fc.constant(direction) },
-          own: endFor(family, all, direction === 'outbound' ? 'inside' : 'outside', 1),
-          peer: endFor(family, all, 'outside', 20),
-          make: conversation(family),
-        }),
-      ),
-  );
+export interface Shape {
+  /** How many mappings there are at the most. */
+  readonly most?: number;
+  /** Either, where left out. */
+  readonly direction?: Direction;
+}
+
+export const scenario = (family: Family, { most = 5, direction }: Shape = {}): Arbitrary<Scenario> =>
+  fc
+    .tuple(
+      mappings(family, most),
+      direction ? fc.constant(direction) : fc.constantFrom<Direction>('outbound', 'inbound'),
+    )
+    .chain(([all, way]) => {
+      const [near, far] =
+        way === 'outbound' ? (['inside', 'outside'] as const) : (['outside', 'inside'] as const);
+      return fc.record({
+        ...{ mappings: fc.constant(all), direction: fc.constant(way) },
+        own: fc.oneof(
+          { weight: 12, arbitrary: endFor(family, all, near, 1) },
+          { weight: 1, arbitrary: endFor(family, all, far, 1) },
+        ),
+        peer: endFor(family, all, 'outside', 50),
+        make: conversation(family),
+      });
+    });
 
 export const frameOf = ({ make, own, peer, direction }: Scenario): Bytes => make(own, peer, direction);

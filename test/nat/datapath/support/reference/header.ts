@@ -68,8 +68,7 @@ export function quotedHeader(frame: Bytes, at: number, end: number, family: 4 | 
 }
 
 /** ICMP belongs to IPv4, ICMPv6 to IPv6: in the other family they are just numbers. */
-const isOwn = (family: 4 | 6, protocol: number): boolean =>
-  protocol !== (family === 4 ? ICMPV6 : ICMP);
+const isOwn = (family: 4 | 6, protocol: number): boolean => protocol !== (family === 4 ? ICMPV6 : ICMP);
 
 function fixedHeader(
   frame: Bytes,

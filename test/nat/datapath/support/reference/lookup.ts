@@ -57,8 +57,12 @@ export function find(
   address: Address,
   key: Key,
 ): Found | Miss {
-  const [near, far] = direction === 'outbound' ? (['inside', 'outside'] as const) : (['outside', 'inside'] as const);
-  const ports = direction === 'outbound' ? (['insidePort', 'outsidePort'] as const) : (['outsidePort', 'insidePort'] as const);
+  const [near, far] =
+    direction === 'outbound' ? (['inside', 'outside'] as const) : (['outside', 'inside'] as const);
+  const ports =
+    direction === 'outbound'
+      ? (['insidePort', 'outsidePort'] as const)
+      : (['outsidePort', 'insidePort'] as const);
   const numbered = mappings.map((mapping, index) => ({ mapping, index }));
 
   if (key === 'elsewhere') {

@@ -129,7 +129,8 @@ export function mappingText(one: Mapping): string {
     rest.startsWith(':') && typeof address === 'bigint'
       ? `[${addressText(address)}]${rest}`
       : `${addressText(address)}${rest}`;
-  const both = (inside: string, outside: string): string => `${side(one.inside, inside)}=${side(one.outside, outside)}`;
+  const both = (inside: string, outside: string): string =>
+    `${side(one.inside, inside)}=${side(one.outside, outside)}`;
   switch (one.kind) {
     case 'address':
       return both('', '');
@@ -141,7 +142,10 @@ export function mappingText(one: Mapping): string {
     }
     case 'port_block': {
       const last = one.ports - 1;
-      return both(`:${one.insidePort}-${one.insidePort + last}`, `:${one.outsidePort}-${one.outsidePort + last}`);
+      return both(
+        `:${one.insidePort}-${one.insidePort + last}`,
+        `:${one.outsidePort}-${one.outsidePort + last}`,
+      );
     }
   }
 }

@@ -1,6 +1,17 @@
 // Who has an outside address on the link (RFC 826, 4861): which question is answered, and the answer in full.
 
-import { addressBytes, type Bytes, be16, be32, internetChecksum, join, patch, pseudoHeader, read16, read32 } from '../wire.ts';
+import {
+  addressBytes,
+  type Bytes,
+  be16,
+  be32,
+  internetChecksum,
+  join,
+  patch,
+  pseudoHeader,
+  read16,
+  read32,
+} from '../wire.ts';
 import { type Header, ICMPV6, read128 } from './header.ts';
 import { isOutside } from './lookup.ts';
 import { within } from './mappings.ts';
@@ -15,7 +26,7 @@ const ADVERTISEMENT = 136;
 /** Solicited, override: the word in front of the target (RFC 4861, section 4.4). */
 const [SOLICITED, OVERRIDE] = [0x4000_0000, 0x2000_0000];
 const SOURCE_LINK_LAYER = 1;
-const ALL_NODES = 0xff02n << 112n | 1n;
+const ALL_NODES = (0xff02n << 112n) | 1n;
 const ALL_NODES_MAC = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1);
 
 /** The ARP reply, or undefined where the frame asks nothing of ours. */
@@ -58,7 +69,11 @@ export function advertisement(frame: Bytes, header: Header, { station, mappings 
     Uint8Array.of(2, 1),
     station.mac,
   );
-  const sealed = patch(message, 2, be16(internetChecksum(pseudoHeader(target, to, ICMPV6, message.length), message)));
+  const sealed = patch(
+    message,
+    2,
+    be16(internetChecksum(pseudoHeader(target, to, ICMPV6, message.length), message)),
+  );
   return join(
     ...[probe ? ALL_NODES_MAC : asker, station.mac, frame.subarray(12, 14)],
     ...[frame.subarray(at, at + 4), be16(message.length), Uint8Array.of(ICMPV6, 255)],

@@ -40,7 +40,8 @@ function linkOf(frame: Bytes, link: World['link']): Link | undefined {
 }
 
 /** Where the IP packet starts: counters count from here on. */
-export const packetAt = (frame: Bytes, link: World['link']): number => linkOf(frame, link)?.at ?? frame.length;
+export const packetAt = (frame: Bytes, link: World['link']): number =>
+  linkOf(frame, link)?.at ?? frame.length;
 
 export function reference(
   frame: Bytes,
@@ -60,7 +61,8 @@ export function reference(
   const header = wholeHeader(frame, link.at, family, about.super === true);
   const sound = typeof header === 'object';
   if (family === 6 && sound && isNeighbourDiscovery(frame, header)) {
-    const reply = world.ipv6 === true && link.at === ETHERNET ? advertisement(frame, header, world) : undefined;
+    const reply =
+      world.ipv6 === true && link.at === ETHERNET ? advertisement(frame, header, world) : undefined;
     return reply === undefined ? leaves('ndp') : answered(reply, direction, 'ndp_answered');
   }
   if (family === 6 && world.ipv6 !== true) return leaves('not_ip');

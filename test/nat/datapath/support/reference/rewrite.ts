@@ -60,7 +60,9 @@ export function sealTransport(work: Work, header: Header): void {
     if (protocol === ICMP) return [];
     const { source, destination } = addresses(b, header);
     // The pseudo-header has the last stop, which is further back and does not change.
-    return [pseudoHeader(source, routed ? (family === 4 ? 0 : 0n) : destination, protocol, end - transportAt)];
+    return [
+      pseudoHeader(source, routed ? (family === 4 ? 0 : 0n) : destination, protocol, end - transportAt),
+    ];
   };
   reseal(work, [transportAt, end], check, pseudo, datagram);
 }
