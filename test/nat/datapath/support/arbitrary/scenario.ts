@@ -74,7 +74,7 @@ function endOf(mapping: Mapping, side: 'inside' | 'outside', [host, offset]: rea
 
 const host = fc.bigInt(0n, (1n << 128n) - 1n);
 
-function endFor(
+export function endFor(
   family: Family,
   all: readonly Mapping[],
   side: 'inside' | 'outside',
