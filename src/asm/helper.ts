@@ -37,6 +37,9 @@ export const HELPERS: {
     | 'skb_load_bytes'
     | 'csum_diff'
     | 'skb_pull_data'
+    | 'skb_change_tail'
+    | 'csum_update'
+    | 'fib_lookup'
     | 'tail_call'
     | 'redirect_map'
     | 'ringbuf_output'
@@ -53,6 +56,9 @@ export const HELPERS: {
   redirect: helper('redirect', 23, 2),
   skb_load_bytes: helper('skb_load_bytes', 26, 4),
   csum_diff: helper('csum_diff', 28, 5),
+  skb_change_tail: helper('skb_change_tail', 38, 3, { movesPacket: true }),
+  csum_update: helper('csum_update', 40, 2),
+  fib_lookup: helper('fib_lookup', 69, 4),
   skb_pull_data: helper('skb_pull_data', 39, 2, { movesPacket: true }),
   tail_call: helper('tail_call', 12, 3),
   redirect_map: helper('redirect_map', 51, 3),

@@ -6,6 +6,7 @@ export { disassemble } from './disassemble.ts';
 export { Builder, type Entry, type InnerMap } from './dsl/builder.ts';
 export type { ArgumentsOf, Parameters, Subprogram } from './dsl/call.ts';
 export { Condition } from './dsl/condition.ts';
+export { PacketBuilder } from './dsl/context.ts';
 export { Expression, type Input, type Literal, Place, Value, Variable } from './dsl/expression.ts';
 export { Flow } from './dsl/flow.ts';
 export type { HostKind, NetworkKind } from './dsl/kinds.ts';

@@ -261,14 +261,12 @@ export function instanceMaps(capacity: number = DEFAULT_CAPACITY): InstanceMaps 
   };
 }
 
+type Names<F extends Family, D extends Direction> = F extends 6
+  ? { readonly addresses: `${D}6`; readonly nets: `${D}_net6` }
+  : { readonly addresses: D; readonly nets: `${D}_net` };
+
 /** The names of a direction's tables. */
-export function tableNames(
-  direction: Direction,
-  family: Family,
-): { readonly addresses: keyof InstanceMaps; readonly nets: keyof InstanceMaps } {
+export function tableNames<F extends Family, D extends Direction>(direction: D, family: F): Names<F, D> {
   const suffix = family === 6 ? '6' : '';
-  return {
-    addresses: `${direction}${suffix}` as keyof InstanceMaps,
-    nets: `${direction}_net${suffix}` as keyof InstanceMaps,
-  };
+  return { addresses: `${direction}${suffix}`, nets: `${direction}_net${suffix}` } as Names<F, D>;
 }

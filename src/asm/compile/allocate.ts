@@ -4,6 +4,7 @@
 import type { Register } from '../isa.ts';
 import { coalesce } from './coalesce.ts';
 import { COLOURS, colour } from './colour.ts';
+import type { Graph } from './graph.ts';
 import { interference } from './interference.ts';
 import { isMachine, machineNumber, type Vreg } from './ir.ts';
 import type { Lowered } from './lower.ts';
@@ -32,10 +33,31 @@ export function allocate(procedure: Lowered): Allocated {
     const without = new Set(uncoloured);
     for (let node = 0; node < graph.nodes; node++) if (without.has(graph.actual(node))) without.add(node);
     const touched = blocksWith(without, table);
-    current = spill(current, without, touched);
+    current = spill(current, slotsOf(graph, uncoloured, without), touched);
     const fitted = fitReloads(current, touched, colours, without, live);
     if (fitted) return { ...current, registers: registersOf(fitted) };
   }
+}
+
+/** A slot for each register that goes to the stack: the first that none has which is live at the same time. */
+function slotsOf(
+  graph: Graph,
+  uncoloured: readonly number[],
+  spilled: ReadonlySet<number>,
+): Map<Vreg, number> {
+  const slots = new Map<Vreg, number>();
+  for (const node of uncoloured) {
+    const taken = new Set<number | undefined>();
+    for (let e = graph.edge(node); e !== NONE; e = graph.nextEdge(e)) {
+      taken.add(slots.get(graph.actual(graph.end(e))));
+    }
+    let slot = 0;
+    while (taken.has(slot)) slot++;
+    slots.set(node, slot);
+  }
+  // What became part of another is where that is.
+  for (const node of spilled) slots.set(node, slots.get(graph.actual(node))!);
+  return slots;
 }
 
 /** For each block whether it reads or sets any of `vregs`. */

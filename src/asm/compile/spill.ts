@@ -22,14 +22,23 @@ import { requireStack } from './slots.ts';
 
 const SLOT_SIZE = 8;
 
-/** @param touched for each block whether it has to do with any of `spilled` */
-export function spill(procedure: Lowered, spilled: ReadonlySet<Vreg>, touched: Uint8Array): Lowered {
+/**
+ * @param spilled the registers, each with the number of its slot; those that are live at the same time have different ones
+ * @param touched for each block whether it has to do with any of `spilled`
+ */
+export function spill(
+  procedure: Lowered,
+  spilled: ReadonlyMap<Vreg, number>,
+  touched: Uint8Array,
+): Lowered {
   const kinds: VregKind[] = [...procedure.kinds];
   const offsets = new Map<Vreg, number>();
-  let frame = Math.ceil(procedure.frame / SLOT_SIZE) * SLOT_SIZE;
-  for (const vreg of spilled) {
-    frame += SLOT_SIZE;
-    offsets.set(vreg, -frame);
+  const taken = Math.ceil(procedure.frame / SLOT_SIZE) * SLOT_SIZE;
+  let frame = taken;
+  for (const [vreg, slot] of spilled) {
+    const depth = taken + (slot + 1) * SLOT_SIZE;
+    frame = Math.max(frame, depth);
+    offsets.set(vreg, -depth);
   }
   requireStack(frame, procedure.entry.operations[0]?.site);
 

@@ -64,7 +64,8 @@ export class Flow {
     const { recorder } = this;
     const [head, inside, done] = [recorder.block('loop'), recorder.block('round'), recorder.block('done')];
     const i = this.variable('u32', 0);
-    // What is known of the packet before the loop need not be true in its second round.
+    // What is known of the packet before the loop need not be true in its second round, if the first may move it.
+    const { bounds: before, moves } = recorder;
     recorder.bounds = undefined;
     recorder.jump(head);
     recorder.enter(head);
@@ -76,7 +77,7 @@ export class Flow {
       i.set(i.add(1));
       recorder.jump(head);
     }
-    recorder.bounds = undefined;
+    recorder.bounds = recorder.moves === moves ? before : undefined;
     recorder.enter(done);
   }
 
@@ -153,7 +154,10 @@ export class Flow {
   /** @internal */
   emitCall(callee: Callee, args: readonly Operand[], dst: Vreg): Vreg {
     this.recorder.emit({ op: 'call', dst, callee, args, site: this.recorder.here });
-    if (callee.movesPacket) this.recorder.bounds = undefined;
+    if (callee.movesPacket) {
+      this.recorder.bounds = undefined;
+      this.recorder.moves++;
+    }
     return dst;
   }
 

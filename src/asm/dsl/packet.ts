@@ -9,6 +9,7 @@ import type { PacketBuilder } from './context.ts';
 import { Expression, type Input, type Value } from './expression.ts';
 import { type Storable, sizeOf } from './kinds.ts';
 import type { Argument } from './pointer.ts';
+import type { Located } from './recorder.ts';
 import { type ViewOf, viewOf } from './view.ts';
 
 /** Views of consecutive headers, in the order of the layouts asked for. */
@@ -28,6 +29,8 @@ export interface PacketAccess {
   /** Offsets of the two pointers in the context. */
   readonly data: number;
   readonly end: number;
+  /** Offset of a number in the context of which the verifier knows nothing. */
+  readonly unknown: number;
   /** Makes more of the packet linear, where that can be. */
   readonly pull: Helper | undefined;
   readonly load: Helper;
@@ -101,8 +104,9 @@ export class Packet {
     if (known && known.extent >= size) return known.data;
     const { data, end } = known ?? this.#bounds();
     const extent = Math.max(size, known?.extent ?? 0);
-    this.#check(data, end, [{ base: data, size: extent }], extent, orElse, () => {});
-    this.#builder.recorder.bounds = { data, end, extent };
+    const located = known?.located ?? [];
+    this.#check({ data, end }, { base: data, size: extent, locate: () => {} }, located, extent, orElse);
+    this.#builder.recorder.bounds = { data, end, extent, located };
     return data;
   }
 
@@ -123,44 +127,43 @@ export class Packet {
       recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: base, a: data, b: offset, site });
     };
     locate();
-    // What was known of the start of the packet has to be seen again where the packet moved.
-    const again = known ? [{ base: data, size: known.extent }] : [];
-    this.#check(data, end, [{ base, size }, ...again], position.add(size), orElse, locate);
-    recorder.bounds = { data, end, extent: known?.extent ?? 0 };
+    const start = known && { base: data, size: known.extent, locate: () => {} };
+    const before = known?.located ?? [];
+    const asked = { base, size, locate };
+    this.#check({ data, end }, asked, start ? [start, ...before] : before, position.add(size), orElse);
+    recorder.bounds = { data, end, extent: known?.extent ?? 0, located: [...before, asked] };
     return base;
   }
 
   /**
-   * Goes on where `size` bytes from each base lie in the packet; the first is asked, the others are known. Where it does
-   * not, `needed` bytes are pulled in, the pointers read again into the same registers, so that views taken before stay
-   * valid, and all asked.
+   * Goes on where `asked` lies in the packet, as the `known` places do. Where it does not, `needed` bytes are pulled in,
+   * the pointers read again into the same registers and every place found again, so that views taken before stay valid.
    */
   #check(
-    data: Vreg,
-    end: Vreg,
-    ranges: readonly { readonly base: Vreg; readonly size: number }[],
+    { data, end }: { readonly data: Vreg; readonly end: Vreg },
+    asked: Located,
+    known: readonly Located[],
     needed: Argument,
     orElse: () => void,
-    locate: () => void,
   ): void {
     const { recorder } = this.#builder;
     const enough = recorder.block('enough');
     const short = recorder.block('short', { cold: true });
     const { pull } = this.#access;
-    const [asked, ...known] = ranges;
     const slow = pull ? recorder.block('pull', { cold: true }) : short;
-    this.#branchIfShort(asked!.base, end, asked!.size, slow, enough);
+    this.#branchIfShort(asked.base, end, asked.size, slow, enough);
     if (pull) {
       recorder.enter(slow);
       this.#builder.call(pull, [this.#builder.context, needed]);
       this.#bounds({ data, end });
-      locate();
-      for (const { base, size } of known) {
+      for (const { base, size, locate } of known) {
         const next = recorder.block('again', { cold: true });
+        locate();
         this.#branchIfShort(base, end, size, short, next);
         recorder.enter(next);
       }
-      this.#branchIfShort(asked!.base, end, asked!.size, short, enough);
+      asked.locate();
+      this.#branchIfShort(asked.base, end, asked.size, short, enough);
     }
     recorder.enter(short);
     recorder.bounds = undefined;

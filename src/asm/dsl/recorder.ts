@@ -19,6 +19,17 @@ export interface PacketBounds {
   readonly end: Vreg;
   /** Bytes from the start that were seen to lie before the end. */
   readonly extent: number;
+  /** Other places that were seen to lie before the end. */
+  readonly located: readonly Located[];
+}
+
+/** An address in the packet that was found by an offset. */
+export interface Located {
+  readonly base: Vreg;
+  /** Bytes from there that were seen to lie before the end. */
+  readonly size: number;
+  /** Finds the address again where the packet has moved. */
+  readonly locate: () => void;
 }
 
 const USUAL = {};
@@ -28,6 +39,8 @@ let active: Recorder | undefined;
 export class Recorder {
   /** What is known of the packet at this point of the recording. */
   bounds: PacketBounds | undefined;
+  /** How often the packet may have moved so far, in the order of the recording. */
+  moves = 0;
 
   #order = 0;
   readonly #kinds: VregKind[];

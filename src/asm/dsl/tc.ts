@@ -12,6 +12,8 @@ import { type ViewOf, viewOf } from './view.ts';
 /** include/uapi/linux/pkt_cls.h */
 const TC_ACT_UNSPEC = -1;
 const TC_ACT_SHOT = 2;
+/** Flag of bpf_redirect (include/uapi/linux/bpf.h). */
+const BPF_F_INGRESS = 1;
 
 export class TcBuilder extends PacketBuilder {
   /** `struct __sk_buff`. */
@@ -22,6 +24,7 @@ export class TcBuilder extends PacketBuilder {
     super(recorder, {
       data: skBuff.offsets.data,
       end: skBuff.offsets.dataEnd,
+      unknown: skBuff.offsets.len,
       pull: HELPERS.skb_pull_data,
       load: HELPERS.skb_load_bytes,
       store: HELPERS.skb_store_bytes,
@@ -40,8 +43,12 @@ export class TcBuilder extends PacketBuilder {
     this.recorder.statement(this.drop, () => this.exit(TC_ACT_SHOT));
   }
 
-  /** Ends the program by sending the packet out of the interface `ifindex` (bpf_redirect). */
-  redirect(ifindex: Input<HostKind>): void {
-    this.recorder.statement(this.redirect, () => this.exit(this.call(HELPERS.redirect, [ifindex, 0])));
+  /**
+   * Ends the program by sending the packet out of the interface `ifindex`, or by taking it in as if it had arrived there
+   * (bpf_redirect).
+   */
+  redirect(ifindex: Input<HostKind>, to: 'egress' | 'ingress' = 'egress'): void {
+    const flags = to === 'ingress' ? BPF_F_INGRESS : 0;
+    this.recorder.statement(this.redirect, () => this.exit(this.call(HELPERS.redirect, [ifindex, flags])));
   }
 }

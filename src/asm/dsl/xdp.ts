@@ -44,6 +44,7 @@ export class XdpBuilder extends PacketBuilder {
     super(recorder, {
       data: xdpMd.offsets.data,
       end: xdpMd.offsets.dataEnd,
+      unknown: xdpMd.offsets.rxQueueIndex,
       pull: undefined,
       load: HELPERS.xdp_load_bytes,
       store: HELPERS.xdp_store_bytes,

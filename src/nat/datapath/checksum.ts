@@ -1,45 +1,89 @@
-// Checksums after an address has changed: updated from the old and the new address alone (RFC 1624, equation 3),
+// Checksums after something has changed: updated from what was and is there alone (RFC 1624, equation 3),
 // HC' = ~(~HC + ~m + m'). One's complement sums do not depend on the byte order (RFC 1071, section 2B).
 
-import { HELPERS, type Input, type TcBuilder, type Value } from '../../asm/index.ts';
+import { HELPERS, type Input, type PacketBuilder, type TcBuilder, type Value } from '../../asm/index.ts';
+import type { Words } from './words.ts';
 
 /** `bpf_l4_csum_replace` flags (include/uapi/linux/bpf.h). */
 const BPF_F_PSEUDO_HDR = 1 << 4;
 const BPF_F_MARK_MANGLED_0 = 1 << 5;
-/** The low bits of the flags: the size of what changed. */
+/** The low bits of the flags: the size of what changed; none for a difference that is given itself. */
 const SIZE_ADDRESS = 4;
-const SIZE_CHECKSUM = 2;
+const SIZE_PORT = 2;
 
-/** How a transport checksum takes a changed address. UDP has none where it is zero, and never becomes zero. */
-export const TCP_CHECKSUM: number = BPF_F_PSEUDO_HDR | SIZE_ADDRESS;
-export const UDP_CHECKSUM: number = BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0 | SIZE_ADDRESS;
-/** A checksum over data in which another checksum changed. */
-export const OUTER_CHECKSUM: number = SIZE_CHECKSUM;
+/**
+ * How a transport checksum takes a change: with the pseudo-header or without one (ICMP), and whether zero means that there
+ * is none, so that it never becomes zero (UDP).
+ */
+export const PSEUDO: number = BPF_F_PSEUDO_HDR;
+export const PSEUDO_OR_NONE: number = BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0;
+export const PLAIN = 0;
 
-/** A checksum over an address (or its pseudo-header) after that went from `before` to `after`. */
-export function updatedChecksum(
-  check: Value<'be16'>,
-  before: Value<'be32'>,
-  after: Value<'be32'>,
-): Value<'be16'> {
-  const sum = check.bits().not().as('u64').add(before.bits().not()).add(after.bits());
-  // Two folds bring 34 bits to 17; the last carry goes into the low 16, which are all that is stored.
+/** The one's complement difference that a change makes, 33 bits and more: not folded. */
+export function difference(before: Words, after: Words): Value<'u64'> {
+  return before
+    .map((word, i) => word.bits().not().as('u64').add(after[i]!.bits()))
+    .reduce((sum, one) => sum.add(one));
+}
+
+/** A checksum over an IPv4 address (or its pseudo-header) after that went from `before` to `after`. */
+export function updatedChecksum(check: Value<'be16'>, change: Value<'u64'>): Value<'be16'> {
+  const sum = check.bits().not().as('u64').add(change);
+  // Two folds bring 34 (with four words 36) bits to 17; the last carry goes into the low 16, which are all that is stored.
   const folded = foldOnce(foldOnce(sum));
   return folded.add(folded.shr(16)).not().as('u16').bits();
 }
 
 const foldOnce = (sum: Value<'u64'>): Value<'u64'> => sum.and(0xffff).add(sum.shr(16));
 
+/** A difference as the kernel takes it, 32 bits (`__wsum`). */
+const fold32 = (sum: Value<'u64'>): Value<'u64'> => {
+  const once = sum.and(0xffff_ffff).add(sum.shr(32));
+  return once.and(0xffff_ffff).add(once.shr(32));
+};
+
+/** The result of a helper is negative when it could not do what it was asked. */
+type Result = Value<'u64'>;
+
 /**
- * Lets the kernel update a transport checksum at `at`: it alone knows whether the checksum is complete or, with
- * checksum offload, only begun. The result is negative when it could not.
+ * Lets the kernel update the transport checksum at `at` for changed addresses: it alone knows whether the checksum is
+ * complete or, with checksum offload, only begun.
  */
-export function replaceChecksum(
+export function replaceAddress(
   p: TcBuilder,
   at: Input<'u32'>,
-  before: Value,
-  after: Value,
-  flags: Input<'u32'>,
-): Value<'u64'> {
-  return p.call(HELPERS.l4_csum_replace, [p.context, at, before, after, flags]);
+  before: Words,
+  after: Words,
+  flags: Value<'u32'>,
+): Result {
+  if (before.length > 1) {
+    return p.call(HELPERS.l4_csum_replace, [p.context, at, 0, fold32(difference(before, after)), flags]);
+  }
+  return p.call(HELPERS.l4_csum_replace, [p.context, at, before[0]!, after[0]!, flags.or(SIZE_ADDRESS)]);
+}
+
+/** The same for a port or a query's identifier, which no pseudo-header contains. */
+export function replacePort(
+  p: TcBuilder,
+  at: Input<'u32'>,
+  before: Value<'be16'>,
+  after: Value<'be16'>,
+  flags: Value<'u32'>,
+): Result {
+  const own = flags.and(BPF_F_MARK_MANGLED_0).or(SIZE_PORT);
+  return p.call(HELPERS.l4_csum_replace, [p.context, at, before, after, own]);
+}
+
+/** The same for a difference in what the checksum covers. */
+export function replaceCovered(p: TcBuilder, at: Input<'u32'>, change: Value<'u64'>): Result {
+  return p.call(HELPERS.l4_csum_replace, [p.context, at, 0, fold32(change), PLAIN]);
+}
+
+/**
+ * Tells a receive checksum of the whole packet (CHECKSUM_COMPLETE) that an IPv6 address has changed. An IPv4 header has a
+ * checksum of its own, which changes by the opposite; and the kernel takes a pseudo-header to be IPv4's
+ * (inet_proto_csum_replace_by_diff), so that this is right whether a transport checksum was updated or not.
+ */
+export function accountAddress(p: PacketBuilder, before: Words, after: Words): void {
+  p.call(HELPERS.csum_update, [p.context, fold32(difference(before, after))]);
 }

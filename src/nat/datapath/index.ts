@@ -1,27 +1,39 @@
 // The two programs of an instance. Each is a function from options to a program: what is not used is not in it.
 
 import { type IsaLevel, NEWEST_ISA, type Program, program, type TcBuilder } from '../../asm/index.ts';
-import type { Policy } from '../instance/types.ts';
 import { DEFAULT_CAPACITY, type InstanceMaps, instanceMaps } from '../maps.ts';
-import type { Direction } from '../reason.ts';
+import type { Direction, Policy } from '../reason.ts';
+import { type Uses, usesOf } from '../uses.ts';
 import { answerArp } from './arp.ts';
-import { ETH_P_ARP, ETH_P_IP, ethhdr, iphdr } from './headers.ts';
-import { sideOf, translateIpv4 } from './ipv4.ts';
-import { type Leave, verdicts } from './verdict.ts';
+import { readBare, readEthernet } from './frame.ts';
+import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from './headers.ts';
+import { readIpv4 } from './ipv4.ts';
+import { readIpv6 } from './ipv6.ts';
+import type { TcPath } from './path.ts';
+import { translate } from './translate.ts';
+import { verdicts } from './verdict.ts';
 
 export interface DatapathOptions {
-  /** What becomes of packets that no mapping names. */
-  readonly unmapped: Policy;
-  /** Most address mappings the instance can hold. */
+  /** What becomes of packets that no mapping names, in both directions or each. */
+  readonly unmapped: Policy | { readonly [D in Direction]: Policy };
+  /** Most address mappings the instance can hold, of each family. */
   readonly capacity?: number;
+  /** The kinds of mappings the programs know; IPv4 addresses where left out. */
+  readonly uses?: Uses;
+  /** What the device puts before the IP header: nothing, as tunnels do, or Ethernet, which is the default. */
+  readonly link?: 'ethernet' | 'none';
+  /** The greatest segment size that TCP may announce through here; left alone where left out. */
+  readonly mss?: number;
+  /** What becomes of packets that leave with an outside address as their own; dropped where left out. */
+  readonly spoofed?: Policy;
   /** The newest instructions the programs may have, see `IsaLevel`; loading them finds out by itself. */
   readonly isa?: IsaLevel;
 }
 
 export interface Datapath {
-  /** Egress of the outside interface: source inside -> outside. */
+  /** Egress of the outside interface: source inside -> outside; hairpin. */
   readonly outbound: Program;
-  /** Ingress of the outside interface: destination outside -> inside; answers ARP. */
+  /** Ingress of the outside interface: destination outside -> inside; answers ARP and neighbour solicitations. */
   readonly inbound: Program;
   readonly maps: InstanceMaps;
 }
@@ -29,33 +41,37 @@ export interface Datapath {
 export function datapath(options: DatapathOptions): Datapath {
   const maps = instanceMaps(options.capacity ?? DEFAULT_CAPACITY);
   const { isa = NEWEST_ISA } = options;
+  const direction = (name: string, way: Direction): Program =>
+    program('sched_cls', name, (p) => dispatch(p, way, maps, options), { isa });
   return {
-    outbound: program('sched_cls', 'tsnat_egress', (p) => translate(p, 'outbound', maps, options), { isa }),
-    inbound: program('sched_cls', 'tsnat_ingress', (p) => translate(p, 'inbound', maps, options), { isa }),
+    outbound: direction('tsnat_egress', 'outbound'),
+    inbound: direction('tsnat_ingress', 'inbound'),
     maps,
   };
 }
 
-function translate(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
-  const leave = verdicts(p, maps, direction, options.unmapped);
-  const [eth, ip] = p.packet.read([ethhdr, iphdr], { orElse: () => tooShort(p, leave) });
-  p.rarely(eth.proto.ne(ETH_P_IP), () => {
-    p.when(eth.proto.ne(ETH_P_ARP), () => leave('not_ipv4'));
-    if (direction === 'inbound') answerArp(p, maps, leave);
-    else leave('arp');
-  });
-  translateIpv4(p, ip, sideOf(direction, maps), leave);
-}
+const IPV6_USES = ['addresses6', 'prefixes6', 'ports6'] as const;
 
-/** Too short for an IPv4 header: no fault in a frame that is none. */
-function tooShort(p: TcBuilder, leave: Leave): void {
-  const [eth] = p.packet.read([ethhdr], { orElse: () => leave('malformed') });
-  p.match(
-    eth.proto,
-    [
-      [ETH_P_IP, () => leave('malformed')],
-      [ETH_P_ARP, () => leave('arp')],
-    ],
-    () => leave('not_ipv4'),
-  );
+function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
+  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop' } = options;
+  const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
+  const leave = verdicts(p, maps, direction, policy);
+  const length = () => p.skb.len.get();
+  const path: TcPath = { p, direction, maps, uses, leave, length };
+  const settings = { mss, refusesSpoofed: spoofed === 'drop' };
+
+  const frame = link === 'ethernet' ? readEthernet(path) : readBare(path);
+  const others = (): void => {
+    const cases: [number, () => void][] = [];
+    if (IPV6_USES.some((use) => uses.has(use))) {
+      cases.push([
+        ETH_P_IPV6,
+        () => translate(path, frame, readIpv6(path, frame.at, frame.atMost), settings),
+      ]);
+    }
+    if (link === 'ethernet') cases.push([ETH_P_ARP, () => answerArp(path, frame)]);
+    p.match(frame.proto, cases, () => leave('not_ip'));
+  };
+  p.rarely(frame.proto.ne(ETH_P_IP), others);
+  translate(path, frame, readIpv4(path, frame.at, frame.atMost), settings);
 }

@@ -1,12 +1,9 @@
-// How a packet leaves the program: each reason is counted, then passes, drops, or follows the policy.
+// How a packet leaves the program: each reason is counted, then passes, drops, follows the policy, or is turned round.
 
 import type { Expression, TcBuilder } from '../../asm/index.ts';
-import type { Policy } from '../instance/types.ts';
 import type { InstanceMaps } from '../maps.ts';
-import { type Direction, REASONS, type Reason, reasonIndex } from '../reason.ts';
-
-/** Ends the path for a reason. */
-export type Leave = (reason: Reason) => void;
+import { type Direction, type Policy, REASONS, reasonIndex } from '../reason.ts';
+import type { Leave } from './path.ts';
 
 export function verdicts(p: TcBuilder, maps: InstanceMaps, direction: Direction, unmapped: Policy): Leave {
   const count = (index: Expression<'u32'>): void => {
@@ -22,11 +19,12 @@ export function verdicts(p: TcBuilder, maps: InstanceMaps, direction: Direction,
     count(index);
     p.drop();
   });
-  const answer = p.ending('answer', 'u32', (index) => {
+  // What arrived goes back, what would leave comes back.
+  const turn = p.ending('turn', 'u32', (index) => {
     count(index);
-    p.redirect(p.skb.ifindex);
+    p.redirect(p.skb.ifindex, direction === 'inbound' ? 'egress' : 'ingress');
   });
-  const fates = { pass, drop, answer, policy: unmapped === 'drop' ? drop : pass };
+  const fates = { pass, drop, turn, policy: unmapped === 'drop' ? drop : pass };
   return (reason) => {
     const { fate } = REASONS.find(({ name }) => name === reason)!;
     fates[fate](reasonIndex(direction, reason));

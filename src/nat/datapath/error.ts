@@ -1,0 +1,157 @@
+// ICMP errors (RFC 5508, section 4; RFC 4443): the packet they quote went the other way, so its other address is the one
+// that was translated, and has to be translated back for whoever sent it; with it the quoted port and checksums, and the
+// ICMP checksum over all that. The error's own address follows the quoted one where they are the same, as with ports they
+// must be; else it is translated by its own mapping: a router's source is left alone.
+
+import type { Value, Variable } from '../../asm/index.ts';
+import {
+  accountAddress,
+  difference,
+  PSEUDO,
+  PSEUDO_OR_NONE,
+  replaceAddress,
+  replaceCovered,
+  updatedChecksum,
+} from './checksum.ts';
+import { excluded } from './destinations.ts';
+import { half, ICMP_CHECK, icmphdr } from './headers.ts';
+import { type IpPacket, sideOf } from './ip-packet.ts';
+import { readQuotedIpv4 } from './ipv4.ts';
+import { readQuotedIpv6 } from './ipv6.ts';
+import type { TcPath } from './path.ts';
+import { rewriteAddress, shifted } from './rewrite.ts';
+import {
+  byAddress,
+  type Counters,
+  countPacket,
+  findTranslation,
+  type Tables,
+  type Translation,
+} from './tables.ts';
+import { keyOf, NOWHERE, noTransport, readQuotedTransport, type Transport } from './transport.ts';
+import { read, same, type Words } from './words.ts';
+
+/** Translates the ICMP error `packet`, quote and all. Ends the path. */
+export function translateError(path: TcPath, packet: IpPacket, tables: Tables, bytes: Value<'u32'>): void {
+  const { p, direction, leave } = path;
+  const { own, other } = sideOf(direction);
+  const quote = readQuote(path, packet);
+  const transport = noTransport(path, quote.payload, tables.hasPorts);
+  readQuotedTransport(path, quote, transport, other);
+  const [ownBefore, quotedBefore] = [read(packet[own]), read(quote[other])];
+
+  const counted = p.variable('u32', 0);
+  const count = (counters: Counters): void =>
+    p.when(counted.eq(0), () => {
+      counted.set(1);
+      countPacket(counters, bytes);
+    });
+  const isExcluded = excluded(path, packet.version, quote[own]);
+  const events = {
+    onFound: (counters: Counters): void => {
+      if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
+      count(counters);
+    },
+    onMarked: (): void => leave('fragment'),
+  };
+
+  const isSame = p.variable('u32', 0);
+  p.when(same(ownBefore, quotedBefore), () => isSame.set(1));
+  const ownFound = p.variable('u32', 0);
+  const ownAfter = ownBefore.map((word) => p.variable('u32', word.bits()));
+  const settle = ({ found, address }: Found): void => {
+    ownFound.set(found);
+    for (const [i, word] of address.entries()) ownAfter[i]!.set(word.bits());
+  };
+  p.when(isSame.eq(0), () =>
+    settle(findTranslation(path, tables, ownBefore, byAddress(packet.version), events)),
+  );
+  // Inbound an error goes to whom it quotes: for anybody else the quote opens no door.
+  if (direction === 'inbound') {
+    p.when(isSame.eq(0).and(ownFound.eq(0)), () => leave('unmapped'));
+  }
+  const { tail, port } = keyOf(path, packet.version, transport.ports);
+  const quoted = findTranslation(path, tables, quotedBefore, tail, events);
+  p.when(isSame.ne(0), () => settle(quoted));
+  p.when(ownFound.eq(0).and(quoted.found.eq(0)), () => leave('unmapped'));
+
+  const change = p.variable('u64', 0);
+  p.when(quoted.found.ne(0), () => {
+    const before = { address: quotedBefore, port };
+    rewriteQuote(path, quote, other, before, quoted, transport, change);
+  });
+  const after = ownAfter.map((word) => word.get().bits());
+  rewriteAddress(packet.headerChecksum, packet[own], ownBefore, after);
+  const checkAt = packet.payload.at.add(ICMP_CHECK);
+  const failed = (): void => leave('helper_failed');
+  p.when(change.ne(0), () => p.rarely(replaceCovered(p, checkAt, change.get()).isNegative(), failed));
+  if (packet.version === 6) {
+    const result = replaceAddress(p, checkAt, ownBefore, after, p.constant('u32', PSEUDO));
+    p.rarely(result.isNegative(), failed);
+    accountAddress(p, ownBefore, after);
+  }
+  p.next();
+}
+
+type Found = ReturnType<typeof findTranslation>;
+
+function readQuote(path: TcPath, { version, payload: { at, atMost, end } }: IpPacket): IpPacket {
+  const [quoteAt, most] = [at.add(icmphdr.size), atMost + icmphdr.size];
+  return version === 4 ? readQuotedIpv4(path, quoteAt, most, end) : readQuotedIpv6(path, quoteAt, most, end);
+}
+
+/** Writes the quoted address, port and checksums, as far as the quote reaches, and adds up what that changes. */
+function rewriteQuote(
+  path: TcPath,
+  quote: IpPacket,
+  which: 'source' | 'destination',
+  before: { readonly address: Words; readonly port: Value<'be16'> | undefined },
+  { address: after, shift, neutral }: Translation,
+  { checkAt, checksum, ports }: Transport,
+  change: Variable<'u64'>,
+): void {
+  const { p, leave } = path;
+  const orElse = (): void => leave('helper_failed');
+  const add = (difference: Value<'u64'>): void => change.set(change.add(difference));
+
+  const addressChange = difference(before.address, after);
+  rewriteAddress(quote.headerChecksum, quote[which], before.address, after);
+  // Of IPv4, address and header checksum change by opposite amounts: the ICMP checksum around them stays right.
+  if (quote.headerChecksum === undefined) add(addressChange);
+
+  const inChecksum = p.variable('u64', 0);
+  p.when(checksum.and(PSEUDO).ne(0), () => inChecksum.set(addressChange));
+  if (quote.segmentsLeft !== undefined && which === 'destination') {
+    p.when(quote.segmentsLeft.ne(0), () => inChecksum.set(0));
+  }
+  if (neutral !== undefined) p.when(neutral.ne(0), () => checkAt.set(NOWHERE));
+  if (ports !== undefined && shift !== undefined && before.port !== undefined) {
+    const { port } = before;
+    p.when(shift.ne(0).and(ports.at.ne(NOWHERE)), () => {
+      const written = shifted(port, shift.get());
+      const [word] = p.packet.read([half], { at: ports.at, atMost: ports.atMost, orElse });
+      word.value.set(written);
+      const portChange = halfDifference(port, written);
+      add(portChange);
+      inChecksum.set(inChecksum.add(portChange));
+    });
+  }
+  p.when(checkAt.ne(NOWHERE), () => {
+    const [word] = p.packet.read([half], { at: checkAt, atMost: quote.payload.atMost + MOST_CHECK, orElse });
+    const old = word.value.get();
+    const now = p.variable('u16', updatedChecksum(old, inChecksum.get()).bits());
+    p.when(checksum.and(PSEUDO_OR_NONE & ~PSEUDO).ne(0), () => {
+      // Zero says that there is none (RFC 768), so none becomes zero.
+      p.when(now.eq(0), () => now.set(0xffff));
+      p.when(old.eq(0), () => now.set(0));
+    });
+    word.value.set(now.get().bits());
+    add(halfDifference(old, now.get().bits()));
+  });
+}
+
+const halfDifference = (before: Value<'be16'>, after: Value<'be16'>): Value<'u64'> =>
+  before.bits().not().as('u64').add(after.bits());
+
+/** The furthest that a checksum stands from the start of its header: TCP's. */
+const MOST_CHECK = 16;

@@ -1,0 +1,259 @@
+// Looks a mapping up: by address in the hash, by port and prefix in the trie (maps.ts says why it is one trie). What an
+// instance does not use is not asked for; with addresses alone it is one look-up.
+
+import type { Entry, Expression, Input, PacketBuilder, Place, Value, Variable } from '../../asm/index.ts';
+import { NET_KINDS, PORT_BITS, PROTOCOL_BITS, tableNames } from '../maps.ts';
+import type { Direction } from '../reason.ts';
+import { applyNeutral } from './neutral.ts';
+import type { Path } from './path.ts';
+import { type AddressPlace, type Words, wordsOf } from './words.ts';
+
+export type IpVersion = 4 | 6;
+
+/** What went by a mapping. */
+export interface Counters {
+  readonly packets: Place<'u64'>;
+  readonly bytes: Place<'u64'>;
+}
+
+interface AddressRecord extends Counters {
+  readonly address: AddressPlace;
+}
+
+export interface NetRecord extends AddressRecord {
+  readonly mask: AddressPlace;
+  readonly kind: Place<'u8'>;
+  readonly flags: Place<'u8'>;
+  readonly shift: Place<'u16'>;
+  /** IPv6 only. */
+  readonly adjustment?: Place<'be16'>;
+}
+
+/** What a packet is looked up by in a trie, behind its address. */
+export interface Tail {
+  /** In bits, address included. */
+  readonly prefixLength: Input<'u32'>;
+  readonly port: Input<'be16'>;
+  readonly protocol: Input<'u8'>;
+}
+
+/** One direction of one family. */
+export interface Tables {
+  readonly version: IpVersion;
+  /** Undefined where the instance has none. */
+  readonly addresses: ((p: PacketBuilder, address: Words) => Entry<AddressRecord>) | undefined;
+  readonly nets: ((p: PacketBuilder, address: Words, tail: Tail) => Entry<NetRecord>) | undefined;
+  readonly hasPorts: boolean;
+  readonly isNeutral: boolean;
+}
+
+export const addressBits = (version: IpVersion): number => (version === 6 ? 128 : 32);
+
+/** No port, and none to be had: what has none is mapped by address. */
+export const byAddress = (version: IpVersion): Tail => ({
+  prefixLength: addressBits(version),
+  port: 0,
+  protocol: 0,
+});
+
+/** The key by which an address that has ports is known as such. */
+export const marker = (version: IpVersion): Tail => ({
+  prefixLength: addressBits(version) + PORT_BITS + PROTOCOL_BITS,
+  port: 0,
+  protocol: 0,
+});
+
+export function tablesOf({ maps, uses }: Path, direction: Direction, version: IpVersion): Tables {
+  return version === 4 ? tables4(maps, uses, direction) : tables6(maps, uses, direction);
+}
+
+function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): Tables {
+  const names = tableNames(direction, 4);
+  const table = maps[names.addresses];
+  const trie = maps[names.nets];
+  const hasPorts = uses.has('ports');
+  return {
+    version: 4,
+    hasPorts,
+    isNeutral: false,
+    addresses: (p, [address]) =>
+      seenAs(p.lookup(table, address!), (record) => ({ ...record, address: wordsOf(record.address) })),
+    nets:
+      hasPorts || uses.has('prefixes')
+        ? (p, [address], tail) =>
+            seenAs(p.lookup(trie, { ...tail, address: address!, zero: 0 }), (record) => ({
+              ...record,
+              address: wordsOf(record.address),
+              mask: wordsOf(record.mask),
+            }))
+        : undefined,
+  };
+}
+
+const ZERO6: Uint8Array = new Uint8Array(5);
+
+function tables6(maps: Path['maps'], uses: Path['uses'], direction: Direction): Tables {
+  const names = tableNames(direction, 6);
+  const table = maps[names.addresses];
+  const trie = maps[names.nets];
+  const hasPorts = uses.has('ports6');
+  return {
+    version: 6,
+    hasPorts,
+    isNeutral: uses.has('neutral6'),
+    addresses: uses.has('addresses6')
+      ? (p, address) =>
+          seenAs(p.lookup(table, address), (record) => ({ ...record, address: wordsOf(record.address) }))
+      : undefined,
+    nets:
+      hasPorts || uses.has('prefixes6')
+        ? (p, address, tail) =>
+            seenAs(p.lookup(trie, { ...tail, address, zero: ZERO6 }), (record) => ({
+              ...record,
+              address: wordsOf(record.address),
+              mask: wordsOf(record.mask),
+            }))
+        : undefined,
+  };
+}
+
+/** An entry whose value is seen in another form. */
+function seenAs<A, B>(entry: Entry<A>, as: (value: A) => B): Entry<B> {
+  return { exists: () => entry.exists(), missing: () => entry.missing(), value: as(entry.value) };
+}
+
+/** What a mapping makes of an address, and of the port beside it. */
+export interface Translation {
+  readonly address: Words;
+  /** What is added to the port; undefined where the instance has none. */
+  readonly shift: Expression<'u16'> | undefined;
+  /** Not zero where no checksum changes; undefined where the instance has no such prefix. */
+  readonly neutral: Expression<'u32'> | undefined;
+}
+
+export interface Events {
+  /** A mapping was found: to count by it, or to leave after all. */
+  readonly onFound: (counters: Counters) => void;
+  /** A fragment whose port would say which mapping it is. Ends the path. */
+  readonly onMarked: () => void;
+}
+
+/** The mapping of `address`; `onMissing` runs where there is none, and must end the path. */
+export function translationOf(
+  path: Path,
+  tables: Tables,
+  address: Words,
+  tail: Tail,
+  events: Events & { readonly onMissing: () => void },
+): Translation {
+  if (tables.nets === undefined && tables.addresses !== undefined) {
+    const entry = tables.addresses(path.p, address);
+    path.p.rarely(entry.missing(), events.onMissing);
+    events.onFound(entry.value);
+    return { address: entry.value.address.map((word) => word.get()), shift: undefined, neutral: undefined };
+  }
+  const { found, ...translation } = findTranslation(path, tables, address, tail, events);
+  path.p.rarely(found.eq(0), events.onMissing);
+  return translation;
+}
+
+/** As `translationOf`, but goes on where there is none, with `found` zero and the address as it was. */
+export function findTranslation(
+  path: Path,
+  tables: Tables,
+  address: Words,
+  tail: Tail,
+  { onFound, onMarked }: Events,
+): Translation & { readonly found: Expression<'u32'> } {
+  const { p } = path;
+  const found = p.variable('u32', 0);
+  const after = address.map((word) => p.variable('u32', word.bits()));
+  const shift = tables.hasPorts ? p.variable('u16', 0) : undefined;
+  const neutral = tables.isNeutral ? p.variable('u32', 0) : undefined;
+
+  const takeAddress = (record: AddressRecord): void => {
+    onFound(record);
+    found.set(1);
+    for (const [i, word] of record.address.entries()) after[i]!.set(word.get().bits());
+  };
+  const takeNet = (record: NetRecord): void => {
+    onFound(record);
+    found.set(1);
+    const words = record.address.map((word, i) => word.or(address[i]!.and(record.mask[i]!.not())));
+    for (const [i, word] of words.entries()) after[i]!.set(word.bits());
+    shift?.set(record.shift.get());
+    if (neutral !== undefined) {
+      p.when(record.flags.ne(0), () => {
+        neutral.set(1);
+        applyNeutral(path, record, after);
+      });
+    }
+  };
+  look(p, tables, address, tail, { takeAddress, takeNet, onMarked });
+  return { found, address: after.map((word) => word.get().bits()), shift, neutral };
+}
+
+/** Whether a mapping has this address with this port; a marked one counts where `marked` says so. */
+export function isMapped(
+  p: PacketBuilder,
+  tables: Tables,
+  address: Words,
+  tail: Tail,
+  { marked }: { readonly marked: boolean },
+): Variable<'u32'> {
+  const found = p.variable('u32', 0);
+  const take = (): void => found.set(1);
+  look(p, tables, address, tail, {
+    takeAddress: take,
+    takeNet: take,
+    onMarked: marked ? take : () => {},
+  });
+  return found;
+}
+
+/** Ports before addresses before prefixes. */
+function look(
+  p: PacketBuilder,
+  tables: Tables,
+  address: Words,
+  tail: Tail,
+  take: {
+    readonly takeAddress: (record: AddressRecord) => void;
+    readonly takeNet: (record: NetRecord) => void;
+    readonly onMarked: () => void;
+  },
+): void {
+  const net = tables.nets?.(p, address, tail);
+  const byAddressOrPrefix = (): void => {
+    const prefix = (): void => {
+      if (net !== undefined) p.when(net.exists(), () => take.takeNet(net.value));
+    };
+    if (tables.addresses === undefined) {
+      prefix();
+      return;
+    }
+    const entry = tables.addresses(p, address);
+    p.when(entry.exists(), () => take.takeAddress(entry.value), prefix);
+  };
+  if (net === undefined || !tables.hasPorts) {
+    byAddressOrPrefix();
+    return;
+  }
+  const kind = p.variable('u32', NET_KINDS.prefix);
+  p.when(net.exists(), () => kind.set(net.value.kind.get()));
+  const onPort = (): void => p.when(net.exists(), () => take.takeNet(net.value));
+  p.match(
+    kind,
+    [
+      [NET_KINDS.prefix, byAddressOrPrefix],
+      [NET_KINDS.ports, take.onMarked],
+    ],
+    onPort,
+  );
+}
+
+/** Counts a packet from the IP header on; what Ethernet pads a short frame with is counted too. */
+export function countPacket(counters: Counters, bytes: Value<'u32'>): void {
+  counters.packets.increase(1);
+  counters.bytes.increase(bytes);
+}
