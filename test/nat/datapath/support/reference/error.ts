@@ -54,7 +54,7 @@ export function translateError(
   // Inbound an error goes to whom it quotes: for anybody else the quote opens no door.
   if (outer === undefined && (direction === 'inbound' || quoted === undefined)) return undefined;
   // What the conversation is, the quote says; the error may come from anywhere on the way.
-  const others = quoted ? quote.header[quote.other] : header[end === 'source' ? 'destination' : 'source'];
+  const others = quote.header[quote.other];
   if (excluded(others)) return leave(frame, world, direction, 'excluded');
   for (const reason of ['fragment', 'unmappable'] as const) {
     if (quoted === reason || outer === reason) return leave(frame, world, direction, reason);

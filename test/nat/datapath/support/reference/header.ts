@@ -34,7 +34,7 @@ export interface Header {
   readonly later: boolean;
   /** On its way to somewhere on a list: the destination in the header is not that of the pseudo-header. */
   readonly routed: boolean;
-  /** The chain of extension headers ends before it says what is carried. */
+  /** The chain of extension headers ends before it says what is carried, or is longer than it is followed. */
   readonly cut?: true;
 }
 
@@ -53,14 +53,14 @@ export function wholeHeader(frame: Bytes, at: number, family: 4 | 6, jumbo: bool
   const end = silent && jumbo ? frame.length : stated;
   if (end < fixed.payloadAt || end > frame.length) return 'malformed';
   const header = family === 4 ? header4(frame, at, fixed.payloadAt, end) : header6(frame, at, end);
-  if (header === 'malformed' || header.cut) return 'malformed';
+  if (header.cut) return 'malformed';
   if (header.protocol === AUTHENTICATION) return 'authenticated';
   const least = isOwn(family, header.protocol) ? (FIXED[header.protocol] ?? 0) : 0;
   if (!header.later && header.transportAt + least > end) return 'malformed';
   return header;
 }
 
-/** Of a packet that is quoted from `at` to `end`. */
+/** Of a packet that is quoted from `at` to `end`; of what lies behind its fixed header nothing has to be there. */
 export function quotedHeader(frame: Bytes, at: number, end: number, family: 4 | 6): Header | 'malformed' {
   const fixed = fixedHeader(frame, at, end, family);
   if (fixed === undefined) return 'malformed';
@@ -90,26 +90,21 @@ function header4(frame: Bytes, at: number, transportAt: number, end: number): He
   };
 }
 
-function header6(frame: Bytes, at: number, end: number): Header | 'malformed' {
+function header6(frame: Bytes, at: number, end: number): Header {
   const ends = { source: read128(frame, at + 8), destination: read128(frame, at + 24) };
   let protocol = frame[at + 6]!;
   let transportAt = at + 40;
   let later = false;
   let routed = false;
-  for (let passed = 0; EXTENSIONS.has(protocol) || protocol === FRAGMENT; passed++) {
-    if (later) break;
-    if (passed === MOST_EXTENSIONS) return 'malformed';
-    if (transportAt + 8 > end) {
-      return { family: 6, at, ...ends, protocol, transportAt, end, later, routed, cut: true };
-    }
+  const header = (): Header => ({ family: 6, at, ...ends, protocol, transportAt, end, later, routed });
+  for (let passed = 0; !later && (EXTENSIONS.has(protocol) || protocol === FRAGMENT); passed++) {
+    if (passed === MOST_EXTENSIONS || transportAt + 8 > end) return { ...header(), cut: true };
     const size = protocol === FRAGMENT ? 8 : (frame[transportAt + 1]! + 1) * 8;
+    if (transportAt + size > end) return { ...header(), cut: true };
     if (protocol === FRAGMENT) later = read16(frame, transportAt + 2) >= 8;
     if (protocol === ROUTING && frame[transportAt + 3]! > 0) routed = true;
     protocol = frame[transportAt]!;
     transportAt += size;
-    if (transportAt > end) {
-      return { family: 6, at, ...ends, protocol, transportAt, end, later, routed, cut: true };
-    }
   }
-  return { family: 6, at, ...ends, protocol, transportAt, end, later, routed };
+  return header();
 }

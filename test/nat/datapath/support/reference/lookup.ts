@@ -34,21 +34,25 @@ export const isQuery = ({ family, protocol }: Header, type: number): boolean =>
 export function portAt(frame: Bytes, header: Header, end: 'source' | 'destination'): number | undefined {
   const { transportAt: at, end: last, protocol, later, cut } = header;
   if (later || cut) return undefined;
-  if ([TCP, UDP, UDP_LITE].includes(protocol)) {
-    return at + 4 > last ? undefined : end === 'source' ? at : at + 2;
+  if (PORTED.includes(protocol)) {
+    const port = end === 'source' ? at : at + 2;
+    return port + 2 > last ? undefined : port;
   }
   return at + 8 <= last && isQuery(header, frame[at]!) ? at + IDENTIFIER : undefined;
 }
+
+const PORTED: readonly number[] = [TCP, UDP, UDP_LITE];
 
 export function keyOf(frame: Bytes, header: Header, end: 'source' | 'destination'): Key {
   const { family, protocol, transportAt, end: last, later, cut } = header;
   if (later || cut) return 'elsewhere';
   const at = portAt(frame, header, end);
   if (at !== undefined) return { port: read16(frame, at), protocol };
-  // A quote that ends before the ports.
-  const ported = [TCP, UDP, UDP_LITE].includes(protocol);
-  const query = transportAt + 8 > last && protocol === (family === 4 ? ICMP : ICMPV6);
-  return ported || query ? 'elsewhere' : 'none';
+  // A quote that ends before the port.
+  if (PORTED.includes(protocol)) return 'elsewhere';
+  const isCut = transportAt + 8 > last && protocol === (family === 4 ? ICMP : ICMPV6);
+  const mayBeQuery = transportAt >= last || isQuery(header, frame[transportAt]!);
+  return isCut && mayBeQuery ? 'elsewhere' : 'none';
 }
 
 export function find(
