@@ -2,7 +2,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { attach, detach, openInstance } from '../src/index.ts';
-import { formatIpv4 } from '../src/nat/address.ts';
+import { formatAddress } from '../src/nat/address.ts';
+import { endpointOf } from '../src/nat/endpoint.ts';
 import type { AddressMapping } from '../src/nat/mapping.ts';
 import { Namespace } from '../test/support/namespace.ts';
 import { ownFolder, PINS, uniqueName } from '../test/support/registry.ts';
@@ -25,7 +26,7 @@ const mapping = (index: number): AddressMapping => ({
 /** The same pairs for iptables: out by SNAT, in by DNAT. */
 function rules(mappings: readonly AddressMapping[]): string {
   const lines = mappings.flatMap(({ inside, outside }) => {
-    const [inner, outer] = [formatIpv4(inside), formatIpv4(outside)];
+    const [inner, outer] = [formatAddress(inside), formatAddress(outside)];
     return [
       `-A POSTROUTING -s ${inner}/32 -o out0 -j SNAT --to-source ${outer}`,
       `-A PREROUTING -d ${outer}/32 -i out0 -j DNAT --to-destination ${inner}`,
@@ -63,12 +64,12 @@ export async function tables(rounds: number): Promise<Section> {
     for (let index = 0; index < 3_000; index++) {
       const one = mapping(index);
       singles.add.push(timed(() => instance.addMappings([one])));
-      singles.delete.push(timed(() => instance.deleteMappings([one.inside])));
+      singles.delete.push(timed(() => instance.deleteMappings([endpointOf(one, 'inside')])));
     }
     const add = summarize(singles.add.slice(500));
     const remove = summarize(singles.delete.slice(500));
 
-    const insides = all.map(({ inside }) => inside);
+    const insides = all.map((each) => endpointOf(each, 'inside'));
     const batch = await interleave(rounds, {
       tsnat: () => {
         const spent = timed(() => instance.addMappings(all));

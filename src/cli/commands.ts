@@ -1,45 +1,19 @@
 // The one table of commands. Parsing, help and shell completion are all made from it.
 
-import type { StageName } from '../asm/index.ts';
-import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts';
-
-/** Understood by every command. */
-export const COMMON_OPTIONS: readonly OptionSpec[] = [
-  { name: 'json', type: 'flag', summary: 'print one JSON document on stdout' },
-  { name: 'verbose', type: 'flag', summary: "when it fails, say all: causes, the verifier's whole log" },
-  {
-    name: 'bpffs',
-    type: 'text',
-    value: 'DIR',
-    offer: 'file',
-    summary: 'folder on a bpffs for the pins (TSNAT_BPFFS, /sys/fs/bpf)',
-  },
-  { name: 'help', short: 'h', type: 'flag', summary: 'show this help' },
-];
-
-/** How a program may be called; each means a direction. */
-export const PROGRAM_NAMES: Readonly<Record<string, 'outbound' | 'inbound'>> = {
-  egress: 'outbound',
-  ingress: 'inbound',
-  outbound: 'outbound',
-  inbound: 'inbound',
-};
-
-export const FORMATS: readonly ['asm', 'hex', 'c', 'json', 'elf'] = ['asm', 'hex', 'c', 'json', 'elf'];
-/** As the assembler's own STAGES, which is not loaded for every command line. */
-export const STAGES: readonly StageName[] = [
-  'record',
-  'check',
-  'simplify',
-  'split',
-  'lower',
-  'allocate',
-  'arrange',
-  'emit',
-];
-export const HOOKS: readonly ['auto', 'tcx', 'clsact'] = ['auto', 'tcx', 'clsact'];
-export const POLICIES: readonly ['pass', 'drop'] = ['pass', 'drop'];
-export const SHELLS: readonly ['bash', 'zsh', 'fish'] = ['bash', 'zsh', 'fish'];
+import {
+  CAPACITY,
+  FORMATS,
+  HOOKS,
+  MSS,
+  OF_THE_DATAPATH,
+  ONLY,
+  PROGRAM_NAMES,
+  SHELLS,
+  SPOOFED,
+  STAGES,
+  UNMAPPED,
+} from './options.ts';
+import type { ArgumentSpec, CommandSpec } from './spec.ts';
 
 const NAME: ArgumentSpec = { name: 'NAME', offer: 'instance' };
 const PROGRAM: ArgumentSpec = {
@@ -47,33 +21,6 @@ const PROGRAM: ArgumentSpec = {
   optional: true,
   choices: Object.keys(PROGRAM_NAMES),
   object: true,
-};
-const ONLY: OptionSpec = {
-  name: 'only',
-  type: 'text',
-  value: 'SYMBOL',
-  summary: 'of an object file, this program alone',
-};
-const UNMAPPED: OptionSpec = {
-  name: 'unmapped',
-  type: 'text',
-  value: 'POLICY',
-  choices: POLICIES,
-  summary: 'what becomes of packets that no mapping names (pass)',
-};
-const CAPACITY: OptionSpec = {
-  name: 'capacity',
-  type: 'count',
-  value: 'N',
-  summary: 'most mappings it can hold (65536)',
-};
-export const ISA_LEVELS: readonly ['1', '2', '3', '4'] = ['1', '2', '3', '4'];
-const ISA: OptionSpec = {
-  name: 'isa',
-  type: 'text',
-  value: 'LEVEL',
-  choices: ISA_LEVELS,
-  summary: 'no instructions newer than this level has (4)',
 };
 const PROGRAM_NOTES = [
   'PROGRAM is egress (also: outbound) or ingress (also: inbound); both where left out.',
@@ -91,7 +38,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         type: 'text',
         value: 'IN=OUT',
         repeat: true,
-        summary: 'inside address IN is outside address OUT',
+        summary: 'inside IN is outside OUT',
       },
       {
         name: 'file',
@@ -116,19 +63,40 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: 'the network namespace IFACE is in, by name',
       },
       UNMAPPED,
+      SPOOFED,
+      {
+        name: 'include',
+        type: 'text',
+        value: 'PREFIX',
+        repeat: true,
+        summary: 'translate only traffic with these other ends',
+      },
+      {
+        name: 'exclude',
+        type: 'text',
+        value: 'PREFIX',
+        repeat: true,
+        summary: 'leave traffic with these as it is',
+      },
+      MSS,
       CAPACITY,
       { name: 'replace', type: 'flag', summary: 'swap the programs of a running instance, losing no packet' },
     ],
     notes: [
       'IFACE is the outside interface. It may come from the file instead; two that differ are refused.',
-      'For everything else the command line wins over the file. Mappings of both are taken together.',
+      'For everything else the command line wins over the file. Mappings of both are taken together, and so are',
+      'includes and excludes. Of those two the longest prefix decides.',
+      'Mappings: 10.0.0.5=203.0.113.5, fd00::5=2001:db8::5, 10.1.0.0/16=100.64.0.0/16,',
+      '10.0.0.6:8080/tcp=203.0.113.9:80/tcp, [fd00::7]:1024-2047=[2001:db8::9]:1024-2047, and prefixes that are',
+      'checksum-neutral: fd00:1::/48=2001:db8:1::/48,neutral. Where they nest the narrowest goes first.',
       'Nothing has to stay running: all of it lives in the kernel, held by pins in /sys/fs/bpf/tsnat/NAME.',
-      'With --replace and no mappings given, the mappings stay as they are.',
+      'With --replace, mappings and settings that are not given stay as they are.',
     ],
     examples: [
       ['attach eth0 --map 10.0.0.5=203.0.113.5', '10.0.0.5 is 203.0.113.5 beyond eth0'],
       ['attach --file nat.yaml', 'interface and mappings from a file'],
-      ['attach wan --netns gw --unmapped drop', 'in a namespace; nothing leaves untranslated'],
+      ['attach wan --netns gw --unmapped drop', 'in a namespace; nothing leaves or enters untranslated'],
+      ['attach eth0 --file nat.yaml --unmapped outbound=drop,inbound=pass', 'only what leaves has to be translated'],
     ],
     load: () => import('./command/attach.ts'),
   },
@@ -146,16 +114,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [NAME, { name: 'IN=OUT', repeat: true }],
     options: [],
     notes: ['Either all are added or none.'],
-    examples: [['map add eth0 10.0.0.6=203.0.113.6', 'translate one more address']],
+    examples: [
+      ['map add eth0 10.0.0.6=203.0.113.6', 'translate one more address'],
+      ['map add eth0 10.0.0.6:8080/tcp=203.0.113.9:80/tcp', 'and a port'],
+    ],
     load: () => import('./command/map-add.ts'),
   },
   {
     name: 'map del',
-    summary: 'delete mappings by their inside address',
+    summary: 'delete mappings by their insides',
     arguments: [NAME, { name: 'IN', repeat: true }],
     options: [],
-    notes: ['Either all are deleted or none.'],
-    examples: [['map del eth0 10.0.0.6', 'translate it no longer']],
+    notes: ['IN is what stands left of = in the mapping. Either all are deleted or none.'],
+    examples: [
+      ['map del eth0 10.0.0.6', 'translate it no longer'],
+      ['map del eth0 10.0.0.6:8080/tcp 10.1.0.0/16', 'nor these'],
+    ],
     load: () => import('./command/map-del.ts'),
   },
   {
@@ -202,9 +176,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       { name: 'output', short: 'o', type: 'text', value: 'FILE', offer: 'file', summary: 'into a file' },
       ONLY,
-      UNMAPPED,
-      CAPACITY,
-      ISA,
+      ...OF_THE_DATAPATH,
     ],
     notes: [
       ...PROGRAM_NOTES,
@@ -228,7 +200,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'verify',
     summary: "put the programs through this kernel's verifier, without attaching",
     arguments: [PROGRAM],
-    options: [ONLY, UNMAPPED, CAPACITY, ISA],
+    options: [ONLY, ...OF_THE_DATAPATH],
     notes: PROGRAM_NOTES,
     examples: [
       ['verify', 'does this kernel take both?'],

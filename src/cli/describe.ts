@@ -1,9 +1,9 @@
-// An instance's state as text for people. As JSON it is the plain data of src/nat/instance/types.ts.
+// An instance's state as text for people and as JSON for programs.
 
-import { formatIpv4 } from '../nat/address.ts';
-import type { InstanceStatus, MappingState } from '../nat/instance/types.ts';
-import type { Mapping } from '../nat/mapping.ts';
-import { DIRECTIONS, type Fate, REASONS } from '../nat/reason.ts';
+import type { InstanceStatus } from '../nat/instance/types.ts';
+import type { InstancePolicy } from '../nat/policy.ts';
+import { formatPrefix, type Prefix } from '../nat/prefix.ts';
+import { DIRECTIONS, type Direction, type Fate, type Policy, REASONS, type Reason } from '../nat/reason.ts';
 import type { Output } from './output.ts';
 import { counted, grouped, readableBytes, table } from './table.ts';
 
@@ -14,16 +14,35 @@ export function placeOf(status: InstanceStatus): string {
   return `interface ${status.interface} (index ${ifindex})${where}, hook ${hook}, ${counted(status.mappings, 'mapping')}`;
 }
 
-const OUTCOMES: { readonly [F in Fate]: string } = {
+/** The same as JSON: what a mapping file has a way to write is written that way. */
+export function statusJson(status: InstanceStatus): object {
+  const { outbound, inbound } = status.unmapped;
+  return {
+    ...status,
+    unmapped: outbound === inbound ? outbound : status.unmapped,
+    include: status.include.map(formatPrefix),
+    exclude: status.exclude.map(formatPrefix),
+  };
+}
+
+const OUTCOMES: { readonly [F in Exclude<Fate, 'policy'>]: string } = {
   pass: 'passed',
   drop: 'dropped',
-  answer: 'answered',
-  policy: '',
+  turn: 'turned round',
 };
+
+function outcomeOf(
+  { unmapped, spoofed }: InstancePolicy,
+  direction: Direction,
+  { name, fate }: { readonly name: Reason; readonly fate: Fate },
+): string {
+  if (name === 'spoofed') return OUTCOMES[spoofed];
+  return OUTCOMES[fate === 'policy' ? unmapped[direction] : fate];
+}
 
 /** Everything about an instance, in a few small tables. */
 export function statusText(status: InstanceStatus, output: Output): string {
-  const { name, ifindex, netns, hook, unmapped, programs, mappings, capacity, healthy, problems } = status;
+  const { name, ifindex, netns, hook, link, programs, mappings, capacity, healthy, problems } = status;
   const ids = DIRECTIONS.flatMap((direction) => {
     const program = programs[direction];
     return program ? [`${direction} ${program.id} (tag ${program.tag})`] : [];
@@ -33,10 +52,10 @@ export function statusText(status: InstanceStatus, output: Output): string {
       'interface',
       `${status.interface} (index ${ifindex})${netns === undefined ? '' : ` in namespace ${netns}`}`,
     ],
-    ['hook', hook],
+    ['hook', `${hook}${link === 'none' ? ', no link header' : ''}`],
     ['programs', ids.join(', ') || 'none'],
-    ['unmapped', unmapped],
-    ['mappings', `${grouped(mappings)} of ${grouped(capacity)}`],
+    ...policyFacts(status),
+    ['mappings', `${grouped(mappings)}, room for ${counted(capacity, 'address', 'addresses')} of each family`],
   ];
   const width = Math.max(...facts.map(([label]) => label.length));
   return [
@@ -48,6 +67,25 @@ export function statusText(status: InstanceStatus, output: Output): string {
     indented(reasonsTable(status, output)),
   ].join('');
 }
+
+/** What is as it always is goes without saying, except for what leaks. */
+function policyFacts({ unmapped, spoofed, mss, include, exclude }: InstancePolicy): [string, string][] {
+  const list = (name: string, prefixes: readonly Prefix[]): [string, string][] =>
+    prefixes.length === 0 ? [] : [[name, prefixesText(prefixes)]];
+  return [
+    ['unmapped', unmappedText(unmapped)],
+    ...(spoofed === 'drop' ? [] : [['spoofed', spoofed] satisfies [string, Policy]]),
+    ...(mss === undefined ? [] : [['mss', String(mss)] satisfies [string, string]]),
+    ...list('include', include),
+    ...list('exclude', exclude),
+  ];
+}
+
+/** As `--unmapped` takes it. */
+export const unmappedText = ({ outbound, inbound }: InstancePolicy['unmapped']): string =>
+  outbound === inbound ? outbound : `outbound=${outbound},inbound=${inbound}`;
+
+export const prefixesText = (prefixes: readonly Prefix[]): string => prefixes.map(formatPrefix).join(' ');
 
 function translatedTable({ translated }: InstanceStatus, output: Output): string {
   return table(
@@ -61,18 +99,18 @@ function translatedTable({ translated }: InstanceStatus, output: Output): string
 }
 
 /** Reasons that have occurred; empty where none has. */
-function reasonsTable({ reasons, unmapped }: InstanceStatus, output: Output): string {
+function reasonsTable(status: InstanceStatus, output: Output): string {
   const rows = DIRECTIONS.flatMap((direction) =>
-    REASONS.flatMap(({ name, fate, meaning }) => {
-      const packets = reasons[direction][name];
-      const outcome = OUTCOMES[fate] || OUTCOMES[unmapped];
-      return packets === 0n ? [] : [[direction, grouped(packets), outcome, name, meaning]];
+    REASONS.flatMap((reason) => {
+      const packets = status.reasons[direction][reason.name];
+      const outcome = outcomeOf(status, direction, reason);
+      return packets === 0n ? [] : [[direction, grouped(packets), outcome, reason.name, reason.meaning]];
     }),
   );
   if (rows.length === 0) return '';
   const text = table(
     [
-      { heading: 'not translated' },
+      { heading: 'not just translated' },
       { heading: 'packets', align: 'right' },
       { heading: 'outcome' },
       { heading: 'reason' },
@@ -86,31 +124,4 @@ function reasonsTable({ reasons, unmapped }: InstanceStatus, output: Output): st
 
 function indented(text: string): string {
   return text.replace(/^(?=.)/gm, '  ');
-}
-
-/** A mapping as it appears in JSON. */
-export function mappingJson({ inside, outside }: Mapping): { inside: string; outside: string } {
-  return { inside: formatIpv4(inside), outside: formatIpv4(outside) };
-}
-
-export function mappingsTable(states: readonly MappingState[], output: Output): string {
-  return table(
-    [
-      { heading: 'inside' },
-      { heading: 'outside' },
-      { heading: 'packets out', align: 'right' },
-      { heading: 'bytes out', align: 'right' },
-      { heading: 'packets in', align: 'right' },
-      { heading: 'bytes in', align: 'right' },
-    ],
-    states.map(({ mapping, outbound, inbound }) => [
-      formatIpv4(mapping.inside),
-      formatIpv4(mapping.outside),
-      grouped(outbound.packets),
-      readableBytes(outbound.bytes),
-      grouped(inbound.packets),
-      readableBytes(inbound.bytes),
-    ]),
-    (heading) => output.bold(heading),
-  );
 }

@@ -1,6 +1,7 @@
 // Help, rendered from the table of commands.
 
-import { COMMANDS, COMMON_OPTIONS, findCommand, GROUPS } from './commands.ts';
+import { COMMANDS, findCommand, GROUPS } from './commands.ts';
+import { COMMON_OPTIONS } from './options.ts';
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts';
 
 const EXIT_STATUS = `Exit status:
@@ -77,14 +78,33 @@ function commandList(commands: readonly CommandSpec[]): string {
 
 function optionList(options: readonly OptionSpec[]): string {
   return columns(
-    options.map(({ name, short, value, choices, repeat, summary }) => {
+    options.map(({ name, short, value, choices, also, repeat, summary }) => {
       const head = `${short ? `-${short}, ` : '    '}--${name}${value ? ` ${value}` : ''}${repeat ? ' ...' : ''}`;
-      return [head, choices ? `${summary}: ${choices.join(', ')}` : summary];
+      const forms = [...(choices ?? []), ...(also ? [also.form] : [])];
+      return [head, forms.length > 0 ? `${summary}: ${forms.join(', ')}` : summary];
     }),
   );
 }
 
+/** A terminal is hardly narrower. */
+const LINE_WIDTH = 110;
+
 function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join('');
+  return rows
+    .flatMap(([left, right]) =>
+      folded(right, LINE_WIDTH - width - 4).map((text, i) => `  ${(i === 0 ? left : '').padEnd(width)}  ${text}\n`),
+    )
+    .join('');
+}
+
+/** Lines of at most `width`, broken at spaces. */
+function folded(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }

@@ -2,8 +2,9 @@
 // here, before anything is loaded or touched.
 
 import { parseArgs } from 'node:util';
-import { COMMANDS, COMMON_OPTIONS, findCommand, GROUPS } from './commands.ts';
+import { COMMANDS, findCommand, GROUPS } from './commands.ts';
 import { Input } from './input.ts';
+import { COMMON_OPTIONS } from './options.ts';
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts';
 import { didYouMean } from './suggest.ts';
 import { UsageError } from './usage-error.ts';
@@ -103,24 +104,27 @@ function inputFor(command: CommandSpec, words: readonly string[]): Input {
   return new Input(args, options);
 }
 
+const ANY_COUNT: OptionSpec['range'] = [1, 0xffff_ffff];
+
 function optionProblem(
-  { type, value: placeholder = '', choices, repeat = false }: OptionSpec,
+  { type, range = ANY_COUNT, value: placeholder = '', choices, also, repeat = false }: OptionSpec,
   value: string | undefined,
   inline: boolean,
   given: boolean,
 ): string | undefined {
   if (type === 'flag') return value === undefined ? undefined : 'takes no value';
-  const form = choices?.join(', ') ?? placeholder;
+  const form = [...(choices ?? [placeholder]), ...(also ? [also.form] : [])].join(', ');
   // `--map --replace` is a value forgotten; one that begins with a dash is written `--map=-x`.
   if (value === undefined || value === '' || (!inline && value.startsWith('-'))) {
     return `needs a value: ${form}`;
   }
   if (given && !repeat) return 'is given twice';
-  if (choices !== undefined && !choices.includes(value)) {
+  if (choices !== undefined && !choices.includes(value) && also?.pattern.test(value) !== true) {
     return `cannot be '${value}'${didYouMean(value, choices) || `: ${form}`}`;
   }
-  if (type === 'count' && !(/^[1-9]\d*$/.test(value) && Number(value) <= 0xffff_ffff)) {
-    return `cannot be '${value}': a whole number from 1 to 4294967295`;
+  const [least, most] = range;
+  if (type === 'count' && !(/^[1-9]\d*$/.test(value) && Number(value) >= least && Number(value) <= most)) {
+    return `cannot be '${value}': a whole number from ${least} to ${most}`;
   }
   return undefined;
 }

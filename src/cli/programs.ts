@@ -1,10 +1,13 @@
 // The programs a command line asks for: those of the datapath, or those of an object file.
 
 import type { ElfObject, IsaLevel, Program } from '../asm/index.ts';
+import type { DatapathOptions } from '../nat/datapath/index.ts';
 import type { InstanceMaps } from '../nat/maps.ts';
 import { DIRECTIONS } from '../nat/reason.ts';
-import { ISA_LEVELS, POLICIES, PROGRAM_NAMES } from './commands.ts';
+import { USES, type Uses, usesOf } from '../nat/uses.ts';
 import type { Input } from './input.ts';
+import { ISA_LEVELS, LINKS, OF_THE_DATAPATH, POLICIES, PROGRAM_NAMES } from './options.ts';
+import { unmappedOf } from './policy-options.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Programs of the datapath, outbound first, and the maps both share. */
@@ -22,18 +25,31 @@ export async function builderFor(input: Input): Promise<() => Asked> {
   const { datapath } = await import('../nat/datapath/index.ts');
   const capacity = input.count('capacity');
   const level = input.choice('isa', ISA_LEVELS);
-  const isa = level === undefined ? undefined : (Number(level) as IsaLevel);
-  const unmapped = input.choice('unmapped', POLICIES) ?? 'pass';
+  const mss = input.count('mss');
+  const link = input.choice('link', LINKS);
+  const spoofed = input.choice('spoofed', POLICIES);
+  const options: DatapathOptions = {
+    unmapped: unmappedOf(input) ?? 'pass',
+    uses: usesAsked(input),
+    ...(capacity !== undefined && { capacity }),
+    ...(mss !== undefined && { mss }),
+    ...(link !== undefined && { link }),
+    ...(spoofed !== undefined && { spoofed }),
+    ...(level !== undefined && { isa: Number(level) as IsaLevel }),
+  };
   const wanted = PROGRAM_NAMES[input.argument('PROGRAM') ?? ''];
   const directions = DIRECTIONS.filter((direction) => wanted === undefined || wanted === direction);
   return () => {
-    const built = datapath({ unmapped, ...(capacity !== undefined && { capacity }), ...(isa && { isa }) });
+    const built = datapath(options);
     return { programs: directions.map((direction) => built[direction]), maps: built.maps };
   };
 }
 
-/** Options that say what the datapath is to be like, and nothing of an object. */
-const OF_THE_DATAPATH = ['unmapped', 'capacity', 'isa'];
+function usesAsked(input: Input): Uses {
+  const texts = input.texts('uses');
+  if (texts.includes('all')) return new Set(USES);
+  return new Set([...usesOf([]), ...USES.filter((use) => texts.includes(use))]);
+}
 
 /** The object file that the command line names as PROGRAM, if it does. @throws UsageError, ObjectFileError */
 export async function objectFor(input: Input, command: string): Promise<ElfObject | undefined> {
@@ -43,8 +59,8 @@ export async function objectFor(input: Input, command: string): Promise<ElfObjec
     if (only === undefined) return undefined;
     throw new UsageError(`${command}: --only is for object files: name one as PROGRAM`);
   }
-  const wrong = OF_THE_DATAPATH.find((name) => input.text(name) !== undefined);
-  if (wrong !== undefined) throw new UsageError(`${command}: --${wrong} means nothing to an object file`);
+  const wrong = OF_THE_DATAPATH.find(({ name }) => input.text(name) !== undefined);
+  if (wrong !== undefined) throw new UsageError(`${command}: --${wrong.name} means nothing to an object file`);
   const { readObject } = await import('./object-file.ts');
   return readObject(path, only);
 }

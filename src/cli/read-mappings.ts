@@ -2,30 +2,74 @@
 // Whatever is wrong with them is wrong usage.
 
 import { readFileSync } from 'node:fs';
+import { AddressError } from '../nat/address-error.ts';
+import { destinationComplaints, type LocatedPrefix } from '../nat/destination-lists.ts';
 import { type Mapping, parseMapping } from '../nat/mapping.ts';
 import { type LocatedMapping, mappingComplaints } from '../nat/mapping-check.ts';
-import { type Complaint, MappingError } from '../nat/mapping-error.ts';
+import { type Complaint, complain, MappingError } from '../nat/mapping-error.ts';
 import type { MappingFile } from '../nat/mapping-file.ts';
+import { type Prefix, parsePrefix } from '../nat/prefix.ts';
 import { FileError } from './file.ts';
 import { UsageError } from './usage-error.ts';
 
+/** What is said in words: each of a kind is called by its label and its place, `--map #2`. */
+export interface Words {
+  /** As in `10.0.0.5=203.0.113.5`. */
+  readonly mappings: readonly string[];
+  readonly label: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
+
+export interface Said {
+  readonly mappings: readonly Mapping[];
+  /** Left out where neither the words nor the file have any. */
+  readonly include?: readonly Prefix[];
+  readonly exclude?: readonly Prefix[];
+  readonly file?: MappingFile;
+}
+
 /**
- * @param texts as in `10.0.0.5=203.0.113.5`; the origin of the second is `LABEL #2`.
  * @param path of a mapping file, whose mappings come first.
  * @throws UsageError with everything that is wrong with either, FileError when the file cannot be read.
  */
-export async function readMappings(
-  texts: readonly string[],
-  label: string,
-  path?: string,
-): Promise<{ mappings: readonly Mapping[]; file?: MappingFile }> {
+export async function readMappings(words: Words, path?: string): Promise<Said> {
   const complaints: Complaint[] = [];
   const file = path === undefined ? undefined : await readFile(path, complaints);
   // The file first: of two that collide a complaint opens with the later one, which was just typed.
-  const entries = [...(file?.mappings ?? []), ...locate(texts, label, complaints)];
-  complaints.push(...mappingComplaints(entries));
+  const located = <T>(texts: readonly string[], label: string, read: (text: string, origin: string) => T): T[] =>
+    texts.flatMap((text, i) => {
+      try {
+        return [read(text, `${label} #${i + 1}`)];
+      } catch (error) {
+        collect(error, complaints);
+        return [];
+      }
+    });
+  const entries: LocatedMapping[] = [
+    ...(file?.mappings ?? []),
+    ...located(words.mappings, words.label, (text, origin) => ({ mapping: parseMapping(text, origin), origin })),
+  ];
+  const include = [...(file?.include?.value ?? []), ...located(words.include ?? [], '--include', locatePrefix)];
+  const exclude = [...(file?.exclude?.value ?? []), ...located(words.exclude ?? [], '--exclude', locatePrefix)];
+  complaints.push(...destinationComplaints(include, exclude), ...mappingComplaints(entries));
   if (complaints.length > 0) throw new UsageError(complaints);
-  return { mappings: entries.map(({ mapping }) => mapping), ...(file && { file }) };
+  const given = (list: 'include' | 'exclude'): boolean => file?.[list] !== undefined || (words[list] ?? []).length > 0;
+  return {
+    mappings: entries.map(({ mapping }) => mapping),
+    ...(given('include') && { include: include.map(({ prefix }) => prefix) }),
+    ...(given('exclude') && { exclude: exclude.map(({ prefix }) => prefix) }),
+    ...(file && { file }),
+  };
+}
+
+function locatePrefix(text: string, origin: string): LocatedPrefix {
+  try {
+    return { prefix: parsePrefix(text), origin };
+  } catch (error) {
+    if (!(error instanceof AddressError)) throw error;
+    throw new MappingError([complain(error.code, origin, error.message)]);
+  }
 }
 
 async function readFile(path: string, complaints: Complaint[]): Promise<MappingFile | undefined> {
@@ -42,18 +86,6 @@ async function readFile(path: string, complaints: Complaint[]): Promise<MappingF
     collect(error, complaints);
     return undefined;
   }
-}
-
-function locate(texts: readonly string[], label: string, complaints: Complaint[]): LocatedMapping[] {
-  return texts.flatMap((text, i) => {
-    const origin = `${label} #${i + 1}`;
-    try {
-      return [{ mapping: parseMapping(text, origin), origin }];
-    } catch (error) {
-      collect(error, complaints);
-      return [];
-    }
-  });
 }
 
 function collect(error: unknown, complaints: Complaint[]): void {

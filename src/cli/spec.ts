@@ -10,11 +10,14 @@ export interface OptionSpec {
   /** Without the dashes. */
   readonly name: string;
   readonly short?: string;
-  /** `count` is a positive integer. */
+  /** `count` is a positive integer, of `range` where that is given. */
   readonly type: 'flag' | 'text' | 'count';
+  readonly range?: readonly [least: number, most: number];
   /** Stands for the value in help: `FILE`. Not for flags. */
   readonly value?: string;
   readonly choices?: readonly string[];
+  /** What may be said besides the choices. */
+  readonly also?: { readonly form: string; readonly pattern: RegExp };
   /** May be given several times. */
   readonly repeat?: boolean;
   readonly offer?: Offer;

@@ -48,6 +48,6 @@ export function readableBytes(bytes: bigint): string {
 }
 
 /** `1 mapping`, `2 mappings` */
-export function counted(count: number, noun: string): string {
-  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
+export function counted(count: number, noun: string, plural: string = `${noun}s`): string {
+  return `${grouped(count)} ${count === 1 ? noun : plural}`;
 }

@@ -34,7 +34,7 @@ export * from './link.ts';
 export * from './lock.ts';
 export { BpfMap } from './map.ts';
 export { BpfMapOfMaps } from './map-of-maps.ts';
-export { ARPHRD_ETHER, ARPHRD_LOOPBACK, IFF_UP } from './netlink/abi.ts';
+export { ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_WITHOUT_HEADER, IFF_UP } from './netlink/abi.ts';
 export {
   addAddress,
   addRoute,

@@ -8,6 +8,11 @@ export type ComplaintCode =
   | 'mixed_families'
   /** An address on one side, a prefix on the other, and so on. */
   | 'mixed_kinds'
+  | 'mixed_protocols'
+  | 'unequal_prefixes'
+  | 'unequal_blocks'
+  /** Not an IPv6 prefix, or one too long to be checksum-neutral. */
+  | 'not_neutral'
   /** A kind of mapping this version does not know how to translate. */
   | 'not_supported'
   /** An address that no packet of a mapping can carry. */
@@ -16,6 +21,8 @@ export type ComplaintCode =
   | 'duplicate'
   | 'inside_taken'
   | 'outside_taken'
+  /** Its answers would go to the inside of a mapping that goes before it. */
+  | 'shadowed'
   /** Not YAML. */
   | 'bad_syntax'
   | 'bad_version'

@@ -1,9 +1,11 @@
-// A mapping: which inside address is which outside address. Addresses are numbers here (host order), text at the edges.
-// Today IPv4 addresses only; the other kinds of the mapping language are recognised and refused by name.
+// A mapping: which inside is which outside. Addresses are numbers here, text at the edges. Slots, which are the
+// inside addresses of one interface, are recognised and refused by name.
 
-import { type Address, AddressError, formatIpv4, parseIpv4, type Side } from './address.ts';
+import { type Address, familyOf, SIDES, type Side } from './address.ts';
+import { AddressError } from './address-error.ts';
+import { type Endpoint, endpointOf, formatEndpoint, parseEndpoint } from './endpoint.ts';
 import { type Complaint, type ComplaintCode, complain, MappingError } from './mapping-error.ts';
-import { KIND_NOUNS, type Kind, type Shape, shapeOf } from './mapping-shape.ts';
+import { KIND_NOUNS, type Kind, kindOf } from './mapping-shape.ts';
 
 /** 1:1, every protocol. */
 export interface AddressMapping {
@@ -52,26 +54,35 @@ export interface PortBlockMapping {
 export type Mapping = AddressMapping | PrefixMapping | PortMapping | PortBlockMapping;
 
 const EXAMPLE = 'INSIDE=OUTSIDE, such as 10.0.0.5=203.0.113.5';
+const NEUTRAL = 'neutral';
+/** Checksum-neutral translation needs 16 bits behind the prefix and before, or in, the interface identifier. */
+const MOST_NEUTRAL = 64;
 
 /**
- * Reads a mapping as written on a command line: `10.0.0.5=203.0.113.5`.
+ * Reads a mapping as written on a command line: `10.0.0.5=203.0.113.5`, `fd00:1::/48=2001:db8:1::/48,neutral`.
  *
  * @param origin where the text came from, for the messages: `--map #2`.
  * @throws MappingError
  */
 export function parseMapping(text: string, origin?: string): Mapping {
+  const refuse = (what: string): MappingError =>
+    new MappingError([complain('bad_mapping', origin, `mapping '${text}' ${what}`)]);
   const sides = text.split('=');
-  const [inside, outside] = sides;
-  if (sides.length !== 2 || inside === undefined || outside === undefined) {
-    const why = sides.length < 2 ? "has no '='" : "has more than one '='";
-    throw new MappingError([complain('bad_mapping', origin, `mapping '${text}' ${why}: write ${EXAMPLE}`)]);
+  const [inside, behind] = sides;
+  if (sides.length !== 2 || inside === undefined || behind === undefined) {
+    throw refuse(`${sides.length < 2 ? "has no '='" : "has more than one '='"}: write ${EXAMPLE}`);
   }
+  const [outside = '', ...options] = behind.split(',');
   if (inside === '' || outside === '') {
-    const side = inside === '' ? 'inside' : 'outside';
-    const message = `mapping '${text}' has no ${side} address: write ${EXAMPLE}`;
-    throw new MappingError([complain('bad_mapping', origin, message)]);
+    throw refuse(`has no ${inside === '' ? 'inside' : 'outside'} address: write ${EXAMPLE}`);
   }
-  return parseSides(inside, outside, origin);
+  const unknown = options.find((option) => option !== NEUTRAL);
+  if (unknown !== undefined) throw refuse(`has '${unknown}' at its end: only '${NEUTRAL}' may stand there`);
+  if (options.length > 1) throw refuse(`says '${NEUTRAL}' twice`);
+  return parseSides(inside, outside, {
+    neutral: options.length > 0,
+    ...(origin !== undefined && { origin }),
+  });
 }
 
 /**
@@ -79,72 +90,101 @@ export function parseMapping(text: string, origin?: string): Mapping {
  *
  * @throws MappingError with a complaint for each side that is wrong.
  */
-export function parseSides(inside: string, outside: string, origin?: string): Mapping {
-  const unfit = shapeProblem(inside, shapeOf(inside), outside, shapeOf(outside));
-  if (unfit !== undefined) throw new MappingError([complain(unfit.code, origin, unfit.message)]);
+export function parseSides(
+  inside: string,
+  outside: string,
+  { neutral = false, origin }: { readonly neutral?: boolean; readonly origin?: string } = {},
+): Mapping {
+  const refuse = (code: ComplaintCode, what: string): Complaint =>
+    complain(code, origin, `mapping '${inside}=${outside}${neutral ? `,${NEUTRAL}` : ''}'${what}`);
+  const slot = slotProblem(kindOf(inside), kindOf(outside));
+  if (slot !== undefined) throw new MappingError([refuse(slot.code, ` ${slot.what}`)]);
   const complaints: Complaint[] = [];
-  const read = (side: Side, text: string): number => {
+  const read = (side: Side, text: string): Endpoint | undefined => {
     try {
-      return parseIpv4(text);
+      return parseEndpoint(text);
     } catch (error) {
       if (!(error instanceof AddressError)) throw error;
-      complaints.push(
-        complain('bad_address', origin, `mapping '${inside}=${outside}': ${side} ${error.message}`),
-      );
-      return 0;
+      complaints.push(refuse('bad_address', `: ${side} ${error.message}`));
+      return undefined;
     }
   };
-  const mapping: Mapping = {
-    kind: 'address',
-    inside: read('inside', inside),
-    outside: read('outside', outside),
-  };
-  if (complaints.length > 0) throw new MappingError(complaints);
-  return mapping;
+  const [from, onto] = [read('inside', inside), read('outside', outside)];
+  if (from === undefined || onto === undefined) throw new MappingError(complaints);
+  const mapping = joined(from, onto, neutral);
+  if ('kind' in mapping) return mapping;
+  throw new MappingError([refuse(mapping.code, ` ${mapping.what}`)]);
 }
 
-/** What the two sides cannot be, taken together. */
-function shapeProblem(
-  inside: string,
-  insideShape: Shape,
-  outside: string,
-  outsideShape: Shape,
-): { code: ComplaintCode; message: string } | undefined {
-  const problem = (code: ComplaintCode, what: string): { code: ComplaintCode; message: string } => ({
-    code,
-    message: `mapping '${inside}=${outside}' ${what}`,
-  });
-  if (insideShape.family !== outsideShape.family) {
-    return problem('mixed_families', 'mixes IPv4 and IPv6: both sides must be of one family');
-  }
-  if (outsideShape.kind === 'slot') {
-    return problem('mixed_kinds', 'has a slot (%) on the outside: a slot names an inside interface');
-  }
-  // A slot stands for an address.
-  const expected: Kind = insideShape.kind === 'slot' ? 'address' : insideShape.kind;
-  if (expected !== outsideShape.kind) {
-    const [from, onto] = [KIND_NOUNS[insideShape.kind], KIND_NOUNS[outsideShape.kind]];
-    return problem('mixed_kinds', `maps ${from} onto ${onto}: both sides must be of one kind`);
-  }
-  if (insideShape.kind !== 'address') {
-    const kind = insideShape.kind.replace('_', ' ');
-    const wayOut =
-      /\/32$/.test(inside) && /\/32$/.test(outside) ? 'leave out the /32' : 'map single addresses';
-    return problem(
-      'not_supported',
-      `is a ${kind} mapping; ${kind} mappings are not supported yet: ${wayOut}`,
-    );
-  }
-  if (insideShape.family === 6) {
-    return problem(
-      'not_supported',
-      'is an IPv6 mapping; IPv6 mappings are not supported yet: map IPv4 addresses',
-    );
-  }
-  return undefined;
+interface Problem {
+  readonly code: ComplaintCode;
+  /** As in "mapping '...' maps a port onto an address". */
+  readonly what: string;
 }
+
+/** What is wrong with slots, whatever they hold. */
+function slotProblem(inside: Kind, outside: Kind): Problem | undefined {
+  if (outside === 'slot') {
+    return { code: 'mixed_kinds', what: 'has a slot (%) on the outside: a slot names an inside interface' };
+  }
+  if (inside !== 'slot') return undefined;
+  if (outside !== 'address') return mixed(inside, outside);
+  return {
+    code: 'not_supported',
+    what: 'is a slot mapping; slot mappings are not supported yet: map single addresses',
+  };
+}
+
+function mixed(inside: Kind, outside: Kind): Problem {
+  const what = `maps ${KIND_NOUNS[inside]} onto ${KIND_NOUNS[outside]}: both sides must be of one kind`;
+  return { code: 'mixed_kinds', what };
+}
+
+/** The mapping of one side onto the other, or why there is none. */
+function joined(inside: Endpoint, outside: Endpoint, neutral: boolean): Mapping | Problem {
+  const sides = { inside: inside.address, outside: outside.address };
+  if (familyOf(sides.inside) !== familyOf(sides.outside)) {
+    return { code: 'mixed_families', what: 'mixes IPv4 and IPv6: both sides must be of one family' };
+  }
+  if (neutral && !canBeNeutral(inside)) {
+    const what = `cannot be ${NEUTRAL}: only IPv6 prefixes of up to ${MOST_NEUTRAL} bits can (RFC 6296)`;
+    return { code: 'not_neutral', what };
+  }
+  if (inside.kind === 'address' && outside.kind === 'address') return { kind: 'address', ...sides };
+  if (inside.kind === 'prefix' && outside.kind === 'prefix') {
+    const { length } = inside;
+    if (length === outside.length)
+      return { kind: 'prefix', ...sides, length, ...(neutral && { neutral: true }) };
+    return unequal('prefixes', `/${length}`, `/${outside.length}`);
+  }
+  if (inside.kind === 'port' && outside.kind === 'port') {
+    const { protocol } = inside;
+    if (protocol === outside.protocol) {
+      return { kind: 'port', protocol, ...sides, insidePort: inside.port, outsidePort: outside.port };
+    }
+    const what = `maps ${protocol} onto ${outside.protocol}: both sides must be of one protocol`;
+    return { code: 'mixed_protocols', what };
+  }
+  if (inside.kind === 'port_block' && outside.kind === 'port_block') {
+    const { ports } = inside;
+    if (ports === outside.ports) {
+      return { kind: 'port_block', ...sides, insidePort: inside.port, outsidePort: outside.port, ports };
+    }
+    return unequal('blocks', `${ports} ports`, String(outside.ports));
+  }
+  return mixed(inside.kind, outside.kind);
+}
+
+const canBeNeutral = (endpoint: Endpoint): boolean =>
+  endpoint.kind === 'prefix' && familyOf(endpoint.address) === 6 && endpoint.length <= MOST_NEUTRAL;
+
+const unequal = (things: 'prefixes' | 'blocks', from: string, onto: string): Problem => ({
+  code: `unequal_${things}`,
+  what: `maps ${from} onto ${onto}: both ${things} must be of one size`,
+});
 
 /** Writes a mapping as `parseMapping` reads it. */
 export function formatMapping(mapping: Mapping): string {
-  return `${formatIpv4(mapping.inside)}=${formatIpv4(mapping.outside)}`;
+  const [inside, outside] = SIDES.map((side) => formatEndpoint(endpointOf(mapping, side)));
+  return `${inside}=${outside}${mapping.kind === 'prefix' && mapping.neutral ? `,${NEUTRAL}` : ''}`;
 }

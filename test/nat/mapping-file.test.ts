@@ -2,11 +2,12 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { formatIpv4 } from '../../src/nat/address.ts';
+import { formatIpv4 } from '../../src/nat/ipv4.ts';
 import { formatMapping } from '../../src/nat/mapping.ts';
 import { readBulk } from '../../src/nat/mapping-bulk.ts';
 import { MappingError } from '../../src/nat/mapping-error.ts';
 import { parseMappingFile } from '../../src/nat/mapping-file.ts';
+import { formatPrefix } from '../../src/nat/prefix.ts';
 
 const GOOD = `# the gateway
 version: 1
@@ -23,7 +24,7 @@ test('a YAML file', async (t) => {
   const file = await parseMappingFile(GOOD, 'nat.yaml');
   t.deepEqual(file.interface, { value: 'eth0', origin: 'nat.yaml:3' });
   t.deepEqual(file.hook, { value: 'tcx', origin: 'nat.yaml:4' });
-  t.deepEqual(file.unmapped, { value: 'drop', origin: 'nat.yaml:5' });
+  t.deepEqual(file.unmapped, { value: { outbound: 'drop', inbound: 'drop' }, origin: 'nat.yaml:5' });
   t.deepEqual(
     file.mappings.map(({ mapping, origin }) => [formatMapping(mapping), origin]),
     [
@@ -33,13 +34,60 @@ test('a YAML file', async (t) => {
   );
 });
 
+test('every kind of mapping, every setting', async (t) => {
+  const file = await parseMappingFile(
+    `version: 1
+unmapped: { outbound: drop, inbound: pass }
+spoofed: pass
+mss: 1360
+include:
+  - 192.0.2.0/24
+  - 2001:db8:f::/48
+exclude: [192.0.2.7, "::/0"]
+mappings:
+  - { inside: fd00::5, outside: 2001:db8::5 }
+  - { inside: 10.1.0.0/16, outside: 100.64.0.0/16 }
+  - { inside: fd00:1::/48, outside: 2001:db8:1::/48, neutral: true }
+  - { inside: fd00:2::/48, outside: 2001:db8:2::/48, neutral: false }
+  - { inside: 10.0.0.6:8080/tcp, outside: 203.0.113.9:80/tcp }
+  - { inside: "[fd00::6]:8080/udp", outside: "[2001:db8::9]:80/udp" }
+  - inside: 10.0.0.7:1024-2047
+    outside: 203.0.113.9:1024-2047
+`,
+    'f',
+  );
+  t.deepEqual(file.unmapped, { value: { outbound: 'drop', inbound: 'pass' }, origin: 'f:2' });
+  t.deepEqual(file.spoofed, { value: 'pass', origin: 'f:3' });
+  t.deepEqual(file.mss, { value: 1360, origin: 'f:4' });
+  const texts = (list: typeof file.include): unknown =>
+    list?.value.map(({ prefix, origin }) => `${formatPrefix(prefix)} ${origin}`);
+  t.deepEqual(texts(file.include), ['192.0.2.0/24 f:6', '2001:db8:f::/48 f:7']);
+  t.deepEqual(texts(file.exclude), ['192.0.2.7/32 f:8', '::/0 f:8']);
+  t.deepEqual(
+    file.mappings.map(({ mapping, origin }) => `${origin} ${formatMapping(mapping)}`),
+    [
+      'f:10 fd00::5=2001:db8::5',
+      'f:11 10.1.0.0/16=100.64.0.0/16',
+      'f:12 fd00:1::/48=2001:db8:1::/48,neutral',
+      'f:13 fd00:2::/48=2001:db8:2::/48',
+      'f:14 10.0.0.6:8080/tcp=203.0.113.9:80/tcp',
+      'f:15 [fd00::6]:8080/udp=[2001:db8::9]:80/udp',
+      'f:16 10.0.0.7:1024-2047=203.0.113.9:1024-2047',
+    ],
+  );
+});
+
+test('what a file leaves out is not there', async (t) => {
+  t.deepEqual(Object.keys(await parseMappingFile('version: 1\nmappings: []\n', 'f')), ['mappings']);
+});
+
 test('a JSON file', async (t) => {
   const mappings = [{ inside: '10.0.0.5', outside: '203.0.113.5' }];
   for (const indent of [0, 2, 8]) {
     const text = JSON.stringify({ version: 1, mappings, unmapped: 'pass' }, null, indent);
     const file = await parseMappingFile(text, 'nat.json');
     t.is(file.mappings.length, 1);
-    t.is(file.unmapped?.value, 'pass');
+    t.deepEqual(file.unmapped?.value, { outbound: 'pass', inbound: 'pass' });
     t.is(file.interface, undefined);
   }
 });
@@ -99,19 +147,90 @@ const BAD: readonly [what: string, text: string, complaints: readonly [string, R
     [['bad_address', /^f:3: .*256 is more/]],
   ],
   [
-    'IPv6',
-    `${HEAD}  - { inside: "fd00::5", outside: "2001:db8::5" }\n`,
-    [['not_supported', /^f:3: .*IPv6 mappings/]],
-  ],
-  [
     'mixed families',
     `${HEAD}  - { inside: 10.0.0.5, outside: "2001:db8::5" }\n`,
     [['mixed_families', /^f:3: /]],
   ],
   [
-    'a port',
-    `${HEAD}  - { inside: "10.0.0.6:80/tcp", outside: "1.1.1.1:80/tcp" }\n`,
-    [['not_supported', /^f:3: .*port/]],
+    'unequal prefixes',
+    `${HEAD}  - { inside: 10.1.0.0/16, outside: 100.64.0.0/17 }\n`,
+    [['unequal_prefixes', /^f:3: /]],
+  ],
+  [
+    'host bits',
+    `${HEAD}  - { inside: 10.1.2.3/16, outside: 100.64.0.0/16 }\n`,
+    [['bad_address', /^f:3: .*10\.1\.0\.0\/16 is one/]],
+  ],
+  [
+    'a neutral address',
+    `${HEAD}  - { inside: "::5", outside: "::6", neutral: true }\n`,
+    [['not_neutral', /^f:3: mapping '::5=::6,neutral'/]],
+  ],
+  [
+    'neutral that is no flag',
+    `${HEAD}  - { inside: "::/64", outside: "1::/64", neutral: yes }\n`,
+    [['bad_value', /^f:3: neutral 'yes' is not known: write true or false/]],
+  ],
+  [
+    'nesting that is none',
+    `${HEAD}  - { inside: 10.0.0.5, outside: 203.0.113.5 }\n  - { inside: 10.1.0.0/24, outside: 203.0.113.0/24 }\n`,
+    [['shadowed', /^f:4: .* with '10.0.0.5=203.0.113.5' at f:3: 10.1.0.5 would leave as/]],
+  ],
+  [
+    'unmapped by one direction',
+    'version: 1\nunmapped:\n  outbound: drop\nmappings: []\n',
+    [['missing_key', /^f:3: unmapped: inbound is missing/]],
+  ],
+  [
+    'unmapped by no direction',
+    'version: 1\nunmapped: { out: drop, outbound: stop, inbound: pass }\nmappings: []\n',
+    [
+      ['unknown_key', /^f:2: key 'out'/],
+      ['bad_value', /^f:2: outbound 'stop' is not known: write pass, drop/],
+    ],
+  ],
+  [
+    'unmapped as a list',
+    'version: 1\nunmapped: [drop]\nmappings: []\n',
+    [['bad_value', /^f:2: unmapped \(a list\) is not known: write pass, drop, or/]],
+  ],
+  [
+    'unmapped twisted',
+    'version: 1\nunmapped: dorp\nmappings: []\n',
+    [['bad_value', /^f:2: unmapped 'dorp'/]],
+  ],
+  ['spoofed, unknown', 'version: 1\nspoofed: yes\nmappings: []\n', [['bad_value', /^f:2: spoofed 'yes'/]]],
+  [
+    'an MSS too small',
+    'version: 1\nmss: 535\nmappings: []\n',
+    [['bad_value', /^f:2: mss 535 is not a whole number from 536 to 65495/]],
+  ],
+  ['an MSS as text', 'version: 1\nmss: "1360"\nmappings: []\n', [['bad_value', /^f:2: mss '1360' is not a/]]],
+  [
+    'a fraction',
+    'version: 1\nmss: 1360.5\nmappings: []\n',
+    [['bad_value', /^f:2: mss 1360.5 is not a whole/]],
+  ],
+  [
+    'include as text',
+    'version: 1\ninclude: 10.0.0.0/8\nmappings: []\n',
+    [['bad_value', /^f:2: include '10.0.0.0\/8' is not a list/]],
+  ],
+  [
+    'bad prefixes',
+    'version: 1\nexclude:\n  - 10.0.0.1/8\n  - 5\n  - 10.0.0.0/8\nmappings: []\n',
+    [
+      ['bad_address', /^f:3: exclude: '10.0.0.1\/8' is not a prefix: .*10.0.0.0\/8 is one/],
+      ['bad_value', /^f:4: exclude: 5 is not a prefix/],
+    ],
+  ],
+  [
+    'a prefix in both lists, and twice',
+    'version: 1\ninclude: [10.0.0.0/8]\nexclude:\n  - 10.0.0.0/8\n  - fd00::1\n  - fd00:0::1/128\nmappings: []\n',
+    [
+      ['duplicate', /^f:4: exclude 10.0.0.0\/8 is also in include, at f:2/],
+      ['duplicate', /^f:6: exclude fd00::1\/128 is already at f:5/],
+    ],
   ],
   [
     'a slot',

@@ -26,11 +26,7 @@ const SLOT_SIZE = 8;
  * @param spilled the registers, each with the number of its slot; those that are live at the same time have different ones
  * @param touched for each block whether it has to do with any of `spilled`
  */
-export function spill(
-  procedure: Lowered,
-  spilled: ReadonlyMap<Vreg, number>,
-  touched: Uint8Array,
-): Lowered {
+export function spill(procedure: Lowered, spilled: ReadonlyMap<Vreg, number>, touched: Uint8Array): Lowered {
   const kinds: VregKind[] = [...procedure.kinds];
   const offsets = new Map<Vreg, number>();
   const taken = Math.ceil(procedure.frame / SLOT_SIZE) * SLOT_SIZE;

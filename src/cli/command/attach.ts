@@ -1,11 +1,12 @@
 // tsnat attach: translate on an interface from now on.
 
-import type { AttachOptions, Hook, Policy } from '../../nat/instance/types.ts';
+import type { AttachOptions, Hook } from '../../nat/instance/types.ts';
 import type { MappingFile } from '../../nat/mapping-file.ts';
-import { HOOKS, POLICIES } from '../commands.ts';
-import { placeOf } from '../describe.ts';
+import { placeOf, statusJson } from '../describe.ts';
 import type { Input } from '../input.ts';
+import { HOOKS, POLICIES } from '../options.ts';
 import type { Output } from '../output.ts';
+import { unmappedOf } from '../policy-options.ts';
 import { readMappings } from '../read-mappings.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -16,16 +17,24 @@ export async function run(input: Input, output: Output): Promise<void> {
   const there = options.replace === true && listInstances().includes(options.name ?? options.interface);
   const status = attach(options);
   const action = there ? 'replaced' : 'attached';
-  output.result({ [action]: status }, () => `${action} ${status.name}: ${placeOf(status)}\n`);
+  output.result({ [action]: statusJson(status) }, () => `${action} ${status.name}: ${placeOf(status)}\n`);
 }
 
 /** Everything said on the command line and in the file, as one. */
 async function attachOptions(input: Input): Promise<AttachOptions> {
   const maps = input.texts('map');
   const path = input.text('file');
-  const { mappings, file } = await readMappings(maps, '--map', path);
+  const words = {
+    mappings: maps,
+    label: '--map',
+    include: input.texts('include'),
+    exclude: input.texts('exclude'),
+  };
+  const { mappings, include, exclude, file } = await readMappings(words, path);
   const hook: Hook | 'auto' | undefined = input.choice('hook', HOOKS) ?? file?.hook?.value;
-  const unmapped: Policy | undefined = input.choice('unmapped', POLICIES) ?? file?.unmapped?.value;
+  const unmapped = unmappedOf(input) ?? file?.unmapped?.value;
+  const spoofed = input.choice('spoofed', POLICIES) ?? file?.spoofed?.value;
+  const mss = input.count('mss') ?? file?.mss?.value;
   const name = input.text('name');
   const netns = input.text('netns');
   const capacity = input.count('capacity');
@@ -36,6 +45,10 @@ async function attachOptions(input: Input): Promise<AttachOptions> {
     ...(hook !== undefined && { hook }),
     ...(netns !== undefined && { netns }),
     ...(unmapped !== undefined && { unmapped }),
+    ...(spoofed !== undefined && { spoofed }),
+    ...(mss !== undefined && { mss }),
+    ...(include !== undefined && { include }),
+    ...(exclude !== undefined && { exclude }),
     ...(capacity !== undefined && { capacity }),
     ...(given && { mappings }),
     ...(input.flag('replace') && { replace: true }),

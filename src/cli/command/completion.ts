@@ -1,6 +1,6 @@
 // tsnat completion: the completion script of a shell.
 
-import { SHELLS } from '../commands.ts';
+import { SHELLS } from '../options.ts';
 import { completionScript } from '../completion.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';

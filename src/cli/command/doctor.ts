@@ -1,9 +1,10 @@
 // tsnat doctor: can this machine do it, and if not, what is missing. Looks, and changes nothing.
 
 import * as loader from '../../loader/index.ts';
-import { formatIpv4 } from '../../nat/address.ts';
 import type { InstanceStatus } from '../../nat/instance/types.ts';
-import type { AddressMapping } from '../../nat/mapping.ts';
+import { formatAddress } from '../../nat/address.ts';
+import type { Mapping } from '../../nat/mapping.ts';
+import { parsePrefix, prefixesOverlap, wholeOf } from '../../nat/prefix.ts';
 import { kernelFacts } from '../doctor/ask-kernel.ts';
 import { countOf, type Section, sectionsText } from '../doctor/finding.ts';
 import { type InstanceFacts, instanceFindings } from '../doctor/instance.ts';
@@ -27,7 +28,7 @@ export async function run(input: Input, output: Output): Promise<void> {
   const instances = await instanceFacts(machine.bpffs.path);
   const { openInstance } = await import('../../nat/instance/index.ts');
   const network = loader.withNetns(netns, () => {
-    const mappingsOf = (instance: string): AddressMapping[] => {
+    const mappingsOf = (instance: string): Mapping[] => {
       using opened = openInstance(instance);
       return opened.listMappings().map(({ mapping }) => mapping);
     };
@@ -89,7 +90,7 @@ async function instanceFacts(bpffs: string): Promise<InstanceFacts> {
 function uplinkFacts(
   name: string,
   { states }: InstanceFacts,
-  mappingsOf: (instance: string) => AddressMapping[],
+  mappingsOf: (instance: string) => Mapping[],
 ): UplinkFacts {
   using socket = new loader.NetlinkSocket();
   const found = loader.findInterface(socket, name);

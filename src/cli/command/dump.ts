@@ -12,7 +12,7 @@ import {
   withSources,
 } from '../../asm/index.ts';
 import { resolveSource } from '../../loader/source-map.ts';
-import { FORMATS, STAGES } from '../commands.ts';
+import { FORMATS, STAGES } from '../options.ts';
 import { writeWhole } from '../file.ts';
 import type { Input } from '../input.ts';
 import { formatJson, type Output } from '../output.ts';

@@ -1,14 +1,14 @@
 // tsnat map add: more mappings for a running instance.
 
 import { formatMapping } from '../../nat/mapping.ts';
-import { mappingJson } from '../describe.ts';
+import { mappingJson } from '../describe-mappings.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { readMappings } from '../read-mappings.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const { mappings } = await readMappings(input.rest('IN=OUT'), 'argument');
+  const { mappings } = await readMappings({ mappings: input.rest('IN=OUT'), label: 'argument' });
   const { openInstance } = await import('../../nat/instance/open.ts');
   using instance = openInstance(name);
   instance.addMappings(mappings);

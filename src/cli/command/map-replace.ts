@@ -1,7 +1,11 @@
 // tsnat map replace: exactly the mappings of a file, all of them from one packet to the next.
 
 import type { InstanceStatus } from '../../nat/instance/types.ts';
+import type { LocatedPrefix } from '../../nat/destination-lists.ts';
 import type { MappingFile } from '../../nat/mapping-file.ts';
+import type { Setting } from '../../nat/mapping-file-reader.ts';
+import type { Prefix } from '../../nat/prefix.ts';
+import { prefixesText, unmappedText } from '../describe.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { readMappings } from '../read-mappings.ts';
@@ -10,10 +14,10 @@ import { UsageError } from '../usage-error.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const { mappings, file } = await readMappings([], '', input.required('FILE'));
+  const { mappings, file } = await readMappings({ mappings: [], label: '' }, input.required('FILE'));
   const { openInstance } = await import('../../nat/instance/open.ts');
   using instance = openInstance(name);
-  requireSame(instance.status(), file);
+  if (file !== undefined) requireSame(instance.status(), file);
   const replaced = instance.replaceMappings(mappings);
   output.result({ name, mappings: mappings.length, ...replaced }, () => {
     const { kept, added, deleted } = replaced;
@@ -22,13 +26,31 @@ export async function run(input: Input, output: Output): Promise<void> {
 }
 
 /** Only the mappings are replaced, so a file that says something else besides is not taken at half its word. */
-function requireSame(status: InstanceStatus, file: MappingFile | undefined): void {
-  const complaints = (['interface', 'hook', 'unmapped'] as const).flatMap((key) => {
-    const setting = file?.[key];
-    const is = status[key];
+function requireSame(status: InstanceStatus, file: MappingFile): void {
+  const complaints = settings(status, file).flatMap(([key, setting, is]) => {
     if (setting === undefined || setting.value === is || setting.value === 'auto') return [];
     const message = `${setting.origin}: ${key} is '${setting.value}', instance '${status.name}' has '${is}': leave it out, or use 'tsnat attach --replace --file FILE'`;
     return [{ code: 'bad_value', message }];
   });
   if (complaints.length > 0) throw new UsageError(complaints);
+}
+
+/** What the file says, if it does, and what is, in the same words. */
+function settings(
+  status: InstanceStatus,
+  file: MappingFile,
+): (readonly [key: string, said: Setting<string> | undefined, is: string])[] {
+  const said = <T>(setting: Setting<T> | undefined, text: (value: T) => string): Setting<string> | undefined =>
+    setting && { value: text(setting.value), origin: setting.origin };
+  const sorted = (prefixes: readonly Prefix[]): string => prefixesText(prefixes).split(' ').sort().join(' ');
+  const listed = (entries: readonly LocatedPrefix[]): string => sorted(entries.map(({ prefix }) => prefix));
+  return [
+    ['interface', file.interface, status.interface],
+    ['hook', file.hook, status.hook],
+    ['unmapped', said(file.unmapped, unmappedText), unmappedText(status.unmapped)],
+    ['spoofed', file.spoofed, status.spoofed],
+    ['mss', said(file.mss, String), String(status.mss ?? '')],
+    ['include', said(file.include, listed), sorted(status.include)],
+    ['exclude', said(file.exclude, listed), sorted(status.exclude)],
+  ];
 }

@@ -1,7 +1,7 @@
 // tsnat status: what is attached where, how full, what was translated and what was not and why.
 
 import type { InstanceStatus } from '../../nat/instance/types.ts';
-import { statusText } from '../describe.ts';
+import { statusJson, statusText } from '../describe.ts';
 import { EXIT_FAILED, tell } from '../failure.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
@@ -16,7 +16,7 @@ export async function run(input: Input, output: Output): Promise<void> {
   if (asked !== undefined) {
     const status = statusOf(asked);
     if (!status.healthy) process.exitCode = EXIT_FAILED;
-    return output.result(status, () => statusText(status, output));
+    return output.result(statusJson(status), () => statusText(status, output));
   }
   const instances: InstanceStatus[] = [];
   for (const name of listInstances()) {
@@ -29,7 +29,7 @@ export async function run(input: Input, output: Output): Promise<void> {
     }
   }
   if (instances.some(({ healthy }) => !healthy)) process.exitCode = EXIT_FAILED;
-  output.result({ instances }, () => {
+  output.result({ instances: instances.map(statusJson) }, () => {
     if (instances.length > 0) return instances.map((status) => statusText(status, output)).join('\n');
     return process.exitCode === undefined ? 'nothing is attached\n' : '';
   });

@@ -135,7 +135,9 @@ function lookup(map: MapHandle, command: number, room: number, token: Uint8Array
   frame.pointer(batch.values, values);
   const result = frame.callOnce(command);
   const answered = result === 0 || result === -ERRNO.ENOENT || result === -ERRNO.EINTR;
-  const count = answered ? Math.min(frame.getU32(batch.count), room) : 0;
+  const reported = answered ? Math.min(frame.getU32(batch.count), room) : 0;
+  // Interrupted before the first element, the count may be as it was.
+  const count = result === -ERRNO.EINTR && reported === room ? 0 : reported;
   return {
     result,
     elements: {

@@ -3,6 +3,7 @@
 // Sockets
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
@@ -107,6 +108,18 @@ export const IFNAMSIZ = 16;
 /** `ifi_type`, include/uapi/linux/if_arp.h */
 export const ARPHRD_ETHER = 1;
 export const ARPHRD_LOOPBACK = 772;
+const [PPP, RAWIP, TUNNEL, TUNNEL6, SIT, IPGRE, IP6GRE, NONE] = [512, 519, 768, 769, 776, 778, 823, 0xfffe];
+/** Types whose packets begin with the IP header at the hooks of TC: dev_is_mac_header_xmit(), include/linux/if_arp.h. */
+export const ARPHRD_WITHOUT_HEADER: ReadonlySet<number> = new Set([
+  PPP,
+  RAWIP,
+  TUNNEL,
+  TUNNEL6,
+  SIT,
+  IPGRE,
+  IP6GRE,
+  NONE,
+]);
 
 // Addresses
 export const IFA_ADDRESS = 1;

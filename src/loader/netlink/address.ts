@@ -1,9 +1,10 @@
-// IPv4 addresses and routes of interfaces: RTM_GETADDR, RTM_NEWADDR, RTM_NEWROUTE.
-// Addresses are bytes in network order. Left out: IPv6, deletion, everything but unicast routes by one hop.
+// Addresses and routes of interfaces: RTM_GETADDR, RTM_NEWADDR, RTM_NEWROUTE.
+// Addresses are bytes in network order. Left out: writing IPv6, deletion, everything but unicast routes by one hop.
 
 import { bytes, decode, encode, struct, u8, u32 as u32Type } from '../../asm/index.ts';
 import {
   AF_INET,
+  AF_INET6,
   IFA_ADDRESS,
   IFA_LOCAL,
   NLM_F_CREATE,
@@ -39,12 +40,13 @@ const rtmsg = struct('rtmsg', {
 });
 
 const IPV4_SIZE = 4;
-const IPV4_BITS = 32;
+const IPV6_SIZE = 16;
+const BYTE_BITS = 8;
 
-/** An IPv4 address of an interface. */
+/** An address of an interface. */
 export interface InterfaceAddress {
   readonly ifindex: number;
-  /** The interface's own address, 4 bytes. */
+  /** The interface's own address, 4 bytes or 16. */
   readonly local: Uint8Array;
   /** What the prefix is of: the same, or on a point-to-point interface the address of the other end. */
   readonly address: Uint8Array;
@@ -61,15 +63,22 @@ export function ipv4(text: string): Uint8Array {
   return Uint8Array.from(parts, Number);
 }
 
-/** The IPv4 addresses of one interface. */
-export function listAddresses(socket: NetlinkSocket, ifindex: number): InterfaceAddress[] {
-  const payload = encode(ifaddrmsg, { family: AF_INET, prefixlen: 0, flags: 0, scope: 0, index: ifindex });
+type Family = 4 | 6;
+const FAMILIES: { readonly [F in Family]: number } = { 4: AF_INET, 6: AF_INET6 };
+
+/** The addresses of one interface. */
+export function listAddresses(
+  socket: NetlinkSocket,
+  ifindex: number,
+  family: Family = 4,
+): InterfaceAddress[] {
+  const header = { family: FAMILIES[family], prefixlen: 0, flags: 0, scope: 0, index: ifindex };
   const subject = { request: 'RTM_GETADDR', what: `cannot list the addresses of interface ${ifindex}` };
   return (
     socket
-      .dump(RTM_GETADDR, payload, subject)
+      .dump(RTM_GETADDR, encode(ifaddrmsg, header), subject)
       .filter(({ type }) => type === RTM_NEWADDR)
-      .map(decodeAddress)
+      .map((message) => decodeAddress(message, family))
       .filter((address) => address !== undefined)
       // Kernels without strict checking list every interface.
       .filter((address) => address.ifindex === ifindex)
@@ -77,15 +86,19 @@ export function listAddresses(socket: NetlinkSocket, ifindex: number): Interface
 }
 
 /** Undefined for an address of another family. @throws LoaderError with code `ENETLINK` for a message that is too short. */
-export function decodeAddress({ payload }: Pick<Message, 'payload'>): InterfaceAddress | undefined {
+export function decodeAddress(
+  { payload }: Pick<Message, 'payload'>,
+  wanted: Family = 4,
+): InterfaceAddress | undefined {
   if (payload.length < ifaddrmsg.size) throw malformed(`an address message of ${payload.length} bytes`);
   const { family, prefixlen, index } = decode(ifaddrmsg, payload);
-  if (family !== AF_INET) return undefined;
+  if (family !== FAMILIES[wanted]) return undefined;
   const attributes = AttributeSet.decode(payload.subarray(ifaddrmsg.size));
   const address = attributes.bytes(IFA_ADDRESS) ?? attributes.bytes(IFA_LOCAL);
   const local = attributes.bytes(IFA_LOCAL) ?? address;
-  if (address?.length !== IPV4_SIZE || local?.length !== IPV4_SIZE || prefixlen > IPV4_BITS) {
-    throw malformed('an IPv4 address that is none');
+  const size = wanted === 6 ? IPV6_SIZE : IPV4_SIZE;
+  if (address?.length !== size || local?.length !== size || prefixlen > size * BYTE_BITS) {
+    throw malformed(`an IPv${wanted} address that is none`);
   }
   return { ifindex: index, local, address, prefixLength: prefixlen };
 }

@@ -14,6 +14,8 @@ import {
   updatedChecksum,
 } from './checksum.ts';
 import { excluded } from './destinations.ts';
+import type { Frame } from './frame.ts';
+import { isForOutside, takeIn } from './hairpin.ts';
 import { half, ICMP_CHECK, icmphdr } from './headers.ts';
 import { type IpPacket, sideOf } from './ip-packet.ts';
 import { readQuotedIpv4 } from './ipv4.ts';
@@ -27,17 +29,37 @@ import {
   findTranslation,
   type Tables,
   type Translation,
+  tablesOf,
 } from './tables.ts';
-import { keyOf, NOWHERE, noTransport, readQuotedTransport, type Transport } from './transport.ts';
+import {
+  keyOf,
+  NOWHERE,
+  noTransport,
+  otherPorts,
+  type Ports,
+  readQuotedTransport,
+  type Transport,
+} from './transport.ts';
+import { leaveUnmapped, type TranslateOptions } from './unmapped.ts';
 import { read, same, type Words } from './words.ts';
 
 /** Translates the ICMP error `packet`, quote and all. Ends the path. */
-export function translateError(path: TcPath, packet: IpPacket, tables: Tables, bytes: Value<'u32'>): void {
+export function translateError(
+  path: TcPath,
+  frame: Frame,
+  packet: IpPacket,
+  tables: Tables,
+  options: TranslateOptions,
+): void {
   const { p, direction, leave } = path;
+  const { version } = packet;
+  const bytes = path.length().sub(frame.at.offset);
   const { own, other } = sideOf(direction);
   const quote = readQuote(path, packet);
   const transport = noTransport(path, quote.payload, tables.hasPorts);
   readQuotedTransport(path, quote, transport, other);
+  const { ports } = transport;
+  forget(p, transport.checkAt, transport.checksum, ...(ports ? [ports.at, ports.elsewhere] : []));
   const [ownBefore, quotedBefore] = [read(packet[own]), read(quote[other])];
 
   const counted = p.variable('u32', 0);
@@ -46,37 +68,53 @@ export function translateError(path: TcPath, packet: IpPacket, tables: Tables, b
       counted.set(1);
       countPacket(counters, bytes);
     });
-  const isExcluded = excluded(path, packet.version, quote[own]);
+  const isExcluded = excluded(path, version, quote[own]);
+  // A router in between may be anybody: whose traffic it is about counts.
+  const leaveIfExcluded = (): void => {
+    if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
+  };
   const events = {
     onFound: (counters: Counters): void => {
-      if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
+      leaveIfExcluded();
       count(counters);
     },
-    onMarked: (): void => leave('fragment'),
+    onMarked: (): void => {
+      leaveIfExcluded();
+      leave('fragment');
+    },
+  };
+  const leaveUntranslated = (): void => {
+    leaveIfExcluded();
+    leaveUnmapped(path, version, ownBefore, byAddress(version), options);
   };
 
   const isSame = p.variable('u32', 0);
   p.when(same(ownBefore, quotedBefore), () => isSame.set(1));
+  forget(p, isSame);
   const ownFound = p.variable('u32', 0);
   const ownAfter = ownBefore.map((word) => p.variable('u32', word.bits()));
   const settle = ({ found, address }: Found): void => {
     ownFound.set(found);
     for (const [i, word] of address.entries()) ownAfter[i]!.set(word.bits());
   };
-  p.when(isSame.eq(0), () =>
-    settle(findTranslation(path, tables, ownBefore, byAddress(packet.version), events)),
-  );
+  p.when(isSame.eq(0), () => settle(findTranslation(path, tables, ownBefore, byAddress(version), events)));
   // Inbound an error goes to whom it quotes: for anybody else the quote opens no door.
   if (direction === 'inbound') {
-    p.when(isSame.eq(0).and(ownFound.eq(0)), () => leave('unmapped'));
+    p.when(isSame.eq(0).and(ownFound.eq(0)), leaveUntranslated);
   }
-  const { tail, port } = keyOf(path, packet.version, transport.ports);
+  forget(p, ownFound, counted);
+  const { tail, port } = keyOf(path, version, transport.ports);
   const quoted = findTranslation(path, tables, quotedBefore, tail, events);
+  const quotedFound = p.forget(quoted.found);
   p.when(isSame.ne(0), () => settle(quoted));
-  p.when(ownFound.eq(0).and(quoted.found.eq(0)), () => leave('unmapped'));
+  forget(p, ownFound);
+  p.when(ownFound.eq(0).and(quotedFound.eq(0)), leaveUntranslated);
 
+  const isHairpin =
+    direction === 'outbound' ? isErrorForOutside(path, packet, quote, transport.ports) : undefined;
+  if (isHairpin) forget(p, isHairpin);
   const change = p.variable('u64', 0);
-  p.when(quoted.found.ne(0), () => {
+  p.when(quotedFound.ne(0), () => {
     const before = { address: quotedBefore, port };
     rewriteQuote(path, quote, other, before, quoted, transport, change);
   });
@@ -85,19 +123,48 @@ export function translateError(path: TcPath, packet: IpPacket, tables: Tables, b
   const checkAt = packet.payload.at.add(ICMP_CHECK);
   const failed = (): void => leave('helper_failed');
   p.when(change.ne(0), () => p.rarely(replaceCovered(p, checkAt, change.get()).isNegative(), failed));
-  if (packet.version === 6) {
+  if (version === 6) {
     const result = replaceAddress(p, checkAt, ownBefore, after, p.constant('u32', PSEUDO));
     p.rarely(result.isNegative(), failed);
     accountAddress(p, ownBefore, after);
   }
+  if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
   p.next();
+}
+
+/** Not zero where the way in will translate the error: by what it quotes where that is its own destination. */
+function isErrorForOutside(
+  path: TcPath,
+  packet: IpPacket,
+  quote: IpPacket,
+  ports: Ports | undefined,
+): Variable<'u32'> {
+  const { p } = path;
+  const { version } = packet;
+  const destination = read(packet.destination);
+  return isForOutside(path, destination, tablesOf(path, 'inbound', version), () => {
+    if (ports === undefined) return byAddress(version);
+    const seen = otherPorts(path, quote.payload, ports, 'destination');
+    const [at, elsewhere] = [p.variable('u32', seen.at), p.variable('u32', seen.elsewhere)];
+    p.when(same(destination, read(quote.source)).not(), () => {
+      at.set(NOWHERE);
+      elsewhere.set(0);
+    });
+    forget(p, at, elsewhere);
+    return keyOf(path, version, { ...seen, at, elsewhere }).tail;
+  });
+}
+
+/** Errors are rare and full of cases: what they have in common from here on is verified once. */
+function forget(p: TcPath['p'], ...variables: readonly Variable<'u32'>[]): void {
+  for (const variable of variables) variable.set(p.forget(variable));
 }
 
 type Found = ReturnType<typeof findTranslation>;
 
 function readQuote(path: TcPath, { version, payload: { at, atMost, end } }: IpPacket): IpPacket {
-  const [quoteAt, most] = [at.add(icmphdr.size), atMost + icmphdr.size];
-  return version === 4 ? readQuotedIpv4(path, quoteAt, most, end) : readQuotedIpv6(path, quoteAt, most, end);
+  const place = { offset: at.add(icmphdr.size), atMost: atMost + icmphdr.size };
+  return version === 4 ? readQuotedIpv4(path, place, end) : readQuotedIpv6(path, place, end);
 }
 
 /** Writes the quoted address, port and checksums, as far as the quote reaches, and adds up what that changes. */

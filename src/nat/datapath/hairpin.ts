@@ -5,27 +5,22 @@
 import type { Variable, ViewOf } from '../../asm/index.ts';
 import type { interfaceRecord } from '../maps.ts';
 import { ethhdr } from './headers.ts';
-import type { IpPacket } from './ip-packet.ts';
 import type { Path, TcPath } from './path.ts';
-import { type IpVersion, isMapped, type Tables } from './tables.ts';
-import { icmpOf, keyOf, type Ports, portOffset } from './transport.ts';
-import { type AddressPlace, read, within, wordsOf } from './words.ts';
+import { type IpVersion, isMapped, type Tables, type Tail } from './tables.ts';
+import { type AddressPlace, type Words, within, wordsOf } from './words.ts';
 
-/** Not zero where `packet`, which leaves, is for an outside address in `inbound`. */
+/** Not zero where what leaves for `destination` is for an outside address in `inbound`; `tail` is asked for only then. */
 export function isForOutside(
-  path: Path,
-  packet: IpPacket,
+  { p, maps }: Path,
+  destination: Words,
   inbound: Tables,
-  ports: Ports | undefined,
+  tail: () => Tail,
 ): Variable<'u32'> {
-  const { p, maps } = path;
   const found = p.variable('u32', 0);
   const self = p.data(maps.interface);
-  const destination = read(packet.destination);
   // Nearly everything leaves for somewhere else, which this tells without a look-up.
-  p.rarely(within(destination, outsidesOf(self, packet.version)), () => {
-    const { tail } = keyOf(path, packet.version, ports && otherPort(path, packet, ports));
-    found.set(isMapped(p, inbound, destination, tail, { marked: false }).get());
+  p.rarely(within(destination, outsidesOf(self, inbound.version)), () => {
+    found.set(p.forget(isMapped(p, inbound, destination, tail(), { marked: false })));
   });
   return found;
 }
@@ -45,12 +40,4 @@ function outsidesOf(
 ): { network: AddressPlace; mask: AddressPlace } {
   const { network, mask } = version === 4 ? self.outsides : self.outsides6;
   return { network: wordsOf(network), mask: wordsOf(mask) };
-}
-
-/** The port at the other end; an identifier is the same for both. */
-function otherPort({ p }: Path, { version, payload }: IpPacket, ports: Ports): Ports {
-  const at = p.variable('u32', ports.at);
-  const isPort = payload.protocol.ne(icmpOf(version).number).and(ports.at.ne(0));
-  p.when(isPort, () => at.set(at.add(portOffset('destination'))));
-  return { ...ports, at };
 }

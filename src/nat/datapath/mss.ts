@@ -35,76 +35,64 @@ const option: StructType<{ kind: U8; length: U8; value: ScalarType<'be16'> }> = 
   value: be16,
 });
 
-/** An announced size that is too large: where it stands, NOWHERE for none, and what it is. */
-export interface Announced {
-  readonly at: Variable<'u32'>;
-  readonly value: Variable<'u16'>;
-  readonly tcpAt: Value<'u32'>;
+/** Where the TCP header of `packet` starts, or NOWHERE; to be asked while its views are valid. */
+export function tcpStart({ p }: TcPath, { payload, isLater }: IpPacket): Variable<'u32'> {
+  const at = p.variable('u32', NOWHERE);
+  p.when(payload.protocol.eq(IPPROTO_TCP).and(isLater().not()), () => at.set(payload.at));
+  return at;
 }
 
-/** Looks for an announced size above `mss`; moves nothing. */
-export function findMss(path: TcPath, { payload, isLater }: IpPacket, mss: number): Announced {
+/** Lowers the size that a SYN at `tcpAt` announces; afterwards no view of the packet is valid. */
+export function clampMss(path: TcPath, tcpAt: Value<'u32'>, mss: number): void {
   const { p, leave } = path;
-  const found = { at: p.variable('u32', NOWHERE), value: p.variable('u16', 0), tcpAt: payload.at };
-  p.when(payload.protocol.eq(IPPROTO_TCP).and(isLater().not()), () => {
-    const orElse = (): void => leave('malformed');
-    const head = p.packet.copy(offsetFlags, payload.at.add(OFFSET_FLAGS), { orElse });
+  p.when(tcpAt.ne(NOWHERE), () => {
+    const orElse = (): void => leave('helper_failed');
+    const head = p.packet.copy(offsetFlags, tcpAt.add(OFFSET_FLAGS), { orElse });
     p.rarely(head.flags.and(SYN).ne(0), () => {
-      const optionsEnd = payload.at.add(head.offset.shr(4).shl(2));
-      p.when(optionsEnd.le(payload.end), () =>
-        findOption(path, payload.at.add(HEADER), optionsEnd, mss, found),
-      );
+      lowerAll(path, tcpAt, tcpAt.add(head.offset.shr(4).shl(2)), mss);
     });
   });
-  return found;
 }
 
-function findOption(
-  { p }: TcPath,
-  start: Value<'u32'>,
-  end: Value<'u32'>,
-  mss: number,
-  found: Announced,
-): void {
-  const at = p.variable('u32', start);
+/** All of them: of several, receivers differ in which they take. */
+function lowerAll(path: TcPath, tcpAt: Value<'u32'>, end: Value<'u32'>, mss: number): void {
+  const { p } = path;
+  const at = p.variable('u32', tcpAt.add(HEADER));
   p.loop(MOST_OPTIONS, (_, stop) => {
     p.when(at.add(option.size).gt(end), stop);
+    // An option that is cut short is no option.
     const { kind, length, value } = p.packet.copy(option, at, { orElse: stop });
     p.when(kind.eq(END_OF_LIST), stop);
-    p.when(
-      kind.eq(NO_OPERATION),
-      () => at.set(p.forget(at.add(1))),
-      () => {
-        p.when(length.lt(2), stop);
-        p.when(kind.eq(MAXIMUM_SEGMENT_SIZE).and(length.eq(option.size)), () => {
-          const announced = value.toHost();
-          p.when(announced.gt(mss), () => {
-            found.at.set(at.add(option.offsets.value));
-            found.value.set(announced);
-          });
-          stop();
-        });
-        at.set(p.forget(at.add(length)));
-      },
-    );
+    const step = p.variable('u32', 1);
+    p.when(kind.ne(NO_OPERATION), () => {
+      p.when(length.lt(2), stop);
+      step.set(length.get());
+      const isAnnouncement = kind.eq(MAXIMUM_SEGMENT_SIZE).and(length.eq(option.size));
+      p.when(isAnnouncement.and(value.toHost().gt(mss)), () =>
+        lower(path, tcpAt, at.add(option.offsets.value), value.toHost(), mss),
+      );
+    });
+    at.set(p.forget(at.add(step)));
   });
-  found.at.set(p.forget(found.at));
 }
 
-/** Lowers what was found; afterwards no view of the packet is valid. */
-export function clampMss({ p, leave }: TcPath, { at, value, tcpAt }: Announced, mss: number): void {
-  p.rarely(at.ne(NOWHERE), () => {
-    const failed = (): void => leave('helper_failed');
-    p.rarely(p.packet.store('be16', at, mss).isNegative(), failed);
-    // At an odd place the two bytes belong to different words of the sum, the other way round.
-    const before = p.variable('u16', value.get().toNetwork().bits());
-    const after = p.variable('u16', p.constant('u16', mss).toNetwork().bits());
-    p.when(at.sub(tcpAt).and(1).ne(0), () => {
-      before.set(value.get());
-      after.set(mss);
-    });
-    const [from, to] = [before.get().bits(), after.get().bits()];
-    const result = replacePort(p, tcpAt.add(CHECK), from, to, p.constant('u32', PLAIN));
-    p.rarely(result.isNegative(), failed);
+function lower(
+  { p, leave }: TcPath,
+  tcpAt: Value<'u32'>,
+  at: Value<'u32'>,
+  value: Value<'u16'>,
+  mss: number,
+): void {
+  const failed = (): void => leave('helper_failed');
+  p.rarely(p.packet.store('be16', at, mss).isNegative(), failed);
+  // At an odd place the two bytes belong to different words of the sum, the other way round.
+  const before = p.variable('u16', value.toNetwork().bits());
+  const after = p.variable('u16', p.constant('u16', mss).toNetwork().bits());
+  p.when(at.sub(tcpAt).and(1).ne(0), () => {
+    before.set(value);
+    after.set(mss);
   });
+  const [from, to] = [before.get().bits(), after.get().bits()];
+  const result = replacePort(p, tcpAt.add(CHECK), from, to, p.constant('u32', PLAIN));
+  p.rarely(result.isNegative(), failed);
 }

@@ -49,6 +49,7 @@ const option: StructType<{ type: ScalarType<'u8'>; length: ScalarType<'u8'>; mac
 );
 const ANSWER: number = message.size + option.size;
 
+const SOURCE_LINK_LAYER_ADDRESS = 1;
 const TARGET_LINK_LAYER_ADDRESS = 2;
 /** In units of 8 bytes. */
 const OPTION_LENGTH = 1;
@@ -77,7 +78,7 @@ function answerSolicitation(path: TcPath, frame: Frame, { payload }: IpPacket): 
   const { p, direction, maps, leave } = path;
   const notOurs = (): void => leave('ndp');
   if (direction === 'inbound') p.when(p.skb.pktType.eq(PACKET_OTHERHOST), notOurs);
-  p.when(p.skb.vlanPresent.ne(0).or(frame.at.ne(ethhdr.size)), notOurs);
+  p.when(p.skb.vlanPresent.ne(0).or(frame.at.offset.ne(ethhdr.size)), notOurs);
   const isPlain = payload.at.eq(ethhdr.size + ipv6hdr.size).and(payload.at.add(message.size).le(payload.end));
   p.when(isPlain.not(), notOurs);
   const [eth, ip, asked] = p.packet.read([ethhdr, ipv6hdr, message], { orElse: notOurs });
@@ -94,6 +95,12 @@ function answerSolicitation(path: TcPath, frame: Frame, { payload }: IpPacket): 
   const flags = p.variable('u32', SOLICITED | OVERRIDE);
   const { view: asking } = p.stack(station);
   asking.mac.copyFrom(eth.source);
+  const optionAt = payload.at.add(message.size);
+  p.when(optionAt.add(option.size).le(payload.end), () => {
+    const own = p.packet.copy(option, optionAt, { orElse: notOurs });
+    const isSource = own.type.eq(SOURCE_LINK_LAYER_ADDRESS).and(own.length.eq(OPTION_LENGTH));
+    p.when(isSource, () => asking.mac.copyFrom(own.mac));
+  });
   p.when(same(asker, [0, 0, 0, 0]), () => {
     for (const [i, word] of ALL_NODES.entries()) to[i]!.set(p.constant('be32', word).bits());
     flags.set(OVERRIDE);

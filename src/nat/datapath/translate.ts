@@ -8,20 +8,14 @@ import type { Frame } from './frame.ts';
 import { isForOutside, takeIn } from './hairpin.ts';
 import { IPPROTO_AH } from './headers.ts';
 import { type IpPacket, sideOf } from './ip-packet.ts';
-import { clampMss, findMss } from './mss.ts';
+import { clampMss, tcpStart } from './mss.ts';
 import { handleDiscovery } from './ndp.ts';
 import type { TcPath } from './path.ts';
 import { rewritePacket } from './rewrite.ts';
-import { countPacket, isMapped, tablesOf, translationOf } from './tables.ts';
-import { icmpType, isOneOf, keyOf, noTransport, readQuery, readTransport } from './transport.ts';
+import { countPacket, tablesOf, translationOf } from './tables.ts';
+import { icmpType, isOneOf, keyOf, noTransport, otherPorts, readQuery, readTransport } from './transport.ts';
+import { leaveUnmapped, type TranslateOptions } from './unmapped.ts';
 import { read } from './words.ts';
-
-export interface TranslateOptions {
-  /** The MSS that TCP connections may have at most; undefined leaves it alone. */
-  readonly mss: number | undefined;
-  /** Whether an unmapped source that is somebody's outside is told apart. */
-  readonly refusesSpoofed: boolean;
-}
 
 /** Translates `packet` and lets it go on. Ends the path. */
 export function translate(path: TcPath, frame: Frame, packet: IpPacket, options: TranslateOptions): void {
@@ -29,7 +23,6 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, options:
   const { version, payload } = packet;
   const { own, other } = sideOf(direction);
   const tables = tablesOf(path, direction, version);
-  const bytes = path.length().sub(frame.at);
 
   const transport = noTransport(path, payload, tables.hasPorts);
   const refuseAuthenticated = (): void =>
@@ -41,7 +34,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, options:
         onIcmp: (icmp) => {
           const type = icmpType(path, payload);
           if (version === 6) handleDiscovery(path, frame, packet, type);
-          p.when(isOneOf(type, icmp.errors), () => translateError(path, packet, tables, bytes));
+          p.when(isOneOf(type, icmp.errors), () => translateError(path, frame, packet, tables, options));
           readQuery(path, payload, transport, icmp, type);
         },
         onOther: refuseAuthenticated,
@@ -55,29 +48,35 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, options:
   const before = read(packet[own]);
   const { tail, port } = keyOf(path, version, transport.ports);
   const isExcluded = excluded(path, version, packet[other]);
+  const leaveIfExcluded = (): void => {
+    if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
+  };
   const translation = translationOf(path, tables, before, tail, {
     onFound: (counters) => {
-      if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
-      countPacket(counters, bytes);
+      leaveIfExcluded();
+      countPacket(counters, path.length().sub(frame.at.offset));
     },
-    onMarked: () => leave('fragment'),
+    onMarked: () => {
+      leaveIfExcluded();
+      leave('fragment');
+    },
     onMissing: () => {
-      if (direction === 'outbound' && options.refusesSpoofed) {
-        const outsides = tablesOf(path, 'inbound', version);
-        const isOutside = isMapped(p, outsides, before, tail, { marked: false });
-        p.when(isOutside.ne(0), () => leave('spoofed'));
-      }
-      leave('unmapped');
+      leaveIfExcluded();
+      leaveUnmapped(path, version, before, tail, options);
     },
   });
+  const inbound = tablesOf(path, 'inbound', version);
   const isHairpin =
     direction === 'outbound'
-      ? isForOutside(path, packet, tablesOf(path, 'inbound', version), transport.ports)
+      ? isForOutside(path, read(packet[other]), inbound, () => {
+          const { ports } = transport;
+          return keyOf(path, version, ports && otherPorts(path, payload, ports, own)).tail;
+        })
       : undefined;
   const { mss } = options;
-  const announced = mss === undefined ? undefined : findMss(path, packet, mss);
+  const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
   rewritePacket(path, packet, own, { before, port }, translation, transport);
-  if (mss !== undefined && announced) clampMss(path, announced, mss);
+  if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
   if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
   p.next();
 }

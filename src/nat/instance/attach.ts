@@ -2,7 +2,6 @@
 
 import {
   attach as attachProgram,
-  BpfMap,
   escapePinName,
   findClsact,
   hasTcx,
@@ -13,25 +12,31 @@ import {
   requireNetnsName,
   withNetns,
 } from '../../loader/index.ts';
+import { familyOf } from '../address.ts';
 import { type Datapath, type DatapathOptions, datapath } from '../datapath/index.ts';
-import type { AddressMapping } from '../mapping.ts';
+import { encodeDestinations } from '../destinations.ts';
+import type { Mapping } from '../mapping.ts';
 import { requireSound } from '../mapping-check.ts';
-import { DEFAULT_CAPACITY, type InstanceMaps } from '../maps.ts';
+import { DEFAULT_CAPACITY } from '../maps.ts';
+import { DEFAULT_POLICY, type InstancePolicy, requireMss } from '../policy.ts';
 import { DIRECTIONS } from '../reason.ts';
 import { Changeover, type Pair } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { InstanceError } from './error.ts';
+import { createMaps } from './own-maps.ts';
 import { instancesFolder, Pins, withFolder } from './pins.ts';
 import { HOOK_DIRECTIONS } from './placement.ts';
-import type { InstanceRecord } from './record.ts';
+import { datapathOptions, type InstanceRecord } from './record.ts';
 import { recover } from './recover.ts';
 import { replace } from './replace.ts';
 import { statusOf } from './status.ts';
+import { outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
-import { afterwards, loadPair, type Owned, settleAttach } from './transition.ts';
+import { afterwards, loadPair, settleAttach } from './transition.ts';
 import type { AttachOptions, Hook, InstanceStatus } from './types.ts';
 import { allOrNothing } from './undo.ts';
-import { requireUplink, uplinkState } from './uplink.ts';
+import { linkOf, requireUplink, uplinkState } from './uplink.ts';
+import { usesOfInstance } from './uses-of.ts';
 
 /** What tests put in place of the real thing. */
 export interface Context {
@@ -43,6 +48,7 @@ export interface Context {
 /** What is asked for, found sound as far as that can be told without looking at the machine. */
 export interface Request extends AttachOptions {
   readonly name: string;
+  readonly unmapped?: InstancePolicy['unmapped'];
 }
 
 /**
@@ -70,15 +76,17 @@ export function attach(options: AttachOptions, context: Context = {}): InstanceS
 }
 
 function checked(options: AttachOptions): Request {
-  const { interface: uplink, name = uplink, netns, capacity, mappings = [] } = options;
+  const { interface: uplink, name = uplink, netns, capacity, unmapped, mss, mappings = [] } = options;
   requireInterfaceName(uplink);
   escapePinName(name);
   if (netns !== undefined) requireNetnsName(netns);
   if (capacity !== undefined && (!Number.isInteger(capacity) || capacity < 1 || capacity > 0xffff_ffff)) {
     throw new RangeError(`capacity ${capacity} is not an integer from 1 to 2^32-1`);
   }
+  if (mss !== undefined) requireMss(mss);
   requireSound(mappings);
-  return { ...options, name };
+  const both = typeof unmapped === 'string' ? { outbound: unmapped, inbound: unmapped } : unmapped;
+  return { ...options, name, ...(both && { unmapped: both }) } as Request;
 }
 
 function chooseHook(wanted: Hook | 'auto', uplink: Interface): Hook {
@@ -116,13 +124,18 @@ function build(
   target: Target,
   makeDatapath: (options: DatapathOptions) => Datapath,
 ): void {
-  const { unmapped = 'pass', mappings = [], capacity = DEFAULT_CAPACITY } = request;
+  const { mappings = [], capacity = DEFAULT_CAPACITY, mss } = request;
+  const { unmapped, spoofed, include, exclude } = { ...DEFAULT_POLICY, ...request };
   requireFit(pins.name, mappings, capacity);
-  const { outbound, inbound, maps: definitions } = makeDatapath({ unmapped, capacity });
+  const destinations = encodeDestinations({ include, exclude });
   const state = uplinkState(target.socket, target.uplink);
   const record: InstanceRecord = {
     hook: target.hook,
+    link: linkOf(target.uplink) ?? 'ethernet',
+    uses: usesOfInstance(mappings, destinations),
     unmapped,
+    spoofed,
+    ...(mss !== undefined && { mss }),
     interface: target.uplink.name,
     ifindex: target.uplink.index,
     netns: request.netns,
@@ -132,15 +145,19 @@ function build(
     subnetsLeftOut: state.leftOut,
     programs: { outbound: UNPLACED, inbound: UNPLACED },
   };
+  const { outbound, inbound, maps: definitions } = makeDatapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {
-    using maps = createMaps(definitions);
-    maps.owned.interface.set(0, state.record);
-    new Table(pins.name, maps.owned).fill(mappings);
-    using loaded = loadPair({ outbound, inbound }, maps.owned);
+    using made = createMaps(definitions);
+    const { maps } = made;
+    maps.interface.set(0, { ...state.record, ...outsidesOf(mappings) });
+    for (const name of ['destinations', 'destinations6'] as const)
+      maps[name].raw.setBatch(destinations[name]);
+    new Table(pins.name, maps).fill(mappings);
+    using loaded = loadPair({ outbound, inbound }, maps);
     onFailure(() => shadow.exist && dismantle(shadow));
     shadow.make();
-    for (const [name, map] of Object.entries(maps.owned)) map.pin(shadow.path(`maps/${name}`));
+    for (const [name, map] of Object.entries(maps)) map.pin(shadow.path(`maps/${name}`));
     shadow.pinRecord(withPrograms(record, loaded.pair, {}));
     for (const direction of DIRECTIONS) loaded.pair[direction].pin(shadow.path(`progs/${direction}`));
     using changeover = Changeover.make(shadow, { next: loaded.pair });
@@ -191,24 +208,13 @@ function withPrograms(record: InstanceRecord, programs: Pair, places: Places): I
 }
 
 /** @throws InstanceError with code `EFULL` before anything is touched. */
-function requireFit(name: string, mappings: readonly AddressMapping[], capacity: number): void {
-  if (mappings.length <= capacity) return;
+function requireFit(name: string, mappings: readonly Mapping[], capacity: number): void {
+  const counts = { 4: 0, 6: 0 };
+  for (const { kind, inside } of mappings) if (kind === 'address') counts[familyOf(inside)]++;
+  const most = Math.max(counts[4], counts[6]);
+  if (most <= capacity) return;
   throw new InstanceError(
     'EFULL',
-    `instance '${name}': ${mappings.length} mappings do not fit into a capacity of ${capacity}: give --capacity ${mappings.length} or more`,
+    `instance '${name}': ${most} mappings do not fit into a capacity of ${capacity}: give --capacity ${most} or more`,
   );
-}
-
-function createMaps(definitions: InstanceMaps): Disposable & { readonly owned: Owned } {
-  const owned: { [name: string]: BpfMap } = {};
-  const close = (): void => {
-    for (const map of Object.values(owned)) map.close();
-  };
-  try {
-    for (const [name, definition] of Object.entries(definitions)) owned[name] = BpfMap.create(definition);
-  } catch (error) {
-    close();
-    throw error;
-  }
-  return { owned: owned as unknown as Owned, [Symbol.dispose]: close };
 }

@@ -1,40 +1,34 @@
 // What a change of a live table is about to do, written down before the first step and crossed out after the last:
-// the mappings that must be gone if nobody comes back to it, unless all of them are there. A killed `add` is thereby
+// the entries that must be gone if nobody comes back to it, unless all of them are there. A killed `add` is thereby
 // taken back or has been done, a killed `del` is carried through or has not begun, and neither leaves a mapping in one
-// direction. Few mappings go into the instance's own map, beside the record, for two system calls; many into a map of
+// direction. A few mappings go into the instance's own map, beside the record, for two system calls; many into a map of
 // their own, which is there as long as the change lasts.
 
-import { bytes, defineMap, type MapDefinition } from '../../asm/index.ts';
+import { type BytesType, bytes, defineMap, LITTLE_ENDIAN, type MapDefinition } from '../../asm/index.ts';
 import { BpfMap, type RawMap, removePin } from '../../loader/index.ts';
-import type { AddressMapping } from '../mapping.ts';
+import { sameBytes, TABLES, type TableEntries, viewOf } from '../entries.ts';
+import { isMark, viewsOf } from '../entries-decode.ts';
+import { exactValue, keyAt, type Tables } from './contents.ts';
+import { dropMark } from './marks.ts';
 import type { Pins } from './pins.ts';
 import { JOURNAL_KEY, recordMap } from './record.ts';
-import { get, keyOf } from './table-bytes.ts';
 
-type Pair = Pick<AddressMapping, 'inside' | 'outside'>;
+/** Of the map of its own: entries lie in it end to end. */
+const CHUNK_SIZE = 4096;
+const COUNT_SIZE = 4;
 
-const PAIR_SIZE = 8;
-const HEADER_SIZE = 8;
-/** The most mappings that go into the instance's own map. */
-const ROOM: number = Math.floor((recordMap.valueSize - HEADER_SIZE) / PAIR_SIZE);
-
-const long = (count: number): MapDefinition =>
+const long = (chunks: number): MapDefinition<typeof recordMap.key, BytesType> =>
   defineMap({
     name: 'journal',
     type: 'array',
     key: recordMap.key,
-    value: bytes(PAIR_SIZE),
-    maxEntries: count,
+    value: bytes(CHUNK_SIZE),
+    maxEntries: chunks,
   });
 const PIN = 'maps/journal';
 
-const key: Uint8Array = recordKey(JOURNAL_KEY);
+const key: Uint8Array = new Uint8Array(Uint32Array.of(JOURNAL_KEY).buffer);
 const EMPTY: Uint8Array = new Uint8Array(recordMap.valueSize);
-
-export interface Tables {
-  readonly outbound: RawMap;
-  readonly inbound: RawMap;
-}
 
 export class Journal {
   readonly #pins: Pins;
@@ -47,22 +41,21 @@ export class Journal {
     this.#record = record;
   }
 
-  begin(pairs: readonly Pair[]): void {
-    this.#isLong = pairs.length > ROOM;
+  begin(entries: TableEntries): void {
+    const text = encode(entries);
+    this.#isLong = text.length > recordMap.valueSize;
     if (!this.#isLong) {
       const value = new Uint8Array(recordMap.valueSize);
-      new DataView(value.buffer).setUint32(0, pairs.length);
-      value.set(encodePairs(pairs), HEADER_SIZE);
+      value.set(text);
       this.#record.set(key, value);
       return;
     }
-    using map = BpfMap.create(long(pairs.length));
-    const keys = new Uint32Array(pairs.length).map((_, i) => i);
-    map.raw.setBatch({
-      count: pairs.length,
-      keys: new Uint8Array(keys.buffer),
-      values: encodePairs(pairs),
-    });
+    const count = Math.ceil(text.length / CHUNK_SIZE);
+    const values = new Uint8Array(count * CHUNK_SIZE);
+    values.set(text);
+    using map = BpfMap.create(long(count));
+    const keys = new Uint8Array(new Uint32Array(count).map((_, i) => i).buffer);
+    map.raw.setBatch({ count, keys, values });
     map.pin(this.#pins.path(PIN));
   }
 
@@ -77,51 +70,67 @@ export class Journal {
     return short?.some((byte) => byte !== 0) || this.#pins.has(PIN);
   }
 
-  /** What a killed command has left; empty where it left nothing. */
-  read(): Pair[] {
-    const short = this.#record.get(key);
-    const count = short === undefined ? 0 : new DataView(short.buffer, short.byteOffset).getUint32(0);
-    const pairs = short === undefined ? [] : decodePairs(short.subarray(HEADER_SIZE), Math.min(count, ROOM));
-    using map = this.#pins.has(PIN) ? BpfMap.openPin(this.#pins.path(PIN), long(1)) : undefined;
-    if (map === undefined) return pairs;
-    const { count: more, values } = map.raw.elements();
-    return [...pairs, ...decodePairs(values, more)];
-  }
-
   /** Does what was written down, and crosses it out. Mappings that are others by now stay. */
-  replay({ outbound, inbound }: Tables): void {
-    const pairs = this.read();
-    const isWhole = ({ inside, outside }: Pair): boolean =>
-      get(outbound, inside)?.address === outside && get(inbound, outside)?.address === inside;
-    // All there: of an addition nothing was left to do, of a deletion nothing was done.
-    const torn = pairs.every(isWhole) ? [] : pairs;
-    for (const { inside, outside } of torn) {
-      if (get(outbound, inside)?.address === outside) outbound.delete(keyOf(inside));
-      if (get(inbound, outside)?.address === inside) inbound.delete(keyOf(outside));
-    }
-    if (pairs.length > 0) this.#record.set(key, EMPTY);
+  replay(tables: Tables): void {
+    for (const entries of this.#read()) withdraw(entries, tables);
+    this.#record.set(key, EMPTY);
     if (this.#pins.has(PIN)) removePin(this.#pins.path(PIN));
   }
+
+  /** What a killed command has left. */
+  *#read(): Generator<TableEntries> {
+    const short = this.#record.get(key);
+    if (short !== undefined) yield decode(short);
+    using map = this.#pins.has(PIN) ? BpfMap.openPin(this.#pins.path(PIN), long(1)) : undefined;
+    if (map !== undefined) yield decode(map.raw.elements().values);
+  }
 }
 
-function encodePairs(pairs: readonly Pair[]): Uint8Array {
-  const out = new Uint8Array(pairs.length * PAIR_SIZE);
-  const view = new DataView(out.buffer);
-  pairs.forEach(({ inside, outside }, i) => {
-    view.setUint32(i * PAIR_SIZE, inside);
-    view.setUint32(i * PAIR_SIZE + PAIR_SIZE / 2, outside);
+/**
+ * Deletes what is there of these entries, unless all of them are: of an addition nothing was left to do, of a deletion
+ * nothing was done.
+ */
+function withdraw(entries: TableEntries, tables: Tables): void {
+  const found = TABLES.map((format) => {
+    const [wanted, map] = [entries[format.name], tables[format.name].raw];
+    const { identitySize, valueSize } = format;
+    const isThere = Array.from({ length: wanted.count }, (_, i) => {
+      const value = exactValue(map, keyAt(wanted, i, format), format);
+      return value !== undefined && sameBytes(value, 0, wanted.values, i * valueSize, identitySize);
+    });
+    return { format, wanted, map, isThere };
   });
-  return out;
+  if (found.every(({ isThere }) => !isThere.includes(false))) return;
+  for (const { format, wanted, map, isThere } of found) {
+    const views = viewsOf(wanted);
+    const marks: Uint8Array[] = [];
+    for (const [i, there] of isThere.entries()) {
+      if (isMark(views, i, format)) marks.push(keyAt(wanted, i, format));
+      else if (there) map.delete(keyAt(wanted, i, format));
+    }
+    for (const mark of marks) dropMark(map, mark, format);
+  }
 }
 
-function decodePairs(data: Uint8Array, count: number): Pair[] {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  return Array.from({ length: count }, (_, i) => ({
-    inside: view.getUint32(i * PAIR_SIZE),
-    outside: view.getUint32(i * PAIR_SIZE + PAIR_SIZE / 2),
-  }));
+/** For each table its count, keys and values. Zeros are nothing. */
+function encode(entries: TableEntries): Uint8Array {
+  return Buffer.concat(
+    TABLES.flatMap(({ name }) => {
+      const { count, keys, values } = entries[name];
+      return [new Uint8Array(Uint32Array.of(count).buffer), keys, values];
+    }),
+  );
 }
 
-function recordKey(index: number): Uint8Array {
-  return new Uint8Array(Uint32Array.of(index).buffer);
+function decode(text: Uint8Array): TableEntries {
+  let at = 0;
+  const take = (size: number): Uint8Array => {
+    at += size;
+    return text.subarray(at - size, at);
+  };
+  const tables = TABLES.map(({ name, keySize, valueSize }) => {
+    const count = viewOf(take(COUNT_SIZE)).getUint32(0, LITTLE_ENDIAN);
+    return [name, { count, keys: take(count * keySize), values: take(count * valueSize) }];
+  });
+  return Object.fromEntries(tables) as unknown as TableEntries;
 }

@@ -3,33 +3,39 @@
 
 import { type BpfMap, FolderLock } from '../../loader/index.ts';
 import { datapath } from '../datapath/index.ts';
-import type { AddressMapping } from '../mapping.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { decodeEntries, type MappingState } from '../entries-decode.ts';
+import type { Mapping } from '../mapping.ts';
 import { requireSound } from '../mapping-check.ts';
-import { instanceMaps } from '../maps.ts';
+import { usesOf } from '../uses.ts';
 import type { Context } from './attach.ts';
+import type { Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { Journal } from './journal.ts';
+import { openMaps } from './own-maps.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
 import { needsRecovery, recover } from './recover.ts';
-import { replaceMappings } from './replace.ts';
+import { extendUses, replaceMappings } from './replace.ts';
 import type { Replaced } from './replacement.ts';
 import { statusOf } from './status.ts';
-import { statesOf, Table } from './table.ts';
-import type { InstanceStatus, MappingState } from './types.ts';
+import { widenOutsides } from './subnet.ts';
+import { Table } from './table.ts';
+import type { InstanceStatus } from './types.ts';
 
 /** Holds descriptors of the instance's maps until it is closed. */
 export interface Instance extends Disposable {
   readonly name: string;
   /**
-   * Adds all of them or none, with counters at zero.
+   * Adds all of them or none, with counters at zero. Mappings of a kind that the instance had none of yet bring new
+   * programs.
    *
    * @throws MappingError for mappings that are unsound, or taken by one that is there; InstanceError with code
    * `EFULL`, or `ENOENT` when the instance was detached meanwhile.
    */
-  addMappings(mappings: readonly AddressMapping[]): void;
-  /** Deletes all of them or none, by inside address. @throws InstanceError with code `EUNMAPPED` */
-  deleteMappings(insides: readonly number[]): void;
+  addMappings(mappings: readonly Mapping[]): void;
+  /** Deletes all of them or none, by their insides. @throws InstanceError with code `EUNMAPPED` */
+  deleteMappings(insides: readonly Endpoint[]): void;
   /**
    * Makes these the mappings, all of them from one packet to the next, in both directions. Those that stay keep
    * their counters.
@@ -37,7 +43,7 @@ export interface Instance extends Disposable {
    * @throws MappingError for mappings that are unsound; InstanceError with code `EFULL`, `EHALF` when the instance is
    * not whole, or `ENOENT` when it was detached meanwhile.
    */
-  replaceMappings(mappings: readonly AddressMapping[]): Replaced;
+  replaceMappings(mappings: readonly Mapping[]): Replaced;
   /** In no order. */
   listMappings(): MappingState[];
   status(): InstanceStatus;
@@ -55,15 +61,20 @@ export function openInstance(name: string, context: Context = {}): Instance {
     name,
     addMappings: (mappings) => {
       requireSound(mappings);
-      parts.locked(({ table, journal }) => table.add(mappings, journal));
+      parts.locked(({ table, maps, journal }) => {
+        const { uses } = pins.record();
+        table.requireFree(mappings, uses);
+        extendUses(pins, usesOf(mappings), context.datapath ?? datapath);
+        widenOutsides(maps.interface, mappings);
+        table.add(mappings, uses, journal);
+      });
     },
     replaceMappings: (mappings) => {
       requireSound(mappings);
       return parts.locked(() => replaceMappings(pins, mappings, context.datapath ?? datapath));
     },
-    deleteMappings: (insides) =>
-      parts.locked(({ table, journal }) => table.remove([...new Set(insides)], journal)),
-    listMappings: () => statesOf(parts.open().table.read()).states,
+    deleteMappings: (insides) => parts.locked(({ table, journal }) => table.remove(insides, journal)),
+    listMappings: () => decodeEntries(parts.open().table.read()).states,
     status: () => {
       const seen = statusOf(pins);
       // What looks wrong may be another command's work in hand: it is looked at again when nobody is at work.
@@ -82,6 +93,7 @@ export function unknownInstance(instances: string, name: string): InstanceError 
 }
 
 interface Opened {
+  readonly maps: Owned;
   readonly table: Table;
   readonly record: BpfMap<typeof recordMap.key, typeof recordMap.value>;
   readonly journal: Journal;
@@ -109,12 +121,11 @@ class Parts implements Disposable {
       return part;
     };
     const { capacity } = this.#pins.record();
-    const definitions = instanceMaps(capacity);
-    const outbound = own(this.#pins.map('outbound', definitions.outbound));
-    const inbound = own(this.#pins.map('inbound', definitions.inbound));
+    const { maps } = own(openMaps(this.#pins, capacity));
     const record = own(this.#pins.map('instance', recordMap));
     this.#opened = {
-      table: new Table(this.#pins.name, { outbound, inbound }),
+      maps,
+      table: new Table(this.#pins.name, maps),
       record,
       journal: new Journal(this.#pins, record.raw),
       lock: own(new FolderLock(this.#instances)),

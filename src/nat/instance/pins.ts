@@ -18,6 +18,7 @@ import {
   unescapePinName,
   withLock,
 } from '../../loader/index.ts';
+import { type InstanceMaps, instanceMaps } from '../maps.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import { detachHint, InstanceError } from './error.ts';
 import { decodeRecord, encodeRecord, type InstanceRecord, RECORD_KEY, recordMap } from './record.ts';
@@ -25,12 +26,12 @@ import { decodeRecord, encodeRecord, type InstanceRecord, RECORD_KEY, recordMap 
 const FOLDER = 'tsnat';
 const SHADOW = '%new';
 
-export const MAPS = ['outbound', 'inbound', 'reasons', 'interface', 'instance'] as const;
-export type MapName = (typeof MAPS)[number];
+const DATAPATH_MAPS = Object.keys(instanceMaps()) as (keyof InstanceMaps)[];
+export type MapName = keyof InstanceMaps | 'instance';
 
 /** Every pin that an instance has, relative to its folder; links with TCX only. */
 const PARTS: readonly string[] = [
-  ...MAPS.map((name) => `maps/${name}`),
+  ...[...DATAPATH_MAPS, 'instance'].map((name) => `maps/${name}`),
   ...DIRECTIONS.flatMap((direction) => [`progs/${direction}`, `links/${direction}`]),
 ];
 /** What says how far a change has come; removed before all else, so that it never speaks for half of the rest. */

@@ -1,5 +1,5 @@
 // What an instance knows of itself, in a pinned map of its own: one record, so that no file and no process has to.
-// Version 2. A program that finds another version must not guess.
+// Version 3. A program that finds another version must not guess.
 
 import {
   type BytesType,
@@ -13,11 +13,15 @@ import {
   u32,
   u64,
 } from '../../asm/index.ts';
-import { DIRECTIONS, type Direction } from '../reason.ts';
-import type { Hook, Policy } from './types.ts';
+import type { DatapathOptions } from '../datapath/index.ts';
+import type { InstancePolicy } from '../policy.ts';
+import { DIRECTIONS, type Direction, type Policy } from '../reason.ts';
+import { USES, type Uses } from '../uses.ts';
+import type { Hook, LinkKind } from './types.ts';
 
-const VERSION = 2;
+const VERSION = 3;
 const HOOKS: readonly Hook[] = ['tcx', 'clsact'];
+const LINKS: readonly LinkKind[] = ['ethernet', 'none'];
 const POLICIES: readonly Policy[] = ['pass', 'drop'];
 const MADE_QDISC = 1;
 /** IFNAMSIZ, and NAME_MAX with its terminating zero. */
@@ -29,12 +33,17 @@ const program = struct('program_record', { id: u32, priority: u32, handle: u32, 
 const layout = struct('instance_record', {
   version: u32,
   hook: u32,
-  unmapped: u32,
+  link: u32,
   flags: u32,
   ifindex: u32,
   capacity: u32,
   subnets_left_out: u32,
-  reserved: u32,
+  uses: u32,
+  unmapped_outbound: u32,
+  unmapped_inbound: u32,
+  spoofed: u32,
+  /** Zero for none. */
+  mss: u32,
   netns_inode: u64,
   outbound: program,
   inbound: program,
@@ -49,9 +58,14 @@ export interface ProgramRecord {
   readonly handle: number;
 }
 
-export interface InstanceRecord {
+/** What stands in the record itself; the lists of destinations are maps. */
+type RecordedPolicy = Pick<InstancePolicy, 'unmapped' | 'spoofed' | 'mss'>;
+
+export interface InstanceRecord extends RecordedPolicy {
   readonly hook: Hook;
-  readonly unmapped: Policy;
+  readonly link: LinkKind;
+  /** What its programs can do. */
+  readonly uses: Uses;
   readonly interface: string;
   readonly ifindex: number;
   /** Name the namespace had when it was given by name. */
@@ -66,16 +80,24 @@ export interface InstanceRecord {
   readonly programs: { readonly [D in Direction]: ProgramRecord };
 }
 
+/** What the programs of an instance are made from. */
+export function datapathOptions(record: InstanceRecord): DatapathOptions {
+  const { unmapped, spoofed, mss, capacity, uses, link } = record;
+  return { unmapped, spoofed, capacity, uses, link, ...(mss !== undefined && { mss }) };
+}
+
 /** The keys of `recordMap`: the record itself, and the journal of the table (journal.ts). */
 export const RECORD_KEY = 0;
 export const JOURNAL_KEY = 1;
+/** Room for some mappings in the journal. */
+const VALUE_SIZE = 1024;
 
 /** Bytes, since a record of another version is not to be decoded as this one. */
 export const recordMap: MapDefinition<ScalarType<'u32'>, BytesType> = defineMap({
   name: 'instance',
   type: 'array',
   key: u32,
-  value: bytes(layout.size),
+  value: bytes(VALUE_SIZE),
   maxEntries: 2,
 });
 
@@ -86,34 +108,47 @@ const encoder = new TextEncoder();
 
 export function encodeRecord(record: InstanceRecord): Uint8Array {
   const [outbound, inbound] = DIRECTIONS.map((direction) => ({ ...record.programs[direction], reserved: 0 }));
-  return encode(layout, {
+  const data = encode(layout, {
     version: VERSION,
     hook: HOOKS.indexOf(record.hook),
-    unmapped: POLICIES.indexOf(record.unmapped),
+    link: LINKS.indexOf(record.link),
     flags: record.madeQdisc ? MADE_QDISC : 0,
     ifindex: record.ifindex,
     capacity: record.capacity,
     subnets_left_out: record.subnetsLeftOut,
-    reserved: 0,
+    uses: USES.reduce((bits, use, i) => (record.uses.has(use) ? bits | (1 << i) : bits), 0),
+    unmapped_outbound: POLICIES.indexOf(record.unmapped.outbound),
+    unmapped_inbound: POLICIES.indexOf(record.unmapped.inbound),
+    spoofed: POLICIES.indexOf(record.spoofed),
+    mss: record.mss ?? 0,
     netns_inode: BigInt(record.netnsInode),
     outbound: outbound!,
     inbound: inbound!,
     interface: padded(record.interface, INTERFACE_SIZE),
     netns: padded(record.netns ?? '', NETNS_SIZE),
   });
+  const value = new Uint8Array(VALUE_SIZE);
+  value.set(data);
+  return value;
 }
 
 /** Undefined for what is no record of this version. */
 export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
-  const raw = decode(layout, data);
-  const hook = HOOKS[raw.hook];
-  const unmapped = POLICIES[raw.unmapped];
-  if (raw.version !== VERSION || hook === undefined || unmapped === undefined) return undefined;
+  const raw = decode(layout, data.subarray(0, layout.size));
+  const [hook, link] = [HOOKS[raw.hook], LINKS[raw.link]];
+  const [outbound, inbound] = [POLICIES[raw.unmapped_outbound], POLICIES[raw.unmapped_inbound]];
+  const spoofed = POLICIES[raw.spoofed];
+  if (raw.version !== VERSION || hook === undefined || link === undefined) return undefined;
+  if (outbound === undefined || inbound === undefined || spoofed === undefined) return undefined;
   const netns = text(raw.netns);
   const programOf = ({ id, priority, handle }: ProgramRecord): ProgramRecord => ({ id, priority, handle });
   return {
     hook,
-    unmapped,
+    link,
+    uses: new Set(USES.filter((_, i) => (raw.uses & (1 << i)) !== 0)),
+    unmapped: { outbound, inbound },
+    spoofed,
+    ...(raw.mss !== 0 && { mss: raw.mss }),
     interface: text(raw.interface),
     ifindex: raw.ifindex,
     netns: netns === '' ? undefined : netns,

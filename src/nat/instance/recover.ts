@@ -1,9 +1,10 @@
 // Makes good what a killed command left of its work: completed where packets meet the new state already, else undone.
 
-import { instanceMaps } from '../maps.ts';
+import { DEFAULT_CAPACITY } from '../maps.ts';
 import { wordOf } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { Journal } from './journal.ts';
+import { openMaps } from './own-maps.ts';
 import { Pins } from './pins.ts';
 import { attempt } from './placement.ts';
 import { recordMap } from './record.ts';
@@ -53,9 +54,7 @@ function finishAttach(pins: Pins, shadow: Pins): boolean {
 function replay(pins: Pins): void {
   if (!pins.has('maps/instance')) return;
   using record = attempt(() => pins.map('instance', recordMap));
-  const definitions = instanceMaps();
-  using outbound = attempt(() => pins.map('outbound', definitions.outbound));
-  using inbound = attempt(() => pins.map('inbound', definitions.inbound));
-  if (record === undefined || outbound === undefined || inbound === undefined) return;
-  new Journal(pins, record.raw).replay({ outbound: outbound.raw, inbound: inbound.raw });
+  using own = attempt(() => openMaps(pins, DEFAULT_CAPACITY));
+  if (record === undefined || own === undefined) return;
+  new Journal(pins, record.raw).replay(own.maps);
 }

@@ -1,19 +1,29 @@
 // Swaps a running instance: new programs, the interface's addresses as they are now, and where mappings are given
 // exactly those. Packets meet the old programs or the new ones; mappings that stay keep their counters.
 
+import type { ValueOf } from '../../asm/index.ts';
 import { type Interface, type NetlinkSocket, netnsInode } from '../../loader/index.ts';
 import type { Datapath, DatapathOptions } from '../datapath/index.ts';
-import type { AddressMapping } from '../mapping.ts';
-import { type InstanceMaps, instanceMaps } from '../maps.ts';
+import { decodeDestinations, encodeDestinations } from '../destinations.ts';
+import { decodeEntries } from '../entries-decode.ts';
+import { encodeMappings } from '../entries-encode.ts';
+import type { Mapping } from '../mapping.ts';
+import type { interfaceRecord } from '../maps.ts';
+import type { Uses } from '../uses.ts';
 import type { Request } from './attach.ts';
+import { type Owned, readDestinations } from './contents.ts';
 import { detachHint, InstanceError } from './error.ts';
+import { openMaps } from './own-maps.ts';
 import type { Pins } from './pins.ts';
-import type { InstanceRecord } from './record.ts';
+import { datapathOptions, type InstanceRecord } from './record.ts';
 import type { Replaced } from './replacement.ts';
 import { placeProblems } from './status.ts';
-import { change, loadPair, type Owned } from './transition.ts';
+import { outsidesOf } from './subnet.ts';
+import { Table } from './table.ts';
+import { afterwards, change, loadPair, type Wanted } from './transition.ts';
 import { allOrNothing } from './undo.ts';
-import { uplinkState } from './uplink.ts';
+import { linkOf, uplinkState } from './uplink.ts';
+import { usesOfInstance } from './uses-of.ts';
 
 type MakeDatapath = (options: DatapathOptions) => Datapath;
 
@@ -26,54 +36,105 @@ export function replace(
 ): void {
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
-  // Left out, the policy stays: who asked for drop must not silently get pass.
-  const unmapped = request.unmapped ?? record.unmapped;
-  const made = makeDatapath({ unmapped, capacity: record.capacity });
+  using own = openMaps(pins, record.capacity);
+  const { maps } = own;
+  const table = new Table(pins.name, maps);
+  const mappings = request.mappings ?? mappingsOf(table);
+  const lists = readDestinations(maps);
+  const { include, exclude } = { ...decodeDestinations(lists), ...request };
+  const isListed = request.include !== undefined || request.exclude !== undefined;
+  const destinations = isListed ? encodeDestinations({ include, exclude }) : lists;
+  const entries = request.mappings && encodeMappings(mappings);
+  if (entries !== undefined) table.requireRoom(entries);
   const state = uplinkState(socket, uplink);
-  using maps = openMaps(pins, made.maps);
-  using fresh = loadPair(made, maps.owned);
-  allOrNothing((onFailure) => {
-    const former = maps.owned.interface.get(0);
-    if (former !== undefined) onFailure(() => maps.owned.interface.set(0, former));
-    maps.owned.interface.set(0, state.record);
-    const wanted = { ...record, unmapped, interface: uplink.name, subnetsLeftOut: state.leftOut };
-    const { mappings } = request;
-    change(
-      pins,
-      maps.owned,
-      { record: wanted, programs: fresh.pair, ...(mappings && { mappings }) },
-      makeDatapath,
-    );
-  });
+  // Left out, a setting stays: who asked for drop must not silently get pass.
+  const { unmapped, spoofed, mss } = { ...record, ...request };
+  const wanted: InstanceRecord = {
+    ...record,
+    unmapped,
+    spoofed,
+    ...(mss !== undefined && { mss }),
+    link: linkOf(uplink) ?? record.link,
+    uses: usesOfInstance(mappings, destinations),
+    interface: uplink.name,
+    subnetsLeftOut: state.leftOut,
+  };
+  using fresh = loadPair(makeDatapath(datapathOptions(wanted)), maps);
+  const contents = { ...entries, ...(isListed && destinations) };
+  withInterface(pins, maps, { ...state.record, ...outsidesOf(mappings) }, mappings, () =>
+    change(pins, maps, { record: wanted, programs: fresh.pair, contents }, makeDatapath),
+  );
 }
 
 /** To be called with the lock held. Exactly these mappings from one packet to the next; those that stay count on. */
 export function replaceMappings(
   pins: Pins,
-  mappings: readonly AddressMapping[],
+  mappings: readonly Mapping[],
   makeDatapath: MakeDatapath,
 ): Replaced {
   const record = pins.requireWhole();
   requireInPlace(pins, record);
-  using maps = openMaps(pins, instanceMaps(record.capacity));
-  return change(pins, maps.owned, { record, mappings }, makeDatapath) ?? { kept: 0, added: 0, deleted: 0 };
+  using own = openMaps(pins, record.capacity);
+  const { maps } = own;
+  const entries = encodeMappings(mappings);
+  new Table(pins.name, maps).requireRoom(entries);
+  const uses = usesOfInstance(mappings, readDestinations(maps));
+  return withInterface(pins, maps, { ...maps.interface.get(0)!, ...outsidesOf(mappings) }, mappings, () =>
+    changeWithUses(pins, maps, { record: { ...record, uses }, contents: entries }, makeDatapath),
+  );
 }
 
-function openMaps(pins: Pins, definitions: InstanceMaps): Disposable & { readonly owned: Owned } {
-  const owned: { [name: string]: Disposable } = {};
-  const close = (): void => {
-    for (const map of Object.values(owned)) map[Symbol.dispose]();
-  };
-  try {
-    for (const name of ['outbound', 'inbound', 'reasons', 'interface'] as const) {
-      owned[name] = pins.map(name, definitions[name] as InstanceMaps['reasons']);
-    }
-  } catch (error) {
-    close();
-    throw error;
-  }
-  return { owned: owned as unknown as Owned, [Symbol.dispose]: close };
+/** To be called with the lock held. Makes the programs able to do what they are not yet. */
+export function extendUses(pins: Pins, more: Uses, makeDatapath: MakeDatapath): void {
+  const record = pins.requireWhole();
+  const uses = new Set([...record.uses, ...more]);
+  if (uses.size === record.uses.size) return;
+  requireInPlace(pins, record);
+  using own = openMaps(pins, record.capacity);
+  changeWithUses(pins, own.maps, { record: { ...record, uses } }, makeDatapath);
 }
+
+/** With new programs where others are needed. */
+function changeWithUses(pins: Pins, maps: Owned, wanted: Wanted, makeDatapath: MakeDatapath): Replaced {
+  const { uses } = pins.record();
+  const isSame =
+    uses.size === wanted.record.uses.size && [...uses].every((use) => wanted.record.uses.has(use));
+  if (isSame) return change(pins, maps, wanted, makeDatapath);
+  using fresh = loadPair(makeDatapath(datapathOptions(wanted.record)), maps);
+  return change(pins, maps, { ...wanted, programs: fresh.pair }, makeDatapath);
+}
+
+/**
+ * Runs `run`, a change to these mappings, with what the programs know of the interface: the outsides of before and
+ * after until it is done.
+ */
+function withInterface<T>(
+  { name }: Pins,
+  maps: Owned,
+  wanted: ValueOf<typeof interfaceRecord>,
+  mappings: readonly Mapping[],
+  run: () => T,
+): T {
+  let late: unknown;
+  const result = allOrNothing((onFailure) => {
+    const former = maps.interface.get(0);
+    if (former !== undefined) onFailure(() => maps.interface.set(0, former));
+    maps.interface.set(0, { ...wanted, ...outsidesOf(mappings, former) });
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof InstanceError && error.code === 'EDONE')) throw error;
+      late = error;
+      return undefined;
+    }
+  });
+  afterwards(name, () => maps.interface.set(0, wanted));
+  if (result === undefined) throw late;
+  return result;
+}
+
+const mappingsOf = (table: Table): Mapping[] =>
+  decodeEntries(table.read()).states.map(({ mapping }) => mapping);
 
 /** @throws InstanceError when what is asked for is another instance than the one that is there, or it is not whole. */
 function requireSame(pins: Pins, request: Request, record: InstanceRecord, uplink: Interface): void {

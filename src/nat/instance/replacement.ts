@@ -1,22 +1,23 @@
-// From one list of mappings to another in a table that no packet meets meanwhile (see transition.ts): what stays
-// keeps its counters, and all of it can be undone.
+// From what tables hold to what they are to hold, in tables that no packet meets meanwhile (see transition.ts): what
+// stays keeps its counters, and all of it can be undone.
 
 import type { RawMap } from '../../loader/index.ts';
-import type { AddressMapping } from '../mapping.ts';
-import type { Table } from './table.ts';
-import { deleteAll, type Entry, keyOf, setAll } from './table-bytes.ts';
+import { type Entries, keyNames, pick, positionsOf, sameBytes, TABLES } from '../entries.ts';
+import { mappingAt, viewsOf } from '../entries-decode.ts';
+import { CONTENTS, type ContentName, type Contents, type Format } from './contents.ts';
 
-/** What happens to one of the two maps. */
+/** What happens to one of the tables. */
 interface Change {
   readonly map: RawMap;
-  readonly sets: readonly (readonly [number, Entry])[];
-  readonly deletes: readonly number[];
+  readonly format: Format;
+  readonly sets: Entries;
+  readonly deletes: Entries;
   /** What the changed and deleted keys held before. */
-  readonly former: readonly (readonly [number, Entry])[];
-  readonly added: readonly number[];
+  readonly former: Entries;
+  readonly added: Entries;
 }
 
-/** How many mappings a replacement keeps, adds (or gives another outside address) and deletes. */
+/** How many mappings a replacement keeps, adds (or gives another outside) and deletes. */
 export interface Replaced {
   readonly kept: number;
   readonly added: number;
@@ -24,36 +25,35 @@ export interface Replaced {
 }
 
 export class Replacement {
-  /** Whether the table is as wanted already. */
+  /** Whether all is as wanted already. */
   readonly isNone: boolean;
   readonly summary: Replaced;
-  readonly #changes: readonly [Change, Change];
+  readonly #changes: readonly Change[];
   readonly #undo: (() => void)[] = [];
 
-  /** Reads the table, changes nothing. @throws InstanceError with code `EFULL` */
-  constructor(table: Table, wanted: readonly AddressMapping[]) {
-    table.requireRoom(wanted.length, 0);
-    const { outbound, inbound } = table.read();
-    const target = (pairs: readonly (readonly [number, number])[]): ReadonlyMap<number, number> =>
-      new Map(pairs);
-    this.#changes = [
-      changeOf(table.inbound, inbound, target(wanted.map(({ inside, outside }) => [outside, inside]))),
-      changeOf(table.outbound, outbound, target(wanted.map(({ inside, outside }) => [inside, outside]))),
-    ];
-    const [, { sets, deletes }] = this.#changes;
-    this.summary = { kept: wanted.length - sets.length, added: sets.length, deleted: deletes.length };
-    this.isNone = this.#changes.every(({ sets, deletes }) => sets.length === 0 && deletes.length === 0);
+  /** Reads the tables, changes nothing. @param wanted tables that are not in it stay as they are */
+  constructor(maps: { readonly [N in ContentName]: { readonly raw: RawMap } }, wanted: Partial<Contents>) {
+    this.#changes = CONTENTS.flatMap((format) => {
+      const entries = wanted[format.name];
+      return entries === undefined ? [] : [changeOf(maps[format.name].raw, format, entries)];
+    });
+    const count = (list: 'sets' | 'deletes'): number =>
+      this.#changes.reduce((sum, change) => sum + mappingsIn(change.format, change[list]), 0);
+    const total = CONTENTS.reduce((sum, format) => sum + mappingsIn(format, wanted[format.name]), 0);
+    const added = count('sets');
+    this.summary = { kept: total - added, added, deleted: count('deletes') };
+    this.isNone = this.#changes.every(({ sets, deletes }) => sets.count === 0 && deletes.count === 0);
   }
 
   /** What goes makes room for what comes. */
   apply(): void {
     for (const { map, sets, deletes, former, added } of this.#changes) {
       this.#undo.push(() => {
-        for (const key of added) map.delete(keyOf(key));
-        setAll(map, former);
+        map.deleteBatch(added.keys, added.count, { missing: 'skip' });
+        map.setBatch(former);
       });
-      deleteAll(map, deletes);
-      setAll(map, sets);
+      map.deleteBatch(deletes.keys, deletes.count);
+      map.setBatch(sets);
     }
   }
 
@@ -63,23 +63,42 @@ export class Replacement {
   }
 }
 
-function changeOf(
-  map: RawMap,
-  current: ReadonlyMap<number, Entry>,
-  target: ReadonlyMap<number, number>,
-): Change {
-  const wanted = [...target].filter(([key, address]) => current.get(key)?.address !== address);
-  const deletes = [...current.keys()].filter((key) => !target.has(key));
-  const added = wanted.map(([key]) => key).filter((key) => !current.has(key));
-  const touched = [...deletes, ...wanted.map(([key]) => key)];
+function changeOf(map: RawMap, format: Format, wanted: Entries): Change {
+  const current = map.elements();
+  const positions = positionsOf(current, format);
+  const name = keyNames(wanted, format);
+  const isWanted = new Uint8Array(current.count);
+  const [sets, added, changed]: [number[], number[], number[]] = [[], [], []];
+  const { valueSize, identitySize } = format;
+  for (let i = 0; i < wanted.count; i++) {
+    const at = positions.get(name(i));
+    if (at === undefined) added.push(i);
+    else {
+      isWanted[at] = 1;
+      if (sameBytes(current.values, at * valueSize, wanted.values, i * valueSize, identitySize)) continue;
+      changed.push(at);
+    }
+    sets.push(i);
+  }
+  const deletes: number[] = [];
+  for (let at = 0; at < current.count; at++) if (isWanted[at] === 0) deletes.push(at);
   return {
     map,
-    sets: wanted.map(([key, address]) => [key, { address, packets: 0n, bytes: 0n }]),
-    deletes,
-    former: touched.flatMap((key) => {
-      const entry = current.get(key);
-      return entry === undefined ? [] : [[key, entry] as const];
-    }),
-    added,
+    format,
+    sets: pick(wanted, sets, format),
+    deletes: pick(current, deletes, format),
+    former: pick(current, [...deletes, ...changed], format),
+    added: pick(wanted, added, format),
   };
+}
+
+/** Mappings by the entries that they are looked up with on the way out, of port blocks the first one. */
+function mappingsIn({ name }: Format, entries: Entries | undefined): number {
+  const format = TABLES.find((table) => table.name === name && table.direction === 'outbound');
+  if (format === undefined || entries === undefined) return 0;
+  if (!format.isNet) return entries.count;
+  const views = viewsOf(entries);
+  let count = 0;
+  for (let i = 0; i < entries.count; i++) if (mappingAt(views, i, format) !== undefined) count++;
+  return count;
 }

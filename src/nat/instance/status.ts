@@ -1,13 +1,16 @@
 // What an instance is doing, and everything about it that is not as it should be.
 
 import { findInterface, type Interface, listFilters, NetlinkSocket, withNetns } from '../../loader/index.ts';
-import { type InstanceMaps, instanceMaps, MAX_SUBNETS } from '../maps.ts';
+import { decodeDestinations } from '../destinations.ts';
+import { decodeEntries } from '../entries-decode.ts';
+import { type InstanceMaps, instanceMaps, MAX_SUBNETS, MAX_SUBNETS6 } from '../maps.ts';
 import { DIRECTIONS, type Direction, REASONS, type Reason, reasonIndex } from '../reason.ts';
+import { type Owned, readDestinations, readTables } from './contents.ts';
 import { findNamespace, type Where } from './namespace.ts';
+import { openMaps } from './own-maps.ts';
 import type { Pins } from './pins.ts';
 import { attempt, placeOf } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
-import { statesOf, Table } from './table.ts';
 import type { Counters, InstanceStatus, ProgramState } from './types.ts';
 import { uplinkState } from './uplink.ts';
 
@@ -25,9 +28,13 @@ export function statusOf(pins: Pins): InstanceStatus {
   const uplink = where === undefined ? undefined : liveUplink(where, record);
   problems.push(...problemsAt(pins, record, programs, where, uplink));
   if (where !== undefined && uplink !== undefined) {
-    problems.push(...arpProblems(pins, record, definitions, where, uplink));
+    problems.push(...uplinkProblems(pins, record, definitions, where, uplink));
   }
-  const table = tableOf(pins, definitions);
+  // All of them or none: what is missing is a problem already.
+  using own = attempt(() => openMaps(pins, record.capacity));
+  const table = own === undefined ? UNCOUNTED : countMappings(own.maps);
+  const lists =
+    own === undefined ? { include: [], exclude: [] } : decodeDestinations(readDestinations(own.maps));
   if (table.torn > 0) {
     problems.push(
       `mappings in one direction only, as another program leaves them: ${table.torn}; 'tsnat map replace ${pins.name} FILE' with all mappings repairs it`,
@@ -39,7 +46,11 @@ export function statusOf(pins: Pins): InstanceStatus {
     ifindex: record.ifindex,
     ...netnsOf(record, where),
     hook: record.hook,
+    link: record.link,
     unmapped: record.unmapped,
+    spoofed: record.spoofed,
+    ...(record.mss !== undefined && { mss: record.mss }),
+    ...lists,
     healthy: problems.length === 0,
     problems,
     programs,
@@ -122,8 +133,8 @@ function filterProgram({ enter }: Where, record: InstanceRecord, direction: Dire
   });
 }
 
-/** Whether the ARP responder still knows the interface. */
-function arpProblems(
+/** Whether the programs, which answer for it, still know the interface. */
+function uplinkProblems(
   pins: Pins,
   record: InstanceRecord,
   definitions: InstanceMaps,
@@ -133,7 +144,7 @@ function arpProblems(
   const problems: string[] = [];
   if (record.subnetsLeftOut > 0) {
     problems.push(
-      `the interface has ${record.subnetsLeftOut} subnets more than the ${MAX_SUBNETS} in which ARP is answered`,
+      `the interface has ${record.subnetsLeftOut} subnets more than the ${MAX_SUBNETS} in which ARP, and the ${MAX_SUBNETS6} in which neighbour solicitations, are answered`,
     );
   }
   using map = attempt(() => pins.map('interface', definitions.interface));
@@ -143,7 +154,9 @@ function arpProblems(
     using socket = new NetlinkSocket();
     return uplinkState(socket, uplink);
   });
-  if (JSON.stringify([...live.mac, live.subnets]) !== JSON.stringify([...known.mac, known.subnets])) {
+  const seen = ({ mac, subnets, subnets6 }: typeof live): string =>
+    JSON.stringify([...mac, subnets, subnets6]);
+  if (seen(live) !== seen(known)) {
     const again = `tsnat attach ${uplink.name} --name ${pins.name} --replace`;
     problems.push(
       `the interface's addresses have changed since it was attached: '${again}' takes the new ones`,
@@ -152,17 +165,14 @@ function arpProblems(
   return problems;
 }
 
-function tableOf(
-  pins: Pins,
-  definitions: InstanceMaps,
-): { count: number; torn: number; translated: { [D in Direction]: Counters } } {
-  using outbound = attempt(() => pins.map('outbound', definitions.outbound));
-  using inbound = attempt(() => pins.map('inbound', definitions.inbound));
-  if (outbound === undefined || inbound === undefined) {
-    const none = { packets: 0n, bytes: 0n };
-    return { count: 0, torn: 0, translated: { outbound: none, inbound: none } };
-  }
-  const { states, torn } = statesOf(new Table(pins.name, { outbound, inbound }).read());
+interface Counted {
+  readonly count: number;
+  readonly torn: number;
+  readonly translated: { readonly [D in Direction]: Counters };
+}
+
+function countMappings(maps: Owned): Counted {
+  const { states, torn } = decodeEntries(readTables(maps));
   const sum = (direction: Direction): Counters => {
     let [packets, bytes] = [0n, 0n];
     for (const state of states) {
@@ -173,6 +183,9 @@ function tableOf(
   };
   return { count: states.length, torn, translated: { outbound: sum('outbound'), inbound: sum('inbound') } };
 }
+
+const NOTHING: Counters = { packets: 0n, bytes: 0n };
+const UNCOUNTED: Counted = { count: 0, torn: 0, translated: { outbound: NOTHING, inbound: NOTHING } };
 
 function reasonsOf(pins: Pins, definitions: InstanceMaps): InstanceStatus['reasons'] {
   using map = attempt(() => pins.map('reasons', definitions.reasons));

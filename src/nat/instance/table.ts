@@ -1,203 +1,227 @@
-// The mappings of an instance: two maps, one for each direction, that say the same. Written inbound first, so that
-// the answer to a packet translated on its way out is always translated back.
-// A table that nobody knows yet is filled in batches; a live one mapping by mapping, where the kernel itself refuses
-// what is there already, and with a journal, so that a killed change can be made good.
+// The mappings of an instance: two tables for each kind and family, one for each direction, that say the same. Written
+// inbound first, so that the answer to a packet translated on its way out is always translated back.
+// Tables that nobody knows yet are filled in batches; live ones entry by entry, where the kernel itself refuses what is
+// there already, and with a journal, so that a killed change can be made good.
 
-import { type BpfMap, LoaderError, type RawMap } from '../../loader/index.ts';
-import { formatIpv4 } from '../address.ts';
-import { type AddressMapping, formatMapping } from '../mapping.ts';
+import { LoaderError } from '../../loader/index.ts';
+import { type Endpoint, endpointOf, formatEndpoint } from '../endpoint.ts';
+import {
+  type Entries,
+  formatNamed,
+  pick,
+  sameBytes,
+  TABLES,
+  type TableEntries,
+  type TableFormat,
+  type TableName,
+} from '../entries.ts';
+import { isMark, mappingAt, viewsOf } from '../entries-decode.ts';
+import { Encoder, encodeMappings } from '../entries-encode.ts';
+import type { Mapping } from '../mapping.ts';
 import { complain, MappingError } from '../mapping-error.ts';
-import type { InstanceMaps } from '../maps.ts';
+import type { Uses } from '../uses.ts';
+import { exactValue, keyAt, readTables, type Tables, valueAt } from './contents.ts';
 import { InstanceError } from './error.ts';
 import type { Journal } from './journal.ts';
-import { deleteAll, type Entry, elements, get, keyOf, readAll, recordOf, setAll } from './table-bytes.ts';
-import type { MappingState } from './types.ts';
+import { dropMark } from './marks.ts';
+import { takenComplaints } from './taken.ts';
 
-/** Beyond this the whole table is read at once, which pays from here on. */
-const FEW = 32;
-
-type TableMap = BpfMap<InstanceMaps['outbound']['key'], InstanceMaps['outbound']['value']>;
+/** The most mappings worth listing in an error. */
+const MOST_NAMES = 10;
 
 /** Works on maps that somebody else owns. */
 export class Table {
   readonly name: string;
-  readonly outbound: RawMap;
-  readonly inbound: RawMap;
-  readonly capacity: number;
+  readonly maps: Tables;
 
   /** @param name the instance's, for messages */
-  constructor(name: string, maps: { readonly outbound: TableMap; readonly inbound: TableMap }) {
+  constructor(name: string, maps: Tables) {
     this.name = name;
-    this.outbound = maps.outbound.raw;
-    this.inbound = maps.inbound.raw;
-    this.capacity = maps.outbound.maxEntries;
+    this.maps = maps;
   }
 
-  /** Writes mappings into a table that holds none, which nobody else knows yet. */
-  fill(mappings: readonly AddressMapping[]): void {
-    this.requireRoom(mappings.length, 0);
-    this.#write(mappings);
+  /** Writes mappings into tables that hold none, which nobody else knows yet. */
+  fill(mappings: readonly Mapping[]): void {
+    const entries = encodeMappings(mappings);
+    this.requireRoom(entries);
+    for (const { name } of TABLES) this.maps[name].raw.setBatch(entries[name]);
   }
 
-  /** Each inside with what becomes of it, and each outside likewise. */
-  read(): { outbound: Map<number, Entry>; inbound: Map<number, Entry> } {
-    return { outbound: readAll(this.outbound), inbound: readAll(this.inbound) };
+  read(): TableEntries {
+    return readTables(this.maps);
   }
 
   /**
-   * Adds all or none. Each is added where there is none, so that somebody who binds the same address at the same
-   * time, without our lock, is noticed.
+   * What is taken is known before the first is written.
+   *
+   * @param uses kinds of mappings there can be
+   * @throws MappingError
+   */
+  requireFree(mappings: readonly Mapping[], uses: Uses): void {
+    const complaints = takenComplaints(this.name, this.maps, mappings, uses);
+    if (complaints.length > 0) throw new MappingError(complaints);
+  }
+
+  /**
+   * Adds all or none. Each is added where there is none, so that somebody who binds the same at the same time, without
+   * our lock, is noticed; in tries by kernels that tell (since Linux 6.13).
    *
    * @throws MappingError for what is taken, InstanceError with code `EFULL`.
    */
-  add(mappings: readonly AddressMapping[], journal: Journal): void {
-    this.#requireFree(mappings);
-    journal.begin(mappings);
-    const done: [RawMap, number][] = [];
+  add(mappings: readonly Mapping[], uses: Uses, journal: Journal): void {
+    const entries = encodeMappings(mappings);
+    journal.begin(entries);
+    const done: (() => void)[] = [];
     try {
-      for (const mapping of mappings) {
-        for (const [map, key, address] of [
-          [this.inbound, mapping.outside, mapping.inside],
-          [this.outbound, mapping.inside, mapping.outside],
-        ] as const) {
-          if (map.set(keyOf(key), recordOf(address), 'noexist') === 'exists') throw this.#taken([mapping]);
-          done.push([map, key]);
-        }
-      }
+      for (const format of TABLES) this.#addTo(format, entries[format.name], done);
       journal.end();
     } catch (error) {
-      for (const [map, key] of done.reverse()) map.delete(keyOf(key));
+      for (const undo of done.reverse()) undo();
       journal.end();
-      throw this.#explained(error, mappings.length);
+      throw error === TAKEN ? this.#taken(mappings, uses) : this.#explained(error, entries);
+    }
+  }
+
+  #addTo(format: TableFormat, entries: Entries, done: (() => void)[]): void {
+    const { raw: map } = this.maps[format.name];
+    const views = viewsOf(entries);
+    for (let i = 0; i < entries.count; i++) {
+      const [key, value] = [keyAt(entries, i, format), valueAt(entries, i, format)];
+      if (isMark(views, i, format)) {
+        if (exactValue(map, key, format) !== undefined) continue;
+        done.push(() => dropMark(map, key, format));
+        map.set(key, value);
+      } else {
+        if (map.set(key, value, 'noexist') === 'exists') throw TAKEN;
+        done.push(() => map.delete(key));
+      }
     }
   }
 
   /** Deletes all or none. @throws InstanceError with code `EUNMAPPED` naming those that are not there. */
-  remove(insides: readonly number[], journal: Journal): void {
-    const { outbound: known } = insides.length > FEW ? this.read() : { outbound: this.#some(insides) };
-    const unknown = insides.filter((inside) => !known.has(inside));
-    if (unknown.length > 0) throw this.#unmapped(unknown);
-    const former = insides.map((inside) => ({ inside, entry: known.get(inside)! }));
-    const outsides = former
-      .map(({ inside, entry }) => ({
-        outside: entry.address,
-        inside,
-        twin: get(this.inbound, entry.address),
-      }))
-      // Who shares an outside with another inside, by a foreign write, must not take it along.
-      .filter(({ inside, twin }) => twin?.address === inside);
-    journal.begin(former.map(({ inside, entry }) => ({ inside, outside: entry.address })));
+  remove(insides: readonly Endpoint[], journal: Journal): void {
+    const former = this.#former(encodeMappings(this.#find(insides)));
+    journal.begin(former);
+    const formats = TABLES.toReversed();
     try {
-      deleteAll(this.outbound, insides);
-      deleteAll(
-        this.inbound,
-        outsides.map(({ outside }) => outside),
-      );
+      for (const format of formats) this.#removeFrom(format, former[format.name]);
       journal.end();
     } catch (error) {
-      setAll(
-        this.inbound,
-        outsides.map(({ outside, twin }) => [outside, twin!]),
-      );
-      setAll(
-        this.outbound,
-        former.map(({ inside, entry }) => [inside, entry]),
-      );
+      for (const { name } of TABLES) this.maps[name].raw.setBatch(former[name]);
       journal.end();
       throw error;
     }
   }
 
-  /** @throws InstanceError with code `EFULL` */
-  requireRoom(more: number, used: number): void {
-    if (used + more > this.capacity) throw this.#full(more, used);
-  }
-
-  /** What is taken, and what does not fit, is known before the first is written. */
-  #requireFree(mappings: readonly AddressMapping[]): void {
-    const many = mappings.length > FEW ? this.read() : undefined;
-    const isTaken = ({ inside, outside }: AddressMapping): boolean =>
-      many === undefined
-        ? get(this.outbound, inside) !== undefined || get(this.inbound, outside) !== undefined
-        : many.outbound.has(inside) || many.inbound.has(outside);
-    const taken = mappings.filter(isTaken);
-    if (taken.length > 0) throw this.#taken(taken);
-    if (many !== undefined)
-      this.requireRoom(mappings.length, Math.max(many.outbound.size, many.inbound.size));
-  }
-
-  #write(mappings: readonly AddressMapping[]): void {
-    this.inbound.setBatch(
-      elements(
-        mappings,
-        ({ outside }) => outside,
-        ({ inside }) => inside,
-      ),
+  #removeFrom(format: TableFormat, entries: Entries): void {
+    const { raw: map } = this.maps[format.name];
+    const views = viewsOf(entries);
+    const positions = Array.from({ length: entries.count }, (_, i) => i);
+    const isMarkAt = (position: number): boolean => isMark(views, position, format);
+    const others = pick(
+      entries,
+      positions.filter((i) => !isMarkAt(i)),
+      format,
     );
-    this.outbound.setBatch(
-      elements(
-        mappings,
-        ({ inside }) => inside,
-        ({ outside }) => outside,
-      ),
-    );
+    map.deleteBatch(others.keys, others.count);
+    for (const i of positions.filter(isMarkAt)) dropMark(map, keyAt(entries, i, format), format);
   }
 
-  #some(insides: readonly number[]): Map<number, Entry> {
-    const found = new Map<number, Entry>();
+  /** The mappings of these insides. */
+  #find(insides: readonly Endpoint[]): Mapping[] {
+    const encoder = new Encoder();
+    const found: Mapping[] = [];
+    const unknown: Endpoint[] = [];
+    const seen = new Set<string>();
     for (const inside of insides) {
-      const entry = get(this.outbound, inside);
-      if (entry !== undefined) found.set(inside, entry);
+      const text = formatEndpoint(inside);
+      if (seen.has(text)) continue;
+      seen.add(text);
+      encoder.clear();
+      encoder.add(ontoItself(inside));
+      const mapping = this.#firstOf(encoder.entries);
+      if (mapping !== undefined && formatEndpoint(endpointOf(mapping, 'inside')) === text)
+        found.push(mapping);
+      else unknown.push(inside);
     }
+    if (unknown.length > 0) throw this.#unmapped(unknown);
     return found;
   }
 
-  #taken(mappings: readonly AddressMapping[]): MappingError {
+  /** The mapping that is looked up on the way out by the first key of these. */
+  #firstOf(entries: TableEntries): Mapping | undefined {
+    for (const format of TABLES.filter(({ direction }) => direction === 'outbound')) {
+      const wanted = entries[format.name];
+      const views = viewsOf(wanted);
+      for (let i = 0; i < wanted.count; i++) {
+        if (isMark(views, i, format)) continue;
+        const keys = keyAt(wanted, i, format);
+        const values = exactValue(this.maps[format.name].raw, keys, format);
+        return values && mappingAt(viewsOf({ count: 1, keys, values }), 0, format);
+      }
+    }
+    return undefined;
+  }
+
+  /** What there is of these entries, with its counters; not what somebody else has written in their place. */
+  #former(entries: TableEntries): TableEntries {
+    const formers = TABLES.map((format) => {
+      const wanted = entries[format.name];
+      const { raw: map } = this.maps[format.name];
+      const positions: number[] = [];
+      for (let i = 0; i < wanted.count; i++) {
+        const value = exactValue(map, keyAt(wanted, i, format), format);
+        const there = valueAt(wanted, i, format);
+        if (value === undefined || !sameBytes(value, 0, there, 0, format.identitySize)) continue;
+        there.set(value);
+        positions.push(i);
+      }
+      return [format.name, pick(wanted, positions, format)];
+    });
+    return Object.fromEntries(formers) as unknown as TableEntries;
+  }
+
+  /** @throws InstanceError with code `EFULL` */
+  requireRoom(entries: TableEntries): void {
+    for (const { name } of TABLES) {
+      const { count } = entries[name];
+      if (count > this.maps[name].raw.maxEntries) throw this.#full(name, count, 0);
+    }
+  }
+
+  /** Who took it has perhaps let go of it again. */
+  #taken(mappings: readonly Mapping[], uses: Uses): MappingError {
+    const complaints = takenComplaints(this.name, this.maps, mappings, uses);
+    const gone = `another program bound one of these on instance '${this.name}' at the same time: try again`;
     return new MappingError(
-      mappings.flatMap((mapping) => {
-        const text = formatMapping(mapping);
-        const [inside, outside] = [formatIpv4(mapping.inside), formatIpv4(mapping.outside)];
-        const inUse = get(this.outbound, mapping.inside);
-        const user = get(this.inbound, mapping.outside);
-        const free = (address: number): string =>
-          `free it with 'tsnat map del ${this.name} ${formatIpv4(address)}'`;
-        return [
-          ...(inUse === undefined
-            ? []
-            : [
-                complain(
-                  'inside_taken',
-                  undefined,
-                  `mapping '${text}': inside ${inside} already maps to ${formatIpv4(inUse.address)}: ${free(mapping.inside)}`,
-                ),
-              ]),
-          ...(user === undefined || (inUse !== undefined && user.address === mapping.inside)
-            ? []
-            : [
-                complain(
-                  'outside_taken',
-                  undefined,
-                  `mapping '${text}': outside ${outside} is already that of ${formatIpv4(user.address)}: ${free(user.address)}`,
-                ),
-              ]),
-        ];
-      }),
+      complaints.length > 0 ? complaints : [complain('outside_taken', undefined, gone)],
     );
   }
 
-  #explained(error: unknown, count: number): unknown {
-    const full = error instanceof LoaderError && error.code === 'E2BIG';
-    return full ? this.#full(count, readAll(this.outbound).size, error) : error;
+  #explained(error: unknown, entries: TableEntries): unknown {
+    // A hash says E2BIG when it is full, a trie ENOSPC.
+    const isFull = error instanceof LoaderError && (error.code === 'E2BIG' || error.code === 'ENOSPC');
+    if (!isFull) return error;
+    for (const { name } of TABLES) {
+      const { raw: map } = this.maps[name];
+      const [more, used] = [entries[name].count, map.elements().count];
+      if (used + more > map.maxEntries) return this.#full(name, more, used, error);
+    }
+    return error;
   }
 
-  #full(more: number, used: number, cause?: unknown): InstanceError {
-    const fits = `${used} of ${this.capacity} mappings are used, ${more} more do not fit`;
-    const message = `instance '${this.name}' is full: ${fits}; nothing was added, attach it with a larger --capacity`;
+  #full(table: TableName, more: number, used: number, cause?: unknown): InstanceError {
+    const { maxEntries } = this.maps[table].raw;
+    const { isNet, family } = formatNamed(table);
+    const what = isNet ? `entries for IPv${family} prefixes and ports` : `IPv${family} address mappings`;
+    const remedy = isNet ? '' : ', attach it with a larger --capacity';
+    const fits = `${used} of ${maxEntries} ${what} are used, ${more} more do not fit`;
+    const message = `instance '${this.name}' is full: ${fits}; nothing was added${remedy}`;
     return new InstanceError('EFULL', message, cause);
   }
 
-  #unmapped(insides: readonly number[]): InstanceError {
-    const shown = insides.slice(0, MOST_NAMES).map(formatIpv4).join(', ');
+  #unmapped(insides: readonly Endpoint[]): InstanceError {
+    const shown = insides.slice(0, MOST_NAMES).map(formatEndpoint).join(', ');
     const more = insides.length > MOST_NAMES ? ` and ${insides.length - MOST_NAMES} more` : '';
     return new InstanceError(
       'EUNMAPPED',
@@ -206,24 +230,24 @@ export class Table {
   }
 }
 
-/** The most addresses worth listing in an error. */
-const MOST_NAMES = 10;
+/** What is thrown when somebody else was faster. */
+const TAKEN: unique symbol = Symbol('taken');
 
-/** The mappings with both their counters, and how many have no twin in the other direction. */
-export function statesOf({ outbound, inbound }: ReturnType<Table['read']>): {
-  states: MappingState[];
-  torn: number;
-} {
-  let torn = Math.max(0, inbound.size - outbound.size);
-  const states = [...outbound].map(([inside, out]): MappingState => {
-    const back = inbound.get(out.address);
-    const whole = back?.address === inside;
-    if (!whole) torn++;
-    return {
-      mapping: { kind: 'address', inside, outside: out.address },
-      outbound: { packets: out.packets, bytes: out.bytes },
-      inbound: whole ? { packets: back.packets, bytes: back.bytes } : { packets: 0n, bytes: 0n },
-    };
-  });
-  return { states, torn };
+/** A mapping that is looked up on the way out as every mapping of this inside is. */
+function ontoItself(endpoint: Endpoint): Mapping {
+  const sides = { inside: endpoint.address, outside: endpoint.address };
+  switch (endpoint.kind) {
+    case 'address':
+      return { kind: 'address', ...sides };
+    case 'prefix':
+      return { kind: 'prefix', ...sides, length: endpoint.length };
+    case 'port': {
+      const { port, protocol } = endpoint;
+      return { kind: 'port', ...sides, protocol, insidePort: port, outsidePort: port };
+    }
+    case 'port_block': {
+      const { port, ports } = endpoint;
+      return { kind: 'port_block', ...sides, ports, insidePort: port, outsidePort: port };
+    }
+  }
 }

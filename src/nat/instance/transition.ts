@@ -1,41 +1,37 @@
 // Changes a running instance wholly or not at all, for packets as for whoever kills the command: new programs, new
-// mappings, or both. Everything new is made beside the old, in the shadow folder; one word turns both directions to
-// it; then the instance itself is brought to the same, unseen, and takes over again. New mappings stand in tables of
+// contents, or both. Everything new is made beside the old, in the shadow folder; one word turns both directions to
+// it; then the instance itself is brought to the same, unseen, and takes over again. New contents stand in tables of
 // their own meanwhile (stand-in.ts), so the maps of the instance stay the ones others have open.
 
-import { type BpfMap, loadProgram, renamePin } from '../../loader/index.ts';
+import { loadProgram, renamePin, waitForPrograms } from '../../loader/index.ts';
 import type { Datapath, DatapathOptions } from '../datapath/index.ts';
-import type { AddressMapping } from '../mapping.ts';
-import { type InstanceMaps, instanceMaps } from '../maps.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import { Changeover, type Pair } from './changeover.ts';
+import type { Contents, Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { putBack, putOn } from './hooks.ts';
+import { openMaps } from './own-maps.ts';
 import { Pins } from './pins.ts';
 import { attempt, programIds } from './placement.ts';
-import type { InstanceRecord } from './record.ts';
+import { datapathOptions, type InstanceRecord } from './record.ts';
 import { type Replaced, Replacement } from './replacement.ts';
-import { StandIn, type Tables } from './stand-in.ts';
-import { Table } from './table.ts';
+import { settle } from './settlement.ts';
+import { StandIn } from './stand-in.ts';
 import { allOrNothing } from './undo.ts';
-
-export type Owned = {
-  readonly [N in keyof InstanceMaps]: BpfMap<InstanceMaps[N]['key'], InstanceMaps[N]['value']>;
-};
 
 export interface Wanted {
   /** The record as it is to be; the programs' identifiers are filled in. */
   readonly record: InstanceRecord;
   /** New programs on the instance's own maps; left out, they stay. */
   readonly programs?: Pair;
-  /** Exactly these mappings; left out, they stay. */
-  readonly mappings?: readonly AddressMapping[];
+  /** What these tables are to hold; those left out stay. */
+  readonly contents?: Partial<Contents>;
 }
 
 /**
  * To be called with the lock held, on an instance that is whole.
  *
- * @returns what became of the mappings, where some were given.
+ * @returns what became of the mappings that are in `contents`.
  * @throws with everything as it was; InstanceError with code `EDONE` when all is done but the clearing up.
  */
 export function change(
@@ -43,13 +39,12 @@ export function change(
   maps: Owned,
   wanted: Wanted,
   makeDatapath: (options: DatapathOptions) => Datapath,
-): Replaced | undefined {
+): Replaced {
   const shadow = new Pins(pins.instances, pins.name, true);
   const record = pins.record();
-  const replacement = wanted.mappings && new Replacement(new Table(pins.name, maps), wanted.mappings);
-  if (wanted.programs === undefined && replacement?.isNone !== false) {
-    return replacement?.summary;
-  }
+  const { contents = {} } = wanted;
+  const replacement = new Replacement(maps, contents);
+  if (wanted.programs === undefined && replacement.isNone) return replacement.summary;
   using outbound = pins.program('outbound');
   using inbound = pins.program('inbound');
   const former = { outbound, inbound };
@@ -62,28 +57,25 @@ export function change(
     if (wanted.programs !== undefined) {
       for (const direction of DIRECTIONS) final[direction].pin(shadow.path(`progs/${direction}`));
     }
-    using standIn = needed(replacement) ? StandIn.make(shadow, wanted.mappings ?? []) : undefined;
-    using between = standIn && loadPair(makeDatapath(wanted.record), { ...maps, ...standIn.tables });
+    using standIn = replacement.isNone ? undefined : StandIn.make(shadow, contents);
+    using between =
+      standIn &&
+      loadPair(makeDatapath(datapathOptions(wanted.record)), { ...maps, ...standIn.maps } as Owned);
     using changeover = Changeover.make(shadow, { former, next: between?.pair ?? final });
     const ours = programIds([pins, shadow]);
     putOn(pins, record, changeover.relays, ours);
     changeover.turn('next');
     onFailure(() => changeover.turn('former'));
-    if (needed(replacement)) {
-      onFailure(() => replacement.undo());
-      replacement.apply();
-    }
+    onFailure(() => replacement.undo());
+    if (standIn !== undefined) replacement.apply();
     onFailure(() => putBack(pins, record, changeover.relays, ours));
     putOn(pins, record, final, ours);
     onFailure(() => pins.writeRecord(record));
     pins.writeRecord(next);
   });
   afterwards(pins.name, () => tidy(pins, shadow));
-  return replacement?.summary;
+  return replacement.summary;
 }
-
-const needed = (replacement: Replacement | undefined): replacement is Replacement =>
-  replacement?.isNone === false;
 
 function withIds(record: InstanceRecord, pair: Pair): InstanceRecord {
   const idOf = (direction: Direction) => ({
@@ -129,9 +121,9 @@ export function complete(pins: Pins, shadow: Pins): void {
   const next = shadow.record();
   using made = openPair(shadow);
   using former = openPair(pins);
-  using own = openTables(pins, next);
+  using own = openMaps(pins, next.capacity);
   using standIn = StandIn.open(shadow);
-  if (standIn !== undefined) new Replacement(new Table(pins.name, own.tables), standIn.mappings()).apply();
+  new Replacement(own.maps, standIn.contents()).apply();
   putBack(pins, next, { ...former.pair, ...made.pair }, programIds([pins, shadow]));
   pins.writeRecord(next);
   tidy(pins, shadow);
@@ -146,9 +138,10 @@ export function settleAttach(pins: Pins, shadow: Pins, record: InstanceRecord, p
 /** What is left to do once the hooks run the final programs and the record names them. */
 function tidy(pins: Pins, shadow: Pins): void {
   using standIn = StandIn.open(shadow);
-  if (standIn !== undefined) {
-    using own = openTables(pins, pins.record());
-    standIn.settle(own.tables);
+  if (Object.keys(standIn.maps).length > 0) {
+    using own = openMaps(pins, pins.record().capacity);
+    waitForPrograms();
+    settle(standIn.maps, own.maps);
   }
   for (const direction of DIRECTIONS) {
     if (!shadow.has(`progs/${direction}`)) continue;
@@ -188,22 +181,4 @@ export function openPair(pins: Pins): Disposable & { readonly pair: Partial<Pair
       inbound?.close();
     },
   };
-}
-
-function openTables(pins: Pins, { capacity }: InstanceRecord): Disposable & { readonly tables: Tables } {
-  const definitions = instanceMaps(capacity);
-  const outbound = pins.map('outbound', definitions.outbound);
-  try {
-    const inbound = pins.map('inbound', definitions.inbound);
-    return {
-      tables: { outbound, inbound },
-      [Symbol.dispose]: () => {
-        outbound.close();
-        inbound.close();
-      },
-    };
-  } catch (error) {
-    outbound.close();
-    throw error;
-  }
 }

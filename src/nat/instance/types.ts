@@ -1,12 +1,19 @@
 // What can be asked of an instance, as plain data: the contract between the command line and src/nat/instance.
 
-import type { AddressMapping } from '../mapping.ts';
-import type { Direction, Reason } from '../reason.ts';
+import type { Counters } from '../entries.ts';
+import type { Mapping } from '../mapping.ts';
+import type { InstancePolicy } from '../policy.ts';
+import type { Prefix } from '../prefix.ts';
+import type { Direction, Policy, Reason } from '../reason.ts';
+
+export type { Counters } from '../entries.ts';
+export type { MappingState } from '../entries-decode.ts';
 
 /** Where the programs sit. `auto` is TCX where the kernel has it, else clsact. */
 export type Hook = 'tcx' | 'clsact';
-/** What becomes of IPv4 (and other IP) packets that no mapping names. */
-export type Policy = 'pass' | 'drop';
+
+/** What packets begin with on an interface: an Ethernet header, or the IP header itself. */
+export type LinkKind = 'ethernet' | 'none';
 
 export interface AttachOptions {
   /** Name of the outside interface, in `netns` where that is given. */
@@ -16,24 +23,18 @@ export interface AttachOptions {
   readonly hook?: Hook | 'auto';
   /** Name of a network namespace under /run/netns. */
   readonly netns?: string;
-  readonly unmapped?: Policy;
-  /** Most address mappings the instance can hold. */
+  /** What becomes of packets that no mapping names, in both directions or in each. */
+  readonly unmapped?: Policy | InstancePolicy['unmapped'];
+  readonly spoofed?: Policy;
+  readonly mss?: number;
+  readonly include?: readonly Prefix[];
+  readonly exclude?: readonly Prefix[];
+  /** Most address mappings of each family that the instance can hold. */
   readonly capacity?: number;
-  /** Left out with `replace`: the mappings stay as they are. */
-  readonly mappings?: readonly AddressMapping[];
+  /** Left out with `replace`: the mappings stay as they are. So do the settings above. */
+  readonly mappings?: readonly Mapping[];
   /** Swap the programs of a running instance instead of refusing. */
   readonly replace?: boolean;
-}
-
-export interface Counters {
-  readonly packets: bigint;
-  readonly bytes: bigint;
-}
-
-export interface MappingState {
-  readonly mapping: AddressMapping;
-  readonly outbound: Counters;
-  readonly inbound: Counters;
 }
 
 export interface ProgramState {
@@ -41,18 +42,19 @@ export interface ProgramState {
   readonly tag: string;
 }
 
-export interface InstanceStatus {
+export interface InstanceStatus extends InstancePolicy {
   readonly name: string;
   readonly interface: string;
   readonly ifindex: number;
   readonly netns?: string;
   readonly hook: Hook;
-  readonly unmapped: Policy;
+  readonly link: LinkKind;
   /** False when something of it is missing, each thing named in `problems`. */
   readonly healthy: boolean;
   readonly problems: readonly string[];
   readonly programs: { readonly [D in Direction]?: ProgramState };
   readonly mappings: number;
+  /** Most address mappings of each family. */
   readonly capacity: number;
   /** Sum over the mappings that are there now. */
   readonly translated: { readonly [D in Direction]: Counters };

@@ -1,9 +1,10 @@
-// The interface that an instance sits on: whether it can be used, and what the ARP responder has to know of it.
+// The interface that an instance sits on: whether it can be used, and what the programs have to know of it.
 
 import type { ValueOf } from '../../asm/index.ts';
 import {
   ARPHRD_ETHER,
   ARPHRD_LOOPBACK,
+  ARPHRD_WITHOUT_HEADER,
   findInterface,
   type Interface,
   type InterfaceAddress,
@@ -11,10 +12,14 @@ import {
   listInterfaces,
   type NetlinkSocket,
 } from '../../loader/index.ts';
-import { type interfaceRecord, MAX_SUBNETS } from '../maps.ts';
+import { bitsOf, type Family } from '../address.ts';
+import { getAddress, viewOf } from '../entries.ts';
+import { type interfaceRecord, MAX_SUBNETS, MAX_SUBNETS6 } from '../maps.ts';
+import { formatPrefix, networkOf, type Prefix, prefixHas } from '../prefix.ts';
 import { InstanceError } from './error.ts';
+import { subnet6Of, subnetOf } from './subnet.ts';
+import type { LinkKind } from './types.ts';
 
-const IPV4_BITS = 32;
 /** The most names worth listing in an error. */
 const MOST_NAMES = 10;
 
@@ -33,48 +38,66 @@ export function requireUplink(socket: NetlinkSocket, name: string, netns: string
       `there is no interface '${name}' ${inNamespace(netns)}; there is ${shown}`,
     );
   }
-  if (found.type !== ARPHRD_ETHER && found.type !== ARPHRD_LOOPBACK) {
+  if (linkOf(found) === undefined) {
     throw new InstanceError(
       'EINTERFACE',
-      `interface '${name}' ${inNamespace(netns)} has no Ethernet header (type ${found.type}${found.kind === undefined ? '' : `, ${found.kind}`}): attach to an Ethernet interface, such as the one it runs over`,
+      `interface '${name}' ${inNamespace(netns)} has neither an Ethernet header nor none (type ${found.type}${found.kind === undefined ? '' : `, ${found.kind}`}): attach to the interface that it runs over`,
     );
   }
   return found;
 }
 
+/** What its packets begin with; undefined where that is something unknown. */
+export function linkOf({ type }: Pick<Interface, 'type'>): LinkKind | undefined {
+  if (type === ARPHRD_ETHER || type === ARPHRD_LOOPBACK) return 'ethernet';
+  return ARPHRD_WITHOUT_HEADER.has(type) ? 'none' : undefined;
+}
+
+type InterfaceRecord = ValueOf<typeof interfaceRecord>;
+
 export interface UplinkState {
-  readonly record: ValueOf<typeof interfaceRecord>;
+  /** Without what depends on the mappings. */
+  readonly record: Omit<InterfaceRecord, 'outsides' | 'outsides6'>;
   /** Subnets that found no place in the record. */
   readonly leftOut: number;
 }
 
 /** What goes into the `interface` map: the MAC and the subnets that are on the link. */
 export function uplinkState(socket: NetlinkSocket, uplink: Interface): UplinkState {
-  const subnets = subnetsOf(listAddresses(socket, uplink.index));
+  const subnets = subnetsOf(listAddresses(socket, uplink.index), 4);
+  const subnets6 = subnetsOf(listAddresses(socket, uplink.index, 6), 6);
   const mac = new Uint8Array(6);
   if (uplink.mac.length === mac.length) mac.set(uplink.mac);
-  const shown = subnets.slice(0, MAX_SUBNETS);
-  const unused = Array.from({ length: MAX_SUBNETS - shown.length }, () => ({ network: 0, mask: 0 }));
+  const [shown, shown6] = [subnets.slice(0, MAX_SUBNETS), subnets6.slice(0, MAX_SUBNETS6)];
   return {
-    record: { mac, reserved: new Uint8Array(2), subnets: [...shown, ...unused] },
-    leftOut: subnets.length - shown.length,
+    record: {
+      mac,
+      reserved: new Uint8Array(2),
+      subnets: Array.from({ length: MAX_SUBNETS }, (_, i) => subnetOf(shown[i])),
+      subnets6: Array.from({ length: MAX_SUBNETS6 }, (_, i) => subnet6Of(shown6[i])),
+    },
+    leftOut: subnets.length + subnets6.length - shown.length - shown6.length,
   };
 }
 
+/** fe80::/10: everybody has these, and no neighbour is asked for another's. */
+const LINK_LOCAL: Prefix = { address: 0xfe80n << 112n, length: 10 };
+
 /**
  * The subnets of an interface, the largest first, each once. A default route by address and single addresses
- * are none: nobody asks by ARP for what is not in a shared subnet.
+ * are none: nobody asks his neighbours for what is not in a shared subnet.
  */
 export function subnetsOf(
   addresses: readonly Pick<InterfaceAddress, 'address' | 'prefixLength'>[],
-): { network: number; mask: number }[] {
-  const found = new Map<string, { network: number; mask: number }>();
+  family: Family,
+): Prefix[] {
+  const found = new Map<string, Prefix>();
   for (const { address, prefixLength } of [...addresses].sort((a, b) => a.prefixLength - b.prefixLength)) {
-    if (prefixLength === 0 || prefixLength >= IPV4_BITS) continue;
-    const mask = (0xffff_ffff << (IPV4_BITS - prefixLength)) >>> 0;
-    const value = new DataView(address.buffer, address.byteOffset).getUint32(0);
-    const network = (value & mask) >>> 0;
-    found.set(`${network}/${prefixLength}`, { network, mask });
+    if (prefixLength === 0 || prefixLength >= bitsOf(family)) continue;
+    const network = networkOf(getAddress(viewOf(address), 0, family), prefixLength);
+    if (prefixHas(LINK_LOCAL, network)) continue;
+    const subnet = { address: network, length: prefixLength };
+    found.set(formatPrefix(subnet), subnet);
   }
   return [...found.values()];
 }

@@ -1,9 +1,10 @@
 import test from 'ava';
+import { parseEndpoint } from '../../../src/nat/endpoint.ts';
 import { attach, detach, type Instance, openInstance } from '../../../src/nat/instance/index.ts';
 import { formatMapping } from '../../../src/nat/mapping.ts';
 import { MappingError } from '../../../src/nat/mapping-error.ts';
 import { json, run } from '../../loader/support/commands.ts';
-import { many, mapped, site } from './support/site.ts';
+import { insides, many, mapped, site } from './support/site.ts';
 
 const listed = (instance: Instance) =>
   instance
@@ -23,7 +24,7 @@ test('mappings come and go, in both maps', (t) => {
       .sort();
   t.deepEqual(keys('outbound'), ['10.0.0.1', '10.0.0.2', '10.0.0.3']);
   t.deepEqual(keys('inbound'), ['203.0.113.1', '203.0.113.2', '203.0.113.3']);
-  instance.deleteMappings([0x0a000001, 0x0a000003]);
+  instance.deleteMappings(['10.0.0.1', '10.0.0.3'].map(parseEndpoint));
   t.deepEqual(keys('outbound'), ['10.0.0.2']);
   t.deepEqual(keys('inbound'), ['203.0.113.2']);
   const [state] = instance.listMappings();
@@ -57,7 +58,7 @@ for (const [size, extra] of [
       [
         [
           'outside_taken',
-          "mapping '10.0.0.8=203.0.113.2': outside 203.0.113.2 is already that of 10.0.0.2: free it with 'tsnat map del out0 10.0.0.2'",
+          "mapping '10.0.0.8=203.0.113.2': outside 203.0.113.2 is already that of 10.0.0.2 at instance 'out0': an outside has one inside; 'tsnat map del out0 INSIDE' frees it",
         ],
       ],
     );
@@ -83,7 +84,7 @@ for (const [size, extra] of [
     t.throws(() => instance.addMappings([...extra, ...many(3, 1000)]), {
       code: 'EFULL',
       message:
-        /instance 'out0' is full: 100 of 102 mappings are used, \d+ more do not fit; nothing was added/,
+        /instance 'out0' is full: 100 of 102 IPv4 address mappings are used, \d+ more do not fit; nothing was added/,
     });
     t.deepEqual(listed(instance), before);
     t.true(instance.status().healthy);
@@ -96,13 +97,13 @@ test('deleting what is not mapped deletes nothing', (t) => {
   attach({ interface: 'out0', netns, mappings: many(100) }, context);
   using instance = openInstance('out0', context);
   for (const known of [many(3), many(60)]) {
-    t.throws(() => instance.deleteMappings([...known.map(({ inside }) => inside), 0x0b000001]), {
+    t.throws(() => instance.deleteMappings([...insides(known), parseEndpoint('11.0.0.1')]), {
       code: 'EUNMAPPED',
       message: /no mapping for inside 11\.0\.0\.1; nothing was deleted/,
     });
   }
   t.is(instance.listMappings().length, 100);
-  instance.deleteMappings(many(60).map(({ inside }) => inside));
+  instance.deleteMappings(insides(many(60)));
   t.is(instance.listMappings().length, 40);
   t.true(instance.status().healthy);
 });
@@ -118,7 +119,7 @@ test('a mapping that a foreign hand left in one direction only is noticed', (t) 
   t.true(attach({ interface: 'out0', netns, replace: true, mappings: many(2) }, context).healthy);
   breakOne();
   t.false(instance.status().healthy);
-  instance.deleteMappings([0x0a000000]);
+  instance.deleteMappings([parseEndpoint('10.0.0.0')]);
   t.true(instance.status().healthy);
 });
 

@@ -171,7 +171,7 @@ function look({ root }: Place): { readonly state: State | undefined } | string {
     const { problems, unmapped } = instance.status();
     if (problems.length > 0) return problems.join('; ');
     const mappings = instance.listMappings().map(({ mapping }) => formatMapping(mapping));
-    return { state: { unmapped, mappings } };
+    return { state: { unmapped: unmapped.outbound, mappings } };
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ENOENT') return String(error);
     return listInstances({ root }).length === 0 ? { state: undefined } : 'listed, but not there';

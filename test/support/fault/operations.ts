@@ -1,8 +1,9 @@
 // What is done to an instance while a call fails or the process is killed: as functions of the library, so that
 // this process or another can do it.
 
+import { endpointOf } from '../../../src/nat/endpoint.ts';
 import { attach, detach, openInstance } from '../../../src/nat/instance/index.ts';
-import { type AddressMapping, parseMapping } from '../../../src/nat/mapping.ts';
+import { type Mapping, parseMapping } from '../../../src/nat/mapping.ts';
 
 /** Where it is done. */
 export interface Place {
@@ -30,7 +31,7 @@ export interface Operation {
 }
 
 export const NAME = 'faulty';
-const list = (texts: readonly string[]): AddressMapping[] => texts.map((text) => parseMapping(text));
+const list = (texts: readonly string[]): Mapping[] => texts.map((text) => parseMapping(text));
 const mapped = (inside: number, outside: number): string => `10.0.0.${inside}=203.0.113.${outside}`;
 /** The last bytes of the addresses that are probed. */
 export const HOSTS: readonly number[] = [5, 6, 7, 8];
@@ -106,7 +107,9 @@ export const OPERATIONS: readonly Operation[] = [
     before: OLD,
     after: { ...OLD, mappings: [mapped(6, 6)] },
     run: inInstance((instance) =>
-      instance.deleteMappings(list([mapped(5, 5), mapped(7, 7)]).map(({ inside }) => inside)),
+      instance.deleteMappings(
+        list([mapped(5, 5), mapped(7, 7)]).map((mapping) => endpointOf(mapping, 'inside')),
+      ),
     ),
   },
   {

@@ -3,6 +3,7 @@
 
 import { constants } from 'node:os';
 import type { ExecutionContext, TestFn } from 'ava';
+import { parseEndpoint } from '../../../../src/nat/endpoint.ts';
 import { attach, detach, listInstances, openInstance } from '../../../../src/nat/instance/index.ts';
 import { formatMapping } from '../../../../src/nat/mapping.ts';
 import { type Fault, UNSTOPPABLE, withFault } from './faults.ts';
@@ -10,9 +11,21 @@ import { many, mapped, type Site, site } from './site.ts';
 
 const { EAGAIN, EINTR, ENOMEM, ENOSPC, EPERM } = constants.errno;
 const ERRNOS = [ENOMEM, EPERM, ENOSPC, EAGAIN, EINTR];
-const BEFORE = mapped('10.0.0.1=203.0.113.1', '10.0.0.2=203.0.113.2', '10.0.0.3=203.0.113.3');
-const AFTER = mapped('10.0.0.1=203.0.113.1', '10.0.0.2=203.0.113.3', '10.0.0.4=203.0.113.4');
+const PORT = '10.0.0.6:8080/tcp=203.0.113.9:80/tcp';
+const BEFORE = mapped('10.0.0.1=203.0.113.1', '10.0.0.2=203.0.113.2', '10.0.0.3=203.0.113.3', PORT);
+const AFTER = mapped(
+  '10.0.0.1=203.0.113.1',
+  '10.0.0.2=203.0.113.3',
+  '10.0.0.4=203.0.113.4',
+  'fd00:1::/48=2001:db8:1::/48,neutral',
+  '10.0.0.6:1000-1011=203.0.113.9:1000-1011',
+);
 const LIST = many(60, 1000);
+/** Of kinds that are there, and of one that is not. */
+const [MORE, NEW] = [
+  mapped('10.0.0.4=203.0.113.4', '10.0.0.7:0-11=203.0.113.9:0-11'),
+  mapped('fd00::1=2001:db8::1'),
+];
 
 interface Operation {
   readonly title: string;
@@ -63,9 +76,15 @@ const OPERATIONS: readonly Operation[] = [
   },
   {
     title: 'map add',
-    run: inInstance((instance) => instance.addMappings(AFTER.slice(2))),
+    run: inInstance((instance) => instance.addMappings(MORE)),
     attached: true,
-    after: texts([...BEFORE, ...AFTER.slice(2)]),
+    after: texts([...BEFORE, ...MORE]),
+  },
+  {
+    title: 'map add of another kind',
+    run: inInstance((instance) => instance.addMappings(NEW)),
+    attached: true,
+    after: texts([...BEFORE, ...NEW]),
   },
   {
     title: 'map add of many',
@@ -75,7 +94,9 @@ const OPERATIONS: readonly Operation[] = [
   },
   {
     title: 'map del',
-    run: inInstance((instance) => instance.deleteMappings([0x0a00_0001, 0x0a00_0003])),
+    run: inInstance((instance) =>
+      instance.deleteMappings(['10.0.0.1', '10.0.0.6:8080/tcp', '10.0.0.3'].map(parseEndpoint)),
+    ),
     attached: true,
     after: texts(BEFORE.slice(1, 2)),
   },
@@ -108,7 +129,7 @@ function look(t: ExecutionContext, { context }: Site, what: string): string[] | 
   t.deepEqual(problems, [], what);
   const list = instance.listMappings().map(({ mapping }) => formatMapping(mapping));
   t.is(mappings, list.length);
-  return [unmapped, ...list.sort()];
+  return [unmapped.outbound, ...list.sort()];
 }
 
 /** What may be there: of an instance the usual pins and a program at each hook, else nothing. */

@@ -10,8 +10,9 @@ import {
   withNetns,
 } from '../../../../src/loader/index.ts';
 import type { Datapath, DatapathOptions } from '../../../../src/nat/datapath/index.ts';
+import { type Endpoint, endpointOf } from '../../../../src/nat/endpoint.ts';
 import { type Context, detachAll, type InstanceStatus } from '../../../../src/nat/instance/index.ts';
-import { type Mapping, parseMapping } from '../../../../src/nat/mapping.ts';
+import { type AddressMapping, type Mapping, parseMapping } from '../../../../src/nat/mapping.ts';
 import { instanceMaps } from '../../../../src/nat/maps.ts';
 import { atExit, namespace } from '../../../loader/support/namespace.ts';
 import { holding } from '../../../loader/support/programs.ts';
@@ -74,12 +75,16 @@ export function site(t: ExecutionContext, datapath: Context['datapath'] | 'real'
 /** `10.0.0.1=203.0.113.1`, and so on */
 export const mapped = (...texts: string[]): Mapping[] => texts.map((text) => parseMapping(text));
 
-export const many = (count: number, offset = 0): Mapping[] =>
+export const many = (count: number, offset = 0): (AddressMapping & { inside: number; outside: number })[] =>
   Array.from({ length: count }, (_, i) => ({
     kind: 'address',
     inside: 0x0a00_0000 + offset + i,
     outside: 0x6440_0000 + offset + i,
   }));
+
+/** The insides of mappings, by which they are deleted. */
+export const insides = (mappings: readonly Mapping[]): Endpoint[] =>
+  mappings.map((mapping) => endpointOf(mapping, 'inside'));
 
 /** The programs' identifiers, outbound first. */
 export const idsOf = (status: InstanceStatus): number[] =>

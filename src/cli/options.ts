@@ -1,0 +1,109 @@
+// Options that every command has or several share, and the values that some can take.
+
+import type { StageName } from '../asm/index.ts';
+import { LEAST_MSS, MOST_MSS } from '../nat/policy.ts';
+import { USES } from '../nat/uses.ts';
+import type { OptionSpec } from './spec.ts';
+
+/** Understood by every command. */
+export const COMMON_OPTIONS: readonly OptionSpec[] = [
+  { name: 'json', type: 'flag', summary: 'print one JSON document on stdout' },
+  { name: 'verbose', type: 'flag', summary: "when it fails, say all: causes, the verifier's whole log" },
+  {
+    name: 'bpffs',
+    type: 'text',
+    value: 'DIR',
+    offer: 'file',
+    summary: 'folder on a bpffs for the pins (TSNAT_BPFFS, /sys/fs/bpf)',
+  },
+  { name: 'help', short: 'h', type: 'flag', summary: 'show this help' },
+];
+
+/** How a program may be called; each means a direction. */
+export const PROGRAM_NAMES: Readonly<Record<string, 'outbound' | 'inbound'>> = {
+  egress: 'outbound',
+  ingress: 'inbound',
+  outbound: 'outbound',
+  inbound: 'inbound',
+};
+
+export const FORMATS: readonly ['asm', 'hex', 'c', 'json', 'elf'] = ['asm', 'hex', 'c', 'json', 'elf'];
+/** As the assembler's own STAGES, which is not loaded for every command line. */
+export const STAGES: readonly StageName[] = [
+  'record',
+  'check',
+  'simplify',
+  'split',
+  'lower',
+  'allocate',
+  'arrange',
+  'emit',
+];
+export const HOOKS: readonly ['auto', 'tcx', 'clsact'] = ['auto', 'tcx', 'clsact'];
+export const POLICIES: readonly ['pass', 'drop'] = ['pass', 'drop'];
+export const SHELLS: readonly ['bash', 'zsh', 'fish'] = ['bash', 'zsh', 'fish'];
+export const ISA_LEVELS: readonly ['1', '2', '3', '4'] = ['1', '2', '3', '4'];
+/** What packets begin with on an interface. */
+export const LINKS: readonly ['ethernet', 'none'] = ['ethernet', 'none'];
+
+export const ONLY: OptionSpec = {
+  name: 'only',
+  type: 'text',
+  value: 'SYMBOL',
+  summary: 'of an object file, this program alone',
+};
+export const UNMAPPED: OptionSpec = {
+  name: 'unmapped',
+  type: 'text',
+  value: 'POLICY',
+  choices: POLICIES,
+  also: {
+    form: 'outbound=P,inbound=P',
+    pattern: /^(outbound|inbound)=(?:pass|drop),(?!\1)(?:outbound|inbound)=(?:pass|drop)$/,
+  },
+  summary: 'what becomes of packets that no mapping names (pass)',
+};
+export const SPOOFED: OptionSpec = {
+  name: 'spoofed',
+  type: 'text',
+  value: 'POLICY',
+  choices: POLICIES,
+  summary: 'of those that leave with an outside as their own (drop)',
+};
+export const MSS: OptionSpec = {
+  name: 'mss',
+  type: 'count',
+  range: [LEAST_MSS, MOST_MSS],
+  value: 'N',
+  summary: 'greatest TCP segment that may be announced (as it is)',
+};
+export const CAPACITY: OptionSpec = {
+  name: 'capacity',
+  type: 'count',
+  value: 'N',
+  summary: 'most address mappings of each family (65536)',
+};
+export const ISA: OptionSpec = {
+  name: 'isa',
+  type: 'text',
+  value: 'LEVEL',
+  choices: ISA_LEVELS,
+  summary: 'no instructions newer than this level has (4)',
+};
+export const KINDS: OptionSpec = {
+  name: 'uses',
+  type: 'text',
+  value: 'KIND',
+  choices: ['all', ...USES],
+  repeat: true,
+  summary: 'what the programs can do besides IPv4 addresses',
+};
+export const LINK: OptionSpec = {
+  name: 'link',
+  type: 'text',
+  value: 'LINK',
+  choices: LINKS,
+  summary: 'what packets begin with: a link header or none (ethernet)',
+};
+/** What the programs of the datapath are made to be, and nothing of an object file. */
+export const OF_THE_DATAPATH: readonly OptionSpec[] = [KINDS, UNMAPPED, SPOOFED, MSS, LINK, CAPACITY, ISA];

@@ -1,0 +1,80 @@
+// What an instance holds, in bytes: the tables of mappings and the lists of destinations, by the names of their maps.
+
+import type { BpfMap, RawMap } from '../../loader/index.ts';
+import type { DestinationEntries } from '../destinations.ts';
+import {
+  type Entries,
+  TABLES,
+  type TableEntries,
+  type TableFormat,
+  type TableName,
+  viewOf,
+} from '../entries.ts';
+import { isExact } from '../entries-decode.ts';
+import { destination6Key, destinationKey, type InstanceMaps } from '../maps.ts';
+
+/** How large keys and values are, and how much of a value counters leave. */
+export interface Format<N extends ContentName = ContentName> {
+  readonly name: N;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly identitySize: number;
+}
+
+export type ContentName = keyof Contents;
+/** In part where the rest is not to change. */
+export type Contents = TableEntries & DestinationEntries;
+
+const list = (name: keyof DestinationEntries, keySize: number): Format => ({
+  name,
+  keySize,
+  valueSize: 4,
+  identitySize: 4,
+});
+
+/** In the order of writing. */
+export const CONTENTS: readonly Format[] = [
+  list('destinations', destinationKey.size),
+  list('destinations6', destination6Key.size),
+  ...TABLES,
+];
+
+export type Owned = {
+  readonly [N in keyof InstanceMaps]: BpfMap<InstanceMaps[N]['key'], InstanceMaps[N]['value']>;
+};
+
+/** The maps of mappings, which somebody else owns. */
+export type Tables = { readonly [N in TableName]: { readonly raw: RawMap } };
+
+/** Each table as it is just now. */
+export function readTables(tables: Tables): TableEntries {
+  return Object.fromEntries(
+    TABLES.map(({ name }) => [name, tables[name].raw.elements()]),
+  ) as unknown as TableEntries;
+}
+
+/** The lists of destinations as they are just now. */
+export const readDestinations = ({ destinations, destinations6 }: Owned): DestinationEntries => ({
+  destinations: destinations.raw.elements(),
+  destinations6: destinations6.raw.elements(),
+});
+
+/** The value of this very key, and of no shorter one that a trie would give for it. */
+export function exactValue(map: RawMap, key: Uint8Array, format: TableFormat): Uint8Array | undefined {
+  const value = map.get(key);
+  if (value === undefined) return undefined;
+  return isExact({ keys: viewOf(key), values: viewOf(value) }, format) ? value : undefined;
+}
+
+/** The keys of entries, one by one. */
+export const keyAt = (
+  { keys }: Pick<Entries, 'keys'>,
+  position: number,
+  { keySize }: Pick<Format, 'keySize'>,
+): Uint8Array => keys.subarray(position * keySize, (position + 1) * keySize);
+
+export const valueAt = (
+  { values }: Pick<Entries, 'values'>,
+  position: number,
+  { valueSize }: Pick<Format, 'valueSize'>,
+): Uint8Array => values.subarray(position * valueSize, (position + 1) * valueSize);
