@@ -5,6 +5,7 @@ import { campaign, descriptors, ERRNOS, leaks } from '../support/fault/campaign.
 import { OPERATIONS } from '../support/fault/operations.ts';
 import { World } from '../support/fault/world.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
+import { TC_HOOKS } from '../support/tcx.ts';
 
 /** Every how many calls; a prime, so that the samples of operations with like beginnings differ. */
 const STRIDE = 37;
@@ -12,7 +13,7 @@ const SHORT_STRIDE = 5;
 
 needsRootAndBpf(test);
 
-for (const hook of ['tcx', 'clsact'] as const) {
+for (const hook of TC_HOOKS) {
   test.serial(`killed or failing at a call, the instance is as it was or as asked, ${hook}`, async (t) => {
     t.timeout(280_000);
     const world = await World.make(t);
