@@ -1,6 +1,7 @@
 // What the completion of every shell offers, out of the table of commands.
 
-import { COMMANDS, COMMON_OPTIONS } from './commands.ts';
+import { COMMANDS } from './commands.ts';
+import { COMMON_OPTIONS } from './options.ts';
 import type { CommandSpec, Offer, OptionSpec } from './spec.ts';
 
 /** Where names lie; a folder that is not there or not readable offers nothing. */

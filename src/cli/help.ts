@@ -1,6 +1,7 @@
 // Help, rendered from the table of commands.
 
-import { COMMANDS, COMMON_OPTIONS, findCommand, GROUPS } from './commands.ts';
+import { COMMANDS, findCommand, GROUPS } from './commands.ts';
+import { COMMON_OPTIONS } from './options.ts';
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts';
 
 const EXIT_STATUS = `Exit status:

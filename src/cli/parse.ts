@@ -2,8 +2,9 @@
 // here, before anything is loaded or touched.
 
 import { parseArgs } from 'node:util';
-import { COMMANDS, COMMON_OPTIONS, findCommand, GROUPS } from './commands.ts';
+import { COMMANDS, findCommand, GROUPS } from './commands.ts';
 import { Input } from './input.ts';
+import { COMMON_OPTIONS } from './options.ts';
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts';
 import { didYouMean } from './suggest.ts';
 import { UsageError } from './usage-error.ts';

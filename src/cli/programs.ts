@@ -3,8 +3,8 @@
 import type { ElfObject, IsaLevel, Program } from '../asm/index.ts';
 import type { InstanceMaps } from '../nat/maps.ts';
 import { DIRECTIONS } from '../nat/reason.ts';
-import { ISA_LEVELS, POLICIES, PROGRAM_NAMES } from './commands.ts';
 import type { Input } from './input.ts';
+import { ISA_LEVELS, POLICIES, PROGRAM_NAMES } from './options.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Programs of the datapath, outbound first, and the maps both share. */

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { COMMANDS, COMMON_OPTIONS } from '../../src/cli/commands.ts';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { COMMON_OPTIONS } from '../../src/cli/options.ts';
 import { tsnat, tsnatOk } from '../support/cli.ts';
 import { run } from '../support/command.ts';
 import { CLI, ROOT } from '../support/root.ts';

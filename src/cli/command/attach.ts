@@ -2,9 +2,9 @@
 
 import type { AttachOptions, Hook, Policy } from '../../nat/instance/types.ts';
 import type { MappingFile } from '../../nat/mapping-file.ts';
-import { HOOKS, POLICIES } from '../commands.ts';
 import { placeOf } from '../describe.ts';
 import type { Input } from '../input.ts';
+import { HOOKS, POLICIES } from '../options.ts';
 import type { Output } from '../output.ts';
 import { readMappings } from '../read-mappings.ts';
 import { UsageError } from '../usage-error.ts';
