@@ -1,6 +1,7 @@
 // A sample of `npm run faults`: processes killed at their calls to the kernel, with packets to tell what came of it.
 
 import test from 'ava';
+import { EMULATED } from '../support/emulation.ts';
 import { campaign, descriptors, ERRNOS, leaks } from '../support/fault/campaign.ts';
 import { OPERATIONS } from '../support/fault/operations.ts';
 import { World } from '../support/fault/world.ts';
@@ -8,8 +9,8 @@ import { needsRootAndBpf } from '../support/requirements.ts';
 import { TC_HOOKS } from '../support/tcx.ts';
 
 /** Every how many calls; a prime, so that the samples of operations with like beginnings differ. */
-const STRIDE = 37;
-const SHORT_STRIDE = 5;
+const STRIDE = EMULATED ? 101 : 37;
+const SHORT_STRIDE = EMULATED ? 11 : 5;
 
 needsRootAndBpf(test);
 
