@@ -25,7 +25,7 @@ export function statusJson(status: InstanceStatus): object {
   };
 }
 
-const OUTCOMES: { readonly [F in Exclude<Fate, 'policy'>]: string } = {
+const OUTCOMES: { readonly [F in Exclude<Fate, 'policy' | 'spoofed'>]: string } = {
   pass: 'passed',
   drop: 'dropped',
   turn: 'turned round',
@@ -34,9 +34,9 @@ const OUTCOMES: { readonly [F in Exclude<Fate, 'policy'>]: string } = {
 function outcomeOf(
   { unmapped, spoofed }: InstancePolicy,
   direction: Direction,
-  { name, fate }: { readonly name: Reason; readonly fate: Fate },
+  { fate }: { readonly fate: Fate },
 ): string {
-  if (name === 'spoofed') return OUTCOMES[spoofed];
+  if (fate === 'spoofed') return OUTCOMES[spoofed];
   return OUTCOMES[fate === 'policy' ? unmapped[direction] : fate];
 }
 

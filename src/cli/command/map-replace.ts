@@ -35,6 +35,8 @@ function requireSame(status: InstanceStatus, file: MappingFile): void {
   if (complaints.length > 0) throw new UsageError(complaints);
 }
 
+const NONE = 'none';
+
 /** What the file says, if it does, and what is, in the same words. */
 function settings(
   status: InstanceStatus,
@@ -44,14 +46,15 @@ function settings(
     setting: Setting<T> | undefined,
     text: (value: T) => string,
   ): Setting<string> | undefined => setting && { value: text(setting.value), origin: setting.origin };
-  const sorted = (prefixes: readonly Prefix[]): string => prefixesText(prefixes).split(' ').sort().join(' ');
+  const sorted = (prefixes: readonly Prefix[]): string =>
+    prefixesText(prefixes).split(' ').sort().join(' ') || NONE;
   const listed = (entries: readonly LocatedPrefix[]): string => sorted(entries.map(({ prefix }) => prefix));
   return [
     ['interface', file.interface, status.interface],
     ['hook', file.hook, status.hook],
     ['unmapped', said(file.unmapped, unmappedText), unmappedText(status.unmapped)],
     ['spoofed', file.spoofed, status.spoofed],
-    ['mss', said(file.mss, String), String(status.mss ?? '')],
+    ['mss', said(file.mss, String), String(status.mss ?? NONE)],
     ['include', said(file.include, listed), sorted(status.include)],
     ['exclude', said(file.exclude, listed), sorted(status.exclude)],
   ];
