@@ -188,7 +188,10 @@ test.serial('CAP_PERFMON alone is missing: the verifier says so, too', async (t)
     ...['setpriv', ...some, process.execPath, CLI, 'doctor', 'out0', '--json', '--bpffs', bpffs],
   ]);
   const found = JSON.parse(stdout) as Report;
-  t.regex(find(found, 'kernel.programs')?.found ?? '', /datapath\/[a-z0-9-]+\.ts:\d+:\d+ .*grant CAP_PERFMON/);
+  t.regex(
+    find(found, 'kernel.programs')?.found ?? '',
+    /datapath\/[a-z0-9-]+\.ts:\d+:\d+ .*grant CAP_PERFMON/,
+  );
   t.is(find(found, 'privilege.CAP_PERFMON')?.status, 'missing');
   t.is(find(found, 'privilege.CAP_BPF'), undefined);
 });
