@@ -187,7 +187,7 @@ function offloadFindings({ name, offloads: { lro } }: UplinkFacts): Finding[] {
 /** Programs and classifiers on the interface, whoever's they are. */
 export function neighbourFindings({ name, programs, names, ours }: UplinkFacts): Finding[] {
   if (programs.length === 0) return [ok('programs', `nothing else is on '${name}'`)];
-  return programs.map((program) => {
+  const findings = programs.map((program) => {
     const { hook, direction, programId, kind, place } = program;
     const called =
       programId === undefined
@@ -210,6 +210,8 @@ export function neighbourFindings({ name, programs, names, ours }: UplinkFacts):
       `${where}: ${called} of somebody else; it is left alone, but what it drops or sends on is never seen by ours, or never again`,
     );
   });
+  // Classifiers with several filters, or with tables beside them, would be told of again and again.
+  return findings.filter(({ found }, i) => findings.findIndex((other) => other.found === found) === i);
 }
 
 function removal(name: string, { hook, direction, place, programId }: FoundProgram): string {
