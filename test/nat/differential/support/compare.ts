@@ -108,10 +108,13 @@ function documented(frame: Bytes, outcome: Outcome, { errors, stateful }: Peer):
   return undefined;
 }
 
+const SCTP = 132;
 const ECHO: { readonly [family: number]: readonly number[] } = { 4: [0, 8], 6: [128, 129] };
 const REQUESTS: readonly number[] = [8, 13, 15, 17, 128];
 
 function isNoBeginning(frame: Bytes, { protocol, transportAt: at }: Header): boolean {
+  // What only looks like SCTP.
+  if (protocol === SCTP) return true;
   if (protocol === TCP) return ![0x02, 0x10, 0x18].includes(frame[at + 13]!);
   return (protocol === ICMP || protocol === ICMPV6) && !REQUESTS.includes(frame[at]!);
 }
