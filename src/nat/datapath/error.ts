@@ -22,7 +22,7 @@ import { type IpPacket, sideOf } from './ip-packet.ts';
 import { readQuotedIpv4 } from './ipv4.ts';
 import { readQuotedIpv6 } from './ipv6.ts';
 import type { TcPath } from './path.ts';
-import { rewriteAddress, shifted } from './rewrite.ts';
+import { rewriteAddress } from './rewrite.ts';
 import {
   byAddress,
   type Counters,
@@ -35,11 +35,12 @@ import {
 } from './tables.ts';
 import {
   keyOf,
+  keyOfOther,
   NOWHERE,
   noTransport,
-  otherPorts,
   type Ports,
   readQuotedTransport,
+  shifted,
   type Transport,
 } from './transport.ts';
 import { leaveUnmapped } from './unmapped.ts';
@@ -105,7 +106,8 @@ export function translateError(path: TcPath, frame: Frame, packet: IpPacket, tab
     countOn(p, tables, quotedBefore, tail, count);
   });
 
-  const isHairpin = direction === 'outbound' ? isErrorForOutside(path, packet, quote, ports) : undefined;
+  const isHairpin =
+    direction === 'outbound' ? isErrorForOutside(path, packet, quote, ports, quoted.shift) : undefined;
   if (isHairpin) forget(p, isHairpin);
   const change = p.variable('u64', 0);
   p.when(quotedFound.ne(0), () => {
@@ -156,20 +158,20 @@ function isErrorForOutside(
   packet: IpPacket,
   quote: IpPacket,
   ports: Ports | undefined,
+  shift: Translation['shift'],
 ): Variable<'u32'> {
   const { p } = path;
   const { version } = packet;
   const destination = read(packet.destination);
   return isForOutside(path, destination, tablesOf(path, 'inbound', version), () => {
     if (ports === undefined) return byAddress(version);
-    const seen = otherPorts(path, quote.payload, ports, 'destination');
-    const [at, elsewhere] = [p.variable('u32', seen.at), p.variable('u32', seen.elsewhere)];
+    const [at, elsewhere] = [p.variable('u32', ports.at), p.variable('u32', ports.elsewhere)];
     p.when(same(destination, read(quote.source)).not(), () => {
       at.set(NOWHERE);
       elsewhere.set(0);
     });
     forget(p, at, elsewhere);
-    return keyOf(path, version, { ...seen, at, elsewhere }).tail;
+    return keyOfOther(path, quote.payload, { ...ports, at, elsewhere }, 'destination', shift);
   });
 }
 

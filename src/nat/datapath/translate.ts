@@ -13,7 +13,7 @@ import { handleDiscovery } from './ndp.ts';
 import type { TcPath } from './path.ts';
 import { rewritePacket } from './rewrite.ts';
 import { countPacket, tablesOf, translationOf } from './tables.ts';
-import { icmpType, isOneOf, keyOf, noTransport, otherPorts, readQuery, readTransport } from './transport.ts';
+import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from './transport.ts';
 import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
 
@@ -66,10 +66,9 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   const inbound = tablesOf(path, 'inbound', version);
   const isHairpin =
     direction === 'outbound'
-      ? isForOutside(path, read(packet[other]), inbound, () => {
-          const { ports } = transport;
-          return keyOf(path, version, ports && otherPorts(path, payload, ports, own)).tail;
-        })
+      ? isForOutside(path, read(packet[other]), inbound, () =>
+          keyOfOther(path, payload, transport.ports, own, translation.shift),
+        )
       : undefined;
   const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
   rewritePacket(path, packet, own, { before, port }, translation, transport);
