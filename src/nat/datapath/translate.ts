@@ -24,9 +24,17 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   const { own, other } = sideOf(direction);
   const tables = tablesOf(path, direction, version);
 
+  const isExcluded = excluded(path, version, packet[other]);
+  const leaveIfExcluded = (): void => {
+    if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
+  };
+
   const transport = noTransport(path, payload, tables.hasPorts);
   const refuseAuthenticated = (): void =>
-    p.rarely(payload.protocol.eq(IPPROTO_AH), () => leave('authenticated'));
+    p.rarely(payload.protocol.eq(IPPROTO_AH), () => {
+      leaveIfExcluded();
+      leave('authenticated');
+    });
   p.when(
     packet.isLater().not(),
     () =>
@@ -47,10 +55,6 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
 
   const before = read(packet[own]);
   const { tail, port } = keyOf(path, version, transport.ports);
-  const isExcluded = excluded(path, version, packet[other]);
-  const leaveIfExcluded = (): void => {
-    if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
-  };
   const translation = translationOf(path, tables, before, tail, {
     onFound: leaveIfExcluded,
     onUsed: (counters) => countPacket(counters, path.length().sub(frame.at.offset)),
