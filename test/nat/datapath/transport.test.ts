@@ -175,9 +175,6 @@ test('counters add up over many packets, and only those of the packet’s own ma
   const sizes = [0, 1, 100, 1400];
   for (const size of sizes)
     rig.through('outbound', from(packet(UDP, udp({ payload: bytes(size) })), INSIDE, REMOTE));
-  const { packets, bytes: octets } = rig.maps.outbound.get(ip4(INSIDE))!;
-  t.is(packets, 4n);
-  t.is(octets, BigInt(sizes.reduce((sum, size) => sum + size + 28, 0)));
-  t.is([...rig.maps.outbound].filter(([, one]) => one.packets !== 0n).length, 1);
-  t.true([...rig.maps.inbound].every(([, one]) => one.packets === 0n));
+  const octets = sizes.reduce((sum, size) => sum + size + 28, 0);
+  t.deepEqual(rig.take(), { reasons: {}, mappings: [`outbound 0: 4, ${octets}`] });
 });
