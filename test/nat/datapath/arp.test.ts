@@ -144,10 +144,22 @@ test('ARP cut short is left to others', (t) => {
   }
 });
 
-test('ARP that leaves is never touched', (t) => {
-  for (const frame of [...Object.values(notOurs), arp({ target: OUTSIDE })]) {
-    leaves(t, strict, 'outbound', frame, 'arp');
+test('a request of this host itself is answered as well: what it sends there is taken in again', (t) => {
+  const asked = arp({ from: US, senderMac: US, target: OUTSIDE });
+  const reply = arp({
+    ...{ to: US, from: US, op: REPLY },
+    ...{ senderMac: US, sender: OUTSIDE, targetMac: US, target: ASKER_IP },
+  });
+  for (const one of [rig, strict]) {
+    t.deepEqual(one.run('outbound', asked), {
+      ...answered(reply),
+      reasons: { 'outbound arp_answered': 1 },
+    });
   }
+});
+
+test('other ARP that leaves is never touched', (t) => {
+  for (const frame of Object.values(notOurs)) leaves(t, strict, 'outbound', frame, 'arp');
 });
 
 test('every subnet counts, the last of sixteen as well; an unused one matches nothing', (t) => {

@@ -36,11 +36,11 @@ const rigOf = (
   unmapped: 'pass' | 'drop' = 'pass',
 ) => WireRig.make(t, direction, { map: MAP, station, unmapped }, US);
 
-/** Why each type of frame is left alone when it is too short for an IPv4 header. */
+/** Why each type of frame is left alone when it is too short for an IP header. */
 const REASONS: { readonly [type: number]: string } = {
   2048: 'malformed', // ETH_P_IP
   2054: 'arp', // ETH_P_ARP
-  34525: 'not_ip', // ETH_P_IPV6
+  34525: 'malformed', // ETH_P_IPV6
 };
 
 for (const direction of ['outbound', 'inbound'] as const) {

@@ -126,16 +126,6 @@ for (const [name, make] of Object.entries(packets)) {
         outside,
         label,
       );
-      // From one mapped host to another: each direction minds its own side.
-      translates(
-        t,
-        drop(),
-        'outbound',
-        from(make, inside, OUTSIDE),
-        from(make, outside, OUTSIDE),
-        inside,
-        label,
-      );
     }
     leaves(t, pass(), 'outbound', from(make, REMOTE, INSIDE), 'unmapped');
     leaves(t, pass(), 'inbound', from(make, OUTSIDE, REMOTE), 'unmapped');

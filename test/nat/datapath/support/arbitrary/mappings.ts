@@ -25,16 +25,25 @@ const LENGTHS: { readonly [F in Family]: readonly number[] } = {
 const shared = (family: Family, pool: readonly Address[]): Arbitrary<Address> =>
   fc.oneof({ weight: 2, arbitrary: fc.constantFrom(...pool) }, { weight: 1, arbitrary: address(family) });
 
-function one(family: Family, insides: readonly Address[], outsides: readonly Address[]): Arbitrary<Mapping> {
+export type Kind = Mapping['kind'] | 'neutral';
+export const KINDS: readonly Kind[] = ['address', 'prefix', 'neutral', 'port', 'port_block'];
+
+function one(
+  family: Family,
+  insides: readonly Address[],
+  outsides: readonly Address[],
+  kinds: readonly Kind[],
+): Arbitrary<Mapping> {
   const ends = fc.record({ inside: shared(family, insides), outside: shared(family, outsides) });
   const plain = ends.map((both): Mapping => ({ kind: 'address', ...both }));
-  const prefix = fc.tuple(ends, fc.constantFrom(...LENGTHS[family]), fc.boolean()).map(
-    ([{ inside, outside }, length, neutral]): Mapping => ({
-      ...{ kind: 'prefix', length, neutral: family === 6 && neutral },
-      inside: network(inside, length),
-      outside: network(outside, length),
-    }),
-  );
+  const prefix = (neutral: boolean): Arbitrary<Mapping> =>
+    fc.tuple(ends, fc.constantFrom(...LENGTHS[family])).map(
+      ([{ inside, outside }, length]): Mapping => ({
+        ...{ kind: 'prefix', length, neutral },
+        inside: network(inside, length),
+        outside: network(outside, length),
+      }),
+    );
   const ports = fc.tuple(ends, port, port, fc.constantFrom(TCP, UDP)).map(
     ([both, insidePort, outsidePort, protocol]): Mapping => ({
       ...{ kind: 'port', protocol, insidePort, outsidePort },
@@ -48,7 +57,14 @@ function one(family: Family, insides: readonly Address[], outsides: readonly Add
       ports: Math.max(1, Math.min(count, 0x10000 - insidePort, 0x10000 - outsidePort)),
     }),
   );
-  return fc.oneof(plain, prefix, ports, block);
+  const all: { readonly [K in Kind]: Arbitrary<Mapping> } = {
+    address: plain,
+    prefix: prefix(false),
+    neutral: prefix(family === 6),
+    port: ports,
+    port_block: block,
+  };
+  return fc.oneof(...kinds.map((kind) => all[kind]));
 }
 
 export function network<A extends Address>(address: A, length: number): A {
@@ -58,14 +74,18 @@ export function network<A extends Address>(address: A, length: number): A {
 }
 
 /** Mappings of one family that do not stand in each other's way. */
-export const mappings = (family: Family, most: number = 5): Arbitrary<readonly Mapping[]> =>
+export const mappings = (
+  family: Family,
+  most: number = 5,
+  kinds: readonly Kind[] = KINDS,
+): Arbitrary<readonly Mapping[]> =>
   fc
     .tuple(
       fc.array(address(family), { minLength: 2, maxLength: 3 }),
       fc.array(address(family), { minLength: 2, maxLength: 3 }),
     )
     .chain(([insides, outsides]) =>
-      fc.array(one(family, insides, outsides), { minLength: 1, maxLength: most }),
+      fc.array(one(family, insides, outsides, kinds), { minLength: 1, maxLength: most }),
     )
     .map((all) => all.filter((mapping, i) => !all.slice(0, i).some((other) => clash(mapping, other))));
 

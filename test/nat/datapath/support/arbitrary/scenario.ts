@@ -6,7 +6,7 @@ import { type Mapping, widthOf } from '../reference/mappings.ts';
 import type { Direction } from '../reference/world.ts';
 import { type Bytes, type FrameFields, frame } from '../wire.ts';
 import { error } from './errors.ts';
-import { address, mappings, port } from './mappings.ts';
+import { address, type Kind, mappings, port } from './mappings.ts';
 import { type Build, bare, type End, type Family, piece, whole } from './packets.ts';
 
 export interface Scenario {
@@ -91,14 +91,16 @@ export function endFor(
 export interface Shape {
   /** How many mappings there are at the most. */
   readonly most?: number;
+  /** Of which kinds; of any, where left out. */
+  readonly kinds?: readonly Kind[];
   /** Either, where left out. */
   readonly direction?: Direction;
 }
 
-export const scenario = (family: Family, { most = 5, direction }: Shape = {}): Arbitrary<Scenario> =>
+export const scenario = (family: Family, { most, kinds, direction }: Shape = {}): Arbitrary<Scenario> =>
   fc
     .tuple(
-      mappings(family, most),
+      mappings(family, most, kinds),
       direction ? fc.constant(direction) : fc.constantFrom<Direction>('outbound', 'inbound'),
     )
     .chain(([all, way]) => {
