@@ -4,8 +4,13 @@ import { addressBytes } from '../test/support/twin.ts';
 
 export const INSIDE = '10.0.0.5';
 export const OUTSIDE = '203.0.113.5';
+/** Another mapped outside, to whom insides speak. */
+export const NEIGHBOUR = '203.0.113.77';
 const REMOTE = '192.0.2.2';
 const STRANGER = '10.9.9.9';
+
+/** IEEE 802.1Q, VLAN 100. */
+const TAG = '81000064';
 
 const ICMP = 1;
 const TCP = 6;
@@ -40,8 +45,8 @@ function ipv4({ source, destination, protocol, payload, fragment = 0 }: Shape): 
   return Buffer.concat([header, payload]);
 }
 
-function frame(packet: Buffer): Buffer {
-  return Buffer.concat([Buffer.from('020000000001020000000002', 'hex'), Buffer.from([0x08, 0x00]), packet]);
+function frame(packet: Buffer, tags: string = ''): Buffer {
+  return Buffer.concat([Buffer.from(`020000000001020000000002${tags}0800`, 'hex'), packet]);
 }
 
 /** A TCP, UDP or ICMP message with its checksum where the protocol has it. */
@@ -63,12 +68,19 @@ function message(source: string, destination: string, protocol: number, size: nu
   return bytes;
 }
 
-/** Names of the packets with, for each direction, the frame. */
-export function packets(): readonly {
+export interface Named {
   readonly name: string;
   readonly egress: Buffer;
-  readonly ingress: Buffer;
-}[] {
+  /** Undefined for what only leaves. */
+  readonly ingress?: Buffer;
+}
+
+/** A TCP segment of 64 bytes. */
+export const segment = (source: string, destination: string, tags?: string): Buffer =>
+  frame(ipv4({ source, destination, protocol: TCP, payload: message(source, destination, TCP, 24) }), tags);
+
+/** Names of the packets with, for each direction, the frame. */
+export function packets(): readonly Named[] {
   const plain = (name: string, protocol: number, size: number) => {
     const build = (source: string, destination: string) =>
       frame(ipv4({ source, destination, protocol, payload: message(source, destination, protocol, size) }));
@@ -91,6 +103,8 @@ export function packets(): readonly {
     frame(ipv4({ source, destination, protocol: UDP, payload: message(source, destination, UDP, 64) }));
   return [
     plain('TCP, 64 bytes', TCP, 24),
+    { name: 'TCP, VLAN', egress: segment(INSIDE, REMOTE, TAG), ingress: segment(REMOTE, OUTSIDE, TAG) },
+    { name: 'TCP, hairpin', egress: segment(INSIDE, NEIGHBOUR) },
     plain('TCP, 1,500 bytes', TCP, 1_460),
     plain('UDP, 64 bytes', UDP, 36),
     plain('ICMP echo', ICMP, 56),

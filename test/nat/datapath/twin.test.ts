@@ -12,7 +12,7 @@ import { Rig } from './support/rig.ts';
 import { mac } from './support/shapes.ts';
 import { Tally } from './support/tally.ts';
 import { twinMachine } from './support/twin-machine.ts';
-import { type Bytes, be16, be32, ETH_P_ARP, ip4, join } from './support/wire.ts';
+import { type Bytes, be16, be32, ETH_P_ARP, ETHERNET, ip4, join, patch } from './support/wire.ts';
 
 const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 2_000);
 const seed = process.env.TSNAT_SEED === undefined ? {} : { seed: Number(process.env.TSNAT_SEED) };
@@ -24,6 +24,10 @@ const SUBNETS = [
   { network: ip4('198.51.100.0'), mask: 0xffff_ff00 },
 ];
 const POLICIES: readonly Policy[] = ['pass', 'drop'];
+
+/** Of a frame without tags, and what says that an Authentication Header follows. */
+const PROTOCOL = ETHERNET + 9;
+const AH = 51;
 
 interface Peers {
   readonly emitted: Rig;
@@ -64,11 +68,12 @@ const packets = fc
   .record({
     one: scenario(4, { kinds: ['address'] }),
     harm: fc.option(damage, { freq: 2 }),
+    isAuthenticated: fc.nat(40).map((n) => n === 0),
     gsoSize: fc.constantFrom(0, 0, 0, 1448),
   })
-  .map(({ one, harm, gsoSize }): Case => {
+  .map(({ one, harm, isAuthenticated, gsoSize }): Case => {
     const { mappings, direction } = one;
-    const whole = frameOf(one);
+    const whole = isAuthenticated ? patch(frameOf(one), PROTOCOL, Uint8Array.of(AH)) : frameOf(one);
     return { mappings, direction, gsoSize, frame: harm === null ? whole : spoil(whole, harm) };
   });
 
