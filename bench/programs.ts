@@ -81,7 +81,7 @@ function step(
   what: string,
   { programs, machine, interfaceName }: Contestant,
   way: Way,
-  frame: Buffer,
+  frame: Uint8Array,
 ): Executed {
   const program: Program = programs[way];
   const named = entries().map(
