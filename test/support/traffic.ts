@@ -58,8 +58,18 @@ export async function pingOk(t: ExecutionContext, host: Namespace, address: stri
   t.notRegex(stdout, /DUP!|corrupt|BAD CHECKSUM|DIFFERENT ADDRESS/i, stdout);
 }
 
-export async function startHttp(t: ExecutionContext, host: Namespace): Promise<Running> {
-  const server = host.start([...peer('http-server'), `${HTTP_PORT}`]);
+/** Where a server listens; the usual port of its kind, and every IPv4 address, where left out. */
+export interface Listening {
+  readonly port?: number;
+  readonly address?: string;
+}
+
+export async function startHttp(
+  t: ExecutionContext,
+  host: Namespace,
+  { port = HTTP_PORT, address = '0.0.0.0' }: Listening = {},
+): Promise<Running> {
+  const server = host.start([...peer('http-server'), `${port}`, address]);
   t.teardown(() => server.stop());
   await server.says(/ready/);
   return server;
@@ -71,16 +81,21 @@ export async function transfer(
   address: string,
   method: 'get' | 'put',
   bytes: number,
+  port: number = HTTP_PORT,
 ): Promise<Received> {
-  const url = `http://${address}:${HTTP_PORT}`;
+  const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
   const text = await client.must([...peer('http-client'), method, url, `${bytes}`], {
     timeout: TRANSFER_TIMEOUT_MS,
   });
   return JSON.parse(text) as Received;
 }
 
-export async function startEcho(t: ExecutionContext, host: Namespace): Promise<{ stop(): Promise<Seen> }> {
-  const echo = host.start([...peer('udp-echo'), `${UDP_PORT}`]);
+export async function startEcho(
+  t: ExecutionContext,
+  host: Namespace,
+  { port = UDP_PORT, address = '0.0.0.0' }: Listening = {},
+): Promise<{ stop(): Promise<Seen> }> {
+  const echo = host.start([...peer('udp-echo'), `${port}`, address]);
   t.teardown(() => echo.stop());
   await echo.says(/ready/);
   return {
@@ -95,8 +110,8 @@ export async function startEcho(t: ExecutionContext, host: Namespace): Promise<{
 export async function sendDatagrams(
   host: Namespace,
   address: string,
-  { count = 100, size = 64 }: { count?: number; size?: number } = {},
+  { count = 100, size = 64, port = UDP_PORT }: { count?: number; size?: number; port?: number } = {},
 ): Promise<Tally> {
-  const args = [address, UDP_PORT, count, size].map(String);
+  const args = [address, port, count, size].map(String);
   return JSON.parse(await host.must([...peer('udp-send'), ...args])) as Tally;
 }

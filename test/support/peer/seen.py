@@ -1,0 +1,77 @@
+# Tells whoever asks, over TCP or UDP, as which address and port it is seen.
+#   seen serve [[PROTOCOL, ADDRESS, PORT], ...]    answers until its input ends; prints `ready` first
+#   seen ask [{"protocol": P, "from": [ADDRESS, PORT], "to": [ADDRESS, PORT]}, ...]
+#       asks all of them in turn from these addresses and prints, for each, ["ADDRESS", PORT] or what went wrong.
+import errno
+import json
+import socket
+import sys
+import threading
+
+PATIENCE = 2.0
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+
+
+def open_socket(protocol, address):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    opened = socket.socket(family, KINDS[protocol])
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return opened
+
+
+def say(peer):
+    return json.dumps([peer[0], peer[1]]).encode()
+
+
+def answer_one(connection, peer):
+    with connection:
+        connection.recv(64)
+        connection.sendall(say(peer))
+
+
+def serve_tcp(server):
+    while True:
+        connection, peer = server.accept()
+        threading.Thread(target=answer_one, args=(connection, peer), daemon=True).start()
+
+
+def serve_udp(server):
+    while True:
+        try:
+            _, peer = server.recvfrom(64)
+            server.sendto(say(peer), peer)
+        except OSError:
+            pass
+
+
+def serve(endpoints):
+    for protocol, address, port in endpoints:
+        server = open_socket(protocol, address)
+        server.bind((address, port))
+        if protocol == "tcp":
+            server.listen(64)
+        run = serve_tcp if protocol == "tcp" else serve_udp
+        threading.Thread(target=run, args=(server,), daemon=True).start()
+    print("ready", flush=True)
+    sys.stdin.read()
+
+
+def ask(question):
+    client = open_socket(question["protocol"], question["to"][0])
+    with client:
+        client.settimeout(PATIENCE)
+        try:
+            client.bind(tuple(question["from"]))
+            client.connect(tuple(question["to"]))
+            client.send(b"as whom do you see me?")
+            return json.loads(client.recv(256))
+        except socket.timeout:
+            return "silence"
+        except OSError as error:
+            return errno.errorcode.get(error.errno, str(error))
+
+
+if sys.argv[1] == "serve":
+    serve(json.loads(sys.argv[2]))
+else:
+    print(json.dumps([ask(question) for question in json.loads(sys.argv[2])]))
