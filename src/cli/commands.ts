@@ -5,6 +5,7 @@ import {
   FORMATS,
   HOOKS,
   MSS,
+  NETNS,
   OF_THE_DATAPATH,
   ONLY,
   PROGRAM_NAMES,
@@ -55,13 +56,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         choices: HOOKS,
         summary: 'where in the kernel (auto: tcx if it has that)',
       },
-      {
-        name: 'netns',
-        type: 'text',
-        value: 'NETNS',
-        offer: 'netns',
-        summary: 'the network namespace IFACE is in, by name',
-      },
+      NETNS,
       UNMAPPED,
       SPOOFED,
       {
@@ -96,7 +91,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['attach eth0 --map 10.0.0.5=203.0.113.5', '10.0.0.5 is 203.0.113.5 beyond eth0'],
       ['attach --file nat.yaml', 'interface and mappings from a file'],
       ['attach wan --netns gw --unmapped drop', 'in a namespace; nothing leaves or enters untranslated'],
-      ['attach eth0 --file nat.yaml --unmapped outbound=drop,inbound=pass', 'only what leaves has to be translated'],
+      [
+        'attach eth0 --file nat.yaml --unmapped outbound=drop,inbound=pass',
+        'only what leaves has to be translated',
+      ],
     ],
     load: () => import('./command/attach.ts'),
   },
@@ -203,7 +201,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [ONLY, ...OF_THE_DATAPATH],
     notes: PROGRAM_NOTES,
     examples: [
-      ['verify', 'does this kernel take both?'],
+      ['verify --uses all', 'does this kernel take both, whatever is mapped?'],
       ['verify filter.bpf.o', "does it take somebody else's?"],
     ],
     load: () => import('./command/verify.ts'),
@@ -251,15 +249,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'doctor',
     summary: 'can this machine do it, and if not, what is missing',
     arguments: [{ name: 'IFACE', optional: true, offer: 'interface' }],
-    options: [
-      {
-        name: 'netns',
-        type: 'text',
-        value: 'NETNS',
-        offer: 'netns',
-        summary: 'look into this network namespace',
-      },
-    ],
+    options: [NETNS],
     notes: [
       'Looks, and changes nothing. With IFACE also at the interface, and whether packets are forwarded.',
       'Exit status 1 when something that is needed is missing.',

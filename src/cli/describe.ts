@@ -25,7 +25,7 @@ export function statusJson(status: InstanceStatus): object {
   };
 }
 
-const OUTCOMES: { readonly [F in Exclude<Fate, 'policy'>]: string } = {
+const OUTCOMES: { readonly [F in Exclude<Fate, 'policy' | 'spoofed'>]: string } = {
   pass: 'passed',
   drop: 'dropped',
   turn: 'turned round',
@@ -34,9 +34,9 @@ const OUTCOMES: { readonly [F in Exclude<Fate, 'policy'>]: string } = {
 function outcomeOf(
   { unmapped, spoofed }: InstancePolicy,
   direction: Direction,
-  { name, fate }: { readonly name: Reason; readonly fate: Fate },
+  { fate }: { readonly fate: Fate },
 ): string {
-  if (name === 'spoofed') return OUTCOMES[spoofed];
+  if (fate === 'spoofed') return OUTCOMES[spoofed];
   return OUTCOMES[fate === 'policy' ? unmapped[direction] : fate];
 }
 
@@ -52,10 +52,13 @@ export function statusText(status: InstanceStatus, output: Output): string {
       'interface',
       `${status.interface} (index ${ifindex})${netns === undefined ? '' : ` in namespace ${netns}`}`,
     ],
-    ['hook', `${hook}${link === 'none' ? ', no link header' : ''}`],
+    ['hook', `${hook}${link === 'none' ? ', no link layer header' : ''}`],
     ['programs', ids.join(', ') || 'none'],
     ...policyFacts(status),
-    ['mappings', `${grouped(mappings)}, room for ${counted(capacity, 'address', 'addresses')} of each family`],
+    [
+      'mappings',
+      `${grouped(mappings)}, room for ${counted(capacity, 'address', 'addresses')} of each family`,
+    ],
   ];
   const width = Math.max(...facts.map(([label]) => label.length));
   return [
