@@ -40,3 +40,16 @@ export const overBoth = (from: Socket, to: Socket): Question[] => [
   { protocol: 'tcp', from, to },
   { protocol: 'udp', from, to },
 ];
+
+/** Waits for `count` datagrams. @returns a promise of who has sent them, and how many bytes */
+export async function receive(
+  t: ExecutionContext,
+  host: Namespace,
+  [address, port]: Socket,
+  count: number,
+): Promise<() => Promise<readonly [address: string, port: number, size: number][]>> {
+  const receiver = host.start([PYTHON, PEER, 'receive', address, `${port}`, `${count}`]);
+  t.teardown(() => receiver.stop());
+  await receiver.says(/ready/);
+  return async () => JSON.parse((await receiver.ended).stdout.replace('ready', ''));
+}

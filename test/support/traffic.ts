@@ -40,19 +40,31 @@ const TRANSFER_TIMEOUT_MS = 120_000;
 
 const peer = (name: string): string[] => [process.execPath, `${PEERS}${name}.js`];
 
+export interface PingOptions {
+  readonly count?: number;
+  readonly size?: number;
+  /** More options of ping(8). */
+  readonly more?: readonly string[];
+}
+
 /** Sends `count` pings quickly; its exit status is 0 when an answer came to one of them. */
 export function ping(
   host: Namespace,
   address: string,
-  { count = 3, size = 56, more = [] }: { count?: number; size?: number; more?: readonly string[] } = {},
+  { count = 3, size = 56, more = [] }: PingOptions = {},
 ): Promise<Result> {
   const args = ['-n', '-c', `${count}`, '-i', '0.05', '-W', '1', '-s', `${size}`, ...more];
   return host.run(['ping', ...args, address]);
 }
 
 /** Every ping is answered, by the very address that was asked. */
-export async function pingOk(t: ExecutionContext, host: Namespace, address: string): Promise<void> {
-  const { stdout } = await ping(host, address);
+export async function pingOk(
+  t: ExecutionContext,
+  host: Namespace,
+  address: string,
+  options: PingOptions = {},
+): Promise<void> {
+  const { stdout } = await ping(host, address, options);
   t.regex(stdout, / 0% packet loss/, stdout);
   t.regex(stdout, new RegExp(`bytes from ${address.replaceAll('.', '\\.')}: `), stdout);
   t.notRegex(stdout, /DUP!|corrupt|BAD CHECKSUM|DIFFERENT ADDRESS/i, stdout);

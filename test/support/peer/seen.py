@@ -2,6 +2,8 @@
 #   seen serve [[PROTOCOL, ADDRESS, PORT], ...]    answers until its input ends; prints `ready` first
 #   seen ask [{"protocol": P, "from": [ADDRESS, PORT], "to": [ADDRESS, PORT]}, ...]
 #       asks all of them in turn from these addresses and prints, for each, ["ADDRESS", PORT] or what went wrong.
+#   seen receive ADDRESS PORT COUNT
+#       prints ["ADDRESS", PORT, SIZE] of each of so many UDP datagrams, and earlier if no more come; `ready` first
 import errno
 import json
 import socket
@@ -71,7 +73,24 @@ def ask(question):
             return errno.errorcode.get(error.errno, str(error))
 
 
-if sys.argv[1] == "serve":
+def receive(address, port, count):
+    server = open_socket("udp", address)
+    server.bind((address, port))
+    server.settimeout(10 * PATIENCE)
+    print("ready", flush=True)
+    seen = []
+    while len(seen) < count:
+        try:
+            data, peer = server.recvfrom(65536)
+        except socket.timeout:
+            break
+        seen.append([peer[0], peer[1], len(data)])
+    print(json.dumps(seen))
+
+
+if sys.argv[1] == "receive":
+    receive(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+elif sys.argv[1] == "serve":
     serve(json.loads(sys.argv[2]))
 else:
     print(json.dumps([ask(question) for question in json.loads(sys.argv[2])]))
