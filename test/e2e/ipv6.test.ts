@@ -120,7 +120,7 @@ test.serial('extension headers before UDP, TCP and echoes', async (t) => {
   await serve(t, lab.inside, ['tcp', '::', 7000]);
   const chains = [
     'IPv6ExtHdrHopByHop()',
-    'IPv6ExtHdrDestOpt(options=[PadN(optdata=b"x"*20)])',
+    'IPv6ExtHdrDestOpt(options=[HBHOptUnknown(otype=0x1e,optdata=b"x"*20)])',
     'IPv6ExtHdrHopByHop()/IPv6ExtHdrDestOpt()',
     'IPv6ExtHdrDestOpt()/IPv6ExtHdrFragment(id=9)/IPv6ExtHdrDestOpt()',
   ];

@@ -7,11 +7,15 @@ import { PYTHON, ROOT } from './root.ts';
 
 export type Socket = readonly [address: string, port: number];
 
+export type Protocol = 'tcp' | 'udp' | 'udplite';
+
 export interface Question {
-  readonly protocol: 'tcp' | 'udp';
+  readonly protocol: Protocol;
   /** Own address and port; port 0 takes any. */
   readonly from: Socket;
   readonly to: Socket;
+  /** UDP-Lite: bytes that the checksum covers, all of them where left out. */
+  readonly coverage?: number;
 }
 
 /** As whom the other end sees the asking one; or why it did not answer: `silence`, or a name of errno(3). */
@@ -23,7 +27,7 @@ const PEER = join(ROOT, 'test/support/peer/seen.py');
 export async function serve(
   t: ExecutionContext,
   host: Namespace,
-  ...sockets: readonly (readonly [protocol: 'tcp' | 'udp', address: string, port: number])[]
+  ...sockets: readonly (readonly [protocol: Protocol, address: string, port: number])[]
 ): Promise<void> {
   const server = host.start([PYTHON, PEER, 'serve', JSON.stringify(sockets)]);
   t.teardown(() => server.stop());

@@ -1,6 +1,6 @@
-# Tells whoever asks, over TCP or UDP, as which address and port it is seen.
+# Tells whoever asks, over TCP, UDP or UDP-Lite, as which address and port it is seen.
 #   seen serve [[PROTOCOL, ADDRESS, PORT], ...]    answers until its input ends; prints `ready` first
-#   seen ask [{"protocol": P, "from": [ADDRESS, PORT], "to": [ADDRESS, PORT]}, ...]
+#   seen ask [{"protocol": P, "from": [ADDRESS, PORT], "to": [ADDRESS, PORT], "coverage"?: BYTES}, ...]
 #       asks all of them in turn from these addresses and prints, for each, ["ADDRESS", PORT] or what went wrong.
 #   seen receive ADDRESS PORT COUNT
 #       prints ["ADDRESS", PORT, SIZE] of each of so many UDP datagrams, and earlier if no more come; `ready` first
@@ -11,18 +11,25 @@ import sys
 import threading
 
 PATIENCE = 2.0
-KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+UDPLITE = 136
+KINDS = {
+    "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+    "udplite": (socket.SOCK_DGRAM, UDPLITE),
+}
+UDPLITE_SEND_CSCOV = 10
 
 
 def open_socket(protocol, address):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    opened = socket.socket(family, KINDS[protocol])
+    opened = socket.socket(family, *KINDS[protocol])
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return opened
 
 
 def say(peer):
-    return json.dumps([peer[0], peer[1]]).encode()
+    # At `::` an IPv4 peer shows by its mapped address.
+    return json.dumps([peer[0].replace("::ffff:", ""), peer[1]]).encode()
 
 
 def answer_one(connection, peer):
@@ -63,6 +70,8 @@ def ask(question):
     with client:
         client.settimeout(PATIENCE)
         try:
+            if "coverage" in question:
+                client.setsockopt(UDPLITE, UDPLITE_SEND_CSCOV, question["coverage"])
             client.bind(tuple(question["from"]))
             client.connect(tuple(question["to"]))
             client.send(b"as whom do you see me?")
@@ -84,7 +93,7 @@ def receive(address, port, count):
             data, peer = server.recvfrom(65536)
         except socket.timeout:
             break
-        seen.append([peer[0], peer[1], len(data)])
+        seen.append([peer[0].replace("::ffff:", ""), peer[1], len(data)])
     print(json.dumps(seen))
 
 
