@@ -51,6 +51,7 @@ export function datapath(options: DatapathOptions): Datapath {
 }
 
 const IPV6_USES = ['addresses6', 'prefixes6', 'ports6'] as const;
+export const hasIpv6 = (uses: Uses): boolean => IPV6_USES.some((use) => uses.has(use));
 
 function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
   const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop' } = options;
@@ -63,7 +64,7 @@ function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, option
   const frame = link === 'ethernet' ? readEthernet(path) : readBare(path);
   const others = (): void => {
     const cases: [number, () => void][] = [];
-    if (IPV6_USES.some((use) => uses.has(use))) {
+    if (hasIpv6(uses)) {
       cases.push([
         ETH_P_IPV6,
         () => translate(path, frame, readIpv6(path, frame.at, frame.atMost), settings),
