@@ -41,3 +41,8 @@ function usesOfOne(mapping: Mapping): readonly Use[] {
       return six ? ['ports6'] : ['ports'];
   }
 }
+
+const IPV6_USES: readonly Use[] = ['addresses6', 'prefixes6', 'ports6'];
+
+/** Whether there are IPv6 mappings of any kind. */
+export const hasIpv6 = (uses: Uses): boolean => IPV6_USES.some((use) => uses.has(use));

@@ -41,13 +41,23 @@ function checkBlock(table: Table, b: number, facts: Facts, state: State): void {
   requireSet(table, o, state, terminator!.site);
 }
 
-function define({ kinds, pointers }: Facts, { dst }: { dst: Vreg }, index: number, state: State): void {
+function define(facts: Facts, operation: Operation & { dst: Vreg }, index: number, state: State): void {
+  const { kinds, pointers } = facts;
+  const { dst } = operation;
   state.set(index);
   const pointer = pointers[dst]!;
   if (pointer === NONE) return;
   if (kinds[dst] === 'value_or_null') state.unsettle(pointer);
   else state.settle(pointer);
-  state.extend(pointer, 0);
+  state.extend(pointer, inherited(facts, operation, state));
+}
+
+/** How far the packet is known to reach behind a pointer that stands so many bytes behind another one. */
+function inherited({ pointers }: Facts, operation: Operation, state: State): number {
+  if (operation.op !== 'binary' || operation.operator !== 'add') return 0;
+  const { a, b } = operation;
+  if (isConstant(a) || !isConstant(b) || pointers[a] === NONE) return 0;
+  return Math.max(0, state.extent(pointers[a]!) - Number(b));
 }
 
 function requireSet({ reads, readStarts }: Table, o: number, state: State, site: Site): void {

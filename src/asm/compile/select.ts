@@ -37,6 +37,7 @@ import {
   type Callee,
   isConstant,
   isHelper,
+  machine,
   type Operation,
   type Subprocedure,
   type Vreg,
@@ -63,9 +64,29 @@ export type Functions = (callee: Subprocedure) => Label;
 export function select(block: Block, allocated: Allocated, functions: Functions): Instruction[] {
   const out: Instruction[] = [];
   const { operations } = block;
-  for (let o = 0; o < operations.length; o++) selectOperation(operations[o]!, allocated, functions, out);
+  for (let o = 0; o < operations.length; o++) {
+    const operation = operations[o]!;
+    if (o > 0 && isLoadedBack(operations[o - 1]!, operation, allocated)) continue;
+    selectOperation(operation, allocated, functions, out);
+  }
   return out;
 }
+
+/** Whether a load gets what was stored just before, into the register it still is in: spilling leaves such pairs. */
+function isLoadedBack(before: Operation, operation: Operation, allocated: Allocated): boolean {
+  if (operation.op !== 'load' || before.op !== 'store' || isConstant(before.value)) return false;
+  return (
+    operation.size === SPILLED &&
+    before.size === SPILLED &&
+    operation.base === before.base &&
+    operation.base === machine(FRAME_POINTER) &&
+    operation.offset === before.offset &&
+    registerOf(allocated, operation.dst) === registerOf(allocated, before.value)
+  );
+}
+
+/** What spilling stores: whole registers. */
+const SPILLED = 8;
 
 /** `instruction` as said at `site`. */
 export function said(instruction: Instruction, site: Site): Instruction {

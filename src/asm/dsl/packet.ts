@@ -18,10 +18,17 @@ export type HeaderViews<T extends readonly StructType[]> = { readonly [I in keyo
 /** A position in the packet, in bytes from its start. */
 export type Offset = number | Expression<'u8' | 'u16' | 'u32'>;
 
-/** Where headers are to be read. An offset that is not constant needs a bound that the verifier can rely on. */
+/**
+ * Where headers are to be read. An offset that is not constant needs a bound that the verifier can rely on; where it is
+ * nearly always the same, `usually` makes this case cost next to nothing.
+ */
 export type ReadOptions = { readonly orElse: () => void } & (
   | { readonly at?: number }
-  | { readonly at: Expression<'u8' | 'u16' | 'u32'>; readonly atMost: number }
+  | {
+      readonly at: Expression<'u8' | 'u16' | 'u32'>;
+      readonly atMost: number;
+      readonly usually?: number;
+    }
 );
 
 /** How a program type gets at its packet. @internal */
@@ -60,7 +67,7 @@ export class Packet {
     if ('atMost' in options) requireReach('atMost', options.atMost, size);
     const base = this.#builder.recorder.statement(this.read, () =>
       options.at instanceof Expression && 'atMost' in options
-        ? this.#requireAt(options.at, options.atMost, size, options.orElse)
+        ? this.#locate(options.at, options, size)
         : this.#require(fixed + size, options.orElse),
     );
     let offset = fixed;
@@ -105,25 +112,67 @@ export class Packet {
     const { data, end } = known ?? this.#bounds();
     const extent = Math.max(size, known?.extent ?? 0);
     const located = known?.located ?? [];
-    this.#check({ data, end }, { base: data, size: extent, locate: () => {} }, located, extent, orElse);
+    this.#check({ data, end }, { base: data, size: extent, locate: () => {} }, located, () => extent, orElse);
     this.#builder.recorder.bounds = { data, end, extent, located };
     return data;
   }
 
   /** The address `at` bytes into the packet, `size` bytes from there being readable and writable. */
-  #requireAt(at: Expression<'u8' | 'u16' | 'u32'>, atMost: number, size: number, orElse: () => void): Vreg {
+  #locate(
+    at: Expression<'u8' | 'u16' | 'u32'>,
+    options: { readonly atMost: number; readonly usually?: number; readonly orElse: () => void },
+    size: number,
+  ): Vreg {
+    const { recorder } = this.#builder;
+    const { usually } = options;
+    const base = recorder.vreg('packet');
+    const position = at.get();
+    if (usually === undefined) {
+      this.#requireAt(base, position, options, size);
+      return base;
+    }
+    const data = this.#require(usually + size, options.orElse);
+    const site = recorder.here;
+    recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: base, a: data, b: BigInt(usually), site });
+    const before = recorder.bounds!;
+    this.#builder.rarely(Condition.compare('ne', 32, position.operand(), BigInt(usually)), () =>
+      this.#requireAt(base, position, options, size),
+    );
+    const locate = this.#finder(base, position, options.atMost, data);
+    recorder.bounds = { ...before, located: [...before.located, { base, size, locate }] };
+    return base;
+  }
+
+  /** Puts the address at `position` into `base`, where `size` bytes lie in the packet. */
+  #requireAt(
+    base: Vreg,
+    position: Value<'u8' | 'u16' | 'u32'>,
+    { atMost, orElse }: { readonly atMost: number; readonly orElse: () => void },
+    size: number,
+  ): void {
     const p = this.#builder;
     const { recorder } = p;
-    const position = at.get();
     // The whole register is compared, and so its bounds are known to every verifier, without comparisons of 32 bits too.
     const beyond = Condition.compare('gt', 64, position.operand(), BigInt(atMost));
     p.rarely(beyond, () => p.mustEnd('orElse of a packet read', orElse));
     const known = recorder.bounds;
     const { data, end } = known ?? this.#bounds();
-    const base = recorder.vreg('packet');
+    const locate = this.#finder(base, position, atMost, data);
+    locate();
+    const start = known && { base: data, size: known.extent, locate: () => {} };
+    const before = known?.located ?? [];
+    const asked = { base, size, locate };
+    const all = start ? [start, ...before] : before;
+    this.#check({ data, end }, asked, all, () => position.add(size), orElse);
+    recorder.bounds = { data, end, extent: known?.extent ?? 0, located: [...before, asked] };
+  }
+
+  /** How to find the address at `position`, no further on than `atMost`. */
+  #finder(base: Vreg, position: Value<'u8' | 'u16' | 'u32'>, atMost: number, data: Vreg): () => void {
+    const { recorder } = this.#builder;
     // Verifiers before 5.11 forget the bounds of what goes to the stack: cut to size right here, it is bounded for all.
     const mask = BigInt(2 ** Math.ceil(Math.log2(atMost + 1)) - 1);
-    const locate = (): void => {
+    return () => {
       const offset = recorder.vreg();
       const site = recorder.here;
       recorder.emit({
@@ -137,13 +186,6 @@ export class Packet {
       });
       recorder.emit({ op: 'binary', operator: 'add', width: 64, dst: base, a: data, b: offset, site });
     };
-    locate();
-    const start = known && { base: data, size: known.extent, locate: () => {} };
-    const before = known?.located ?? [];
-    const asked = { base, size, locate };
-    this.#check({ data, end }, asked, start ? [start, ...before] : before, position.add(size), orElse);
-    recorder.bounds = { data, end, extent: known?.extent ?? 0, located: [...before, asked] };
-    return base;
   }
 
   /**
@@ -154,7 +196,7 @@ export class Packet {
     { data, end }: { readonly data: Vreg; readonly end: Vreg },
     asked: Located,
     known: readonly Located[],
-    needed: Argument,
+    needed: () => Argument,
     orElse: () => void,
   ): void {
     const { recorder } = this.#builder;
@@ -165,7 +207,7 @@ export class Packet {
     this.#branchIfShort(asked.base, end, asked.size, slow, enough);
     if (pull) {
       recorder.enter(slow);
-      this.#builder.call(pull, [this.#builder.context, needed]);
+      this.#builder.call(pull, [this.#builder.context, needed()]);
       this.#bounds({ data, end });
       for (const { base, size, locate } of known) {
         const next = recorder.block('again', { cold: true });

@@ -18,7 +18,7 @@ export function answerArp(path: TcPath, frame: Frame): void {
   // Seen only because the interface is promiscuous: the kernel would not answer it either (arp_rcv).
   if (direction === 'inbound') p.when(p.skb.pktType.eq(PACKET_OTHERHOST), notOurs);
   // With a tag of a VLAN the request belongs to another interface.
-  p.when(p.skb.vlanPresent.ne(0).or(frame.at.ne(ethhdr.size)), notOurs);
+  p.when(p.skb.vlanPresent.ne(0).or(frame.at.offset.ne(ethhdr.size)), notOurs);
   const [eth, arp] = p.packet.read([ethhdr, arphdr], { orElse: notOurs });
   const isRequest = arp.op
     .eq(ARPOP_REQUEST)

@@ -19,6 +19,10 @@ export const PSEUDO: number = BPF_F_PSEUDO_HDR;
 export const PSEUDO_OR_NONE: number = BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0;
 export const PLAIN = 0;
 
+/** The same with the size of a changed address of `words` words, as `replaceAddress` takes it. */
+export const sized = (checksum: number, words: number): number =>
+  words === 1 && (checksum & PSEUDO) !== 0 ? checksum | SIZE_ADDRESS : checksum;
+
 /** The one's complement difference that a change makes, 33 bits and more: not folded. */
 export function difference(before: Words, after: Words): Value<'u64'> {
   return before
@@ -60,7 +64,7 @@ export function replaceAddress(
   if (before.length > 1) {
     return p.call(HELPERS.l4_csum_replace, [p.context, at, 0, fold32(difference(before, after)), flags]);
   }
-  return p.call(HELPERS.l4_csum_replace, [p.context, at, before[0]!, after[0]!, flags.or(SIZE_ADDRESS)]);
+  return p.call(HELPERS.l4_csum_replace, [p.context, at, before[0]!, after[0]!, flags]);
 }
 
 /** The same for a port or a query's identifier, which no pseudo-header contains. */

@@ -53,7 +53,7 @@ export function translateError(
 ): void {
   const { p, direction, leave } = path;
   const { version } = packet;
-  const bytes = path.length().sub(frame.at);
+  const bytes = path.length().sub(frame.at.offset);
   const { own, other } = sideOf(direction);
   const quote = readQuote(path, packet);
   const transport = noTransport(path, quote.payload, tables.hasPorts);
@@ -163,8 +163,8 @@ function forget(p: TcPath['p'], ...variables: readonly Variable<'u32'>[]): void 
 type Found = ReturnType<typeof findTranslation>;
 
 function readQuote(path: TcPath, { version, payload: { at, atMost, end } }: IpPacket): IpPacket {
-  const [quoteAt, most] = [at.add(icmphdr.size), atMost + icmphdr.size];
-  return version === 4 ? readQuotedIpv4(path, quoteAt, most, end) : readQuotedIpv6(path, quoteAt, most, end);
+  const place = { offset: at.add(icmphdr.size), atMost: atMost + icmphdr.size };
+  return version === 4 ? readQuotedIpv4(path, place, end) : readQuotedIpv6(path, place, end);
 }
 
 /** Writes the quoted address, port and checksums, as far as the quote reaches, and adds up what that changes. */

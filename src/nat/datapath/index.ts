@@ -3,10 +3,10 @@
 import { type IsaLevel, NEWEST_ISA, type Program, program, type TcBuilder } from '../../asm/index.ts';
 import { DEFAULT_CAPACITY, type InstanceMaps, instanceMaps } from '../maps.ts';
 import type { Direction, Policy } from '../reason.ts';
-import { type Uses, usesOf } from '../uses.ts';
+import { hasIpv6, type Uses, usesOf } from '../uses.ts';
 import { answerArp } from './arp.ts';
-import { readBare, readEthernet } from './frame.ts';
-import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from './headers.ts';
+import { type Frame, readBare, readEthernet } from './frame.ts';
+import { ETH_P_ARP, ETH_P_IPV6 } from './headers.ts';
 import { readIpv4 } from './ipv4.ts';
 import { readIpv6 } from './ipv6.ts';
 import type { TcPath } from './path.ts';
@@ -50,9 +50,6 @@ export function datapath(options: DatapathOptions): Datapath {
   };
 }
 
-const IPV6_USES = ['addresses6', 'prefixes6', 'ports6'] as const;
-export const hasIpv6 = (uses: Uses): boolean => IPV6_USES.some((use) => uses.has(use));
-
 function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
   const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop' } = options;
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
@@ -61,18 +58,14 @@ function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, option
   const path: TcPath = { p, direction, maps, uses, leave, length };
   const settings = { mss, refusesSpoofed: spoofed === 'drop' };
 
-  const frame = link === 'ethernet' ? readEthernet(path) : readBare(path);
-  const others = (): void => {
+  const others = (frame: Frame): void => {
     const cases: [number, () => void][] = [];
     if (hasIpv6(uses)) {
-      cases.push([
-        ETH_P_IPV6,
-        () => translate(path, frame, readIpv6(path, frame.at, frame.atMost), settings),
-      ]);
+      cases.push([ETH_P_IPV6, () => translate(path, frame, readIpv6(path, frame.at), settings)]);
     }
     if (link === 'ethernet') cases.push([ETH_P_ARP, () => answerArp(path, frame)]);
     p.match(frame.proto, cases, () => leave('not_ip'));
   };
-  p.rarely(frame.proto.ne(ETH_P_IP), others);
-  translate(path, frame, readIpv4(path, frame.at, frame.atMost), settings);
+  const frame = link === 'ethernet' ? readEthernet(path, others) : readBare(path, others);
+  translate(path, frame, readIpv4(path, frame.at), settings);
 }

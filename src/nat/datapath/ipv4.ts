@@ -1,6 +1,7 @@
 // IPv4 headers (RFC 791): a packet's own, and that of a packet quoted by an ICMP error.
 
 import type { Expression, Value } from '../../asm/index.ts';
+import type { Place } from './frame.ts';
 import { IP_OFFSET, IP_VERSION, iphdr, MIN_IHL, PLAIN_HEADER } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
 import type { TcPath } from './path.ts';
@@ -9,11 +10,12 @@ import { wordsOf } from './words.ts';
 /** The longest header: 15 words. */
 const MAX_HEADER = 60;
 
-/** Reads the header at `at`, no further into the frame than `atMost`. Leaves for one that contradicts itself. */
-export function readIpv4(path: TcPath, at: Value<'u32'>, atMost: number): IpPacket {
+/** Reads the header at `place`. Leaves for one that contradicts itself. */
+export function readIpv4(path: TcPath, place: Place): IpPacket {
   const { p, leave } = path;
+  const { offset: at, atMost } = place;
   const malformed = (): void => leave('malformed');
-  const [ip] = p.packet.read([iphdr], { at, atMost, orElse: malformed });
+  const [ip] = p.packet.read([iphdr], { at, ...place, orElse: malformed });
   const payload = p.variable('u32', at.add(iphdr.size));
   const versionIhl = ip.versionIhl.get();
   p.rarely(versionIhl.ne(PLAIN_HEADER), () => {
@@ -47,11 +49,12 @@ export function readIpv4(path: TcPath, at: Value<'u32'>, atMost: number): IpPack
 }
 
 /** Reads a quoted header, whose packet may be cut short at `end`. */
-export function readQuotedIpv4(path: TcPath, at: Value<'u32'>, atMost: number, end: Value<'u32'>): IpPacket {
+export function readQuotedIpv4(path: TcPath, place: Place, end: Value<'u32'>): IpPacket {
   const { p, leave } = path;
+  const { offset: at, atMost } = place;
   const malformed = (): void => leave('malformed');
   p.when(at.add(iphdr.size).gt(end), malformed);
-  const [ip] = p.packet.read([iphdr], { at, atMost, orElse: malformed });
+  const [ip] = p.packet.read([iphdr], { at, ...place, orElse: malformed });
   const words = headerWords(ip.versionIhl);
   p.when(ip.versionIhl.shr(4).ne(IP_VERSION).or(words.lt(MIN_IHL)), malformed);
   return {

@@ -1,6 +1,7 @@
 // IPv6 headers and the extension headers behind them (RFC 8200, section 4), in any order.
 
 import type { Expression, Value, Variable, ViewOf } from '../../asm/index.ts';
+import type { Place } from './frame.ts';
 import {
   EXTENSION_UNIT,
   EXTENSIONS,
@@ -22,11 +23,12 @@ const MOST_EXTENSIONS = 8;
 const MAX_EXTENSION: number = 256 * EXTENSION_UNIT;
 const MAX_CHAIN: number = MOST_EXTENSIONS * MAX_EXTENSION;
 
-/** Reads the headers at `at`. Leaves for those that contradict themselves, or are too many. */
-export function readIpv6(path: TcPath, at: Value<'u32'>, atMost: number): IpPacket {
+/** Reads the headers at `place`. Leaves for those that contradict themselves, or are too many. */
+export function readIpv6(path: TcPath, place: Place): IpPacket {
   const { p, leave } = path;
+  const { offset: at, atMost } = place;
   const malformed = (): void => leave('malformed');
-  const [ip] = p.packet.read([ipv6hdr], { at, atMost, orElse: malformed });
+  const [ip] = p.packet.read([ipv6hdr], { at, ...place, orElse: malformed });
   p.rarely(ip.versionClassFlow.toHost().shr(28).ne(IPV6_VERSION), malformed);
   const length = path.length();
   const start = at.add(ipv6hdr.size);
@@ -39,11 +41,12 @@ export function readIpv6(path: TcPath, at: Value<'u32'>, atMost: number): IpPack
 }
 
 /** Reads quoted headers, whose packet may be cut short at `end`: nothing is known of what lies behind. */
-export function readQuotedIpv6(path: TcPath, at: Value<'u32'>, atMost: number, end: Value<'u32'>): IpPacket {
+export function readQuotedIpv6(path: TcPath, place: Place, end: Value<'u32'>): IpPacket {
   const { p, leave } = path;
+  const { offset: at, atMost } = place;
   const malformed = (): void => leave('malformed');
   p.when(at.add(ipv6hdr.size).gt(end), malformed);
-  const [ip] = p.packet.read([ipv6hdr], { at, atMost, orElse: malformed });
+  const [ip] = p.packet.read([ipv6hdr], { at, ...place, orElse: malformed });
   p.when(ip.versionClassFlow.toHost().shr(28).ne(IPV6_VERSION), malformed);
   return packetOf(ip, walk(path, ip.nexthdr, at.add(ipv6hdr.size), end, undefined), atMost, end);
 }

@@ -78,7 +78,7 @@ function answerSolicitation(path: TcPath, frame: Frame, { payload }: IpPacket): 
   const { p, direction, maps, leave } = path;
   const notOurs = (): void => leave('ndp');
   if (direction === 'inbound') p.when(p.skb.pktType.eq(PACKET_OTHERHOST), notOurs);
-  p.when(p.skb.vlanPresent.ne(0).or(frame.at.ne(ethhdr.size)), notOurs);
+  p.when(p.skb.vlanPresent.ne(0).or(frame.at.offset.ne(ethhdr.size)), notOurs);
   const isPlain = payload.at.eq(ethhdr.size + ipv6hdr.size).and(payload.at.add(message.size).le(payload.end));
   p.when(isPlain.not(), notOurs);
   const [eth, ip, asked] = p.packet.read([ethhdr, ipv6hdr, message], { orElse: notOurs });

@@ -23,7 +23,6 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, options:
   const { version, payload } = packet;
   const { own, other } = sideOf(direction);
   const tables = tablesOf(path, direction, version);
-  const bytes = path.length().sub(frame.at);
 
   const transport = noTransport(path, payload, tables.hasPorts);
   const refuseAuthenticated = (): void =>
@@ -55,7 +54,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, options:
   const translation = translationOf(path, tables, before, tail, {
     onFound: (counters) => {
       leaveIfExcluded();
-      countPacket(counters, bytes);
+      countPacket(counters, path.length().sub(frame.at.offset));
     },
     onMarked: () => {
       leaveIfExcluded();

@@ -3,7 +3,7 @@
 
 import type { Condition, Expression, Input, Value, Variable } from '../../asm/index.ts';
 import { PORT_BITS, PROTOCOL_BITS } from '../maps.ts';
-import { PLAIN, PSEUDO, PSEUDO_OR_NONE } from './checksum.ts';
+import { PLAIN, PSEUDO, PSEUDO_OR_NONE, sized } from './checksum.ts';
 import {
   half,
   ICMP_CHECK,
@@ -23,6 +23,9 @@ import {
 import type { IpPacket } from './ip-packet.ts';
 import type { Path } from './path.ts';
 import { addressBits, type IpVersion, marker, type Tail } from './tables.ts';
+
+/** The words of an address. */
+const wordsIn = (version: IpVersion): number => addressBits(version) / 32;
 
 /** A packet behind its IP headers. */
 export interface Payload {
@@ -92,10 +95,14 @@ export const NOWHERE = 0;
 export const portOffset = (own: 'source' | 'destination'): number => (own === 'source' ? 0 : half.size);
 
 /** No transport as yet. `mapsPorts` says whether the instance asks for ports. */
-export function noTransport({ p }: Path, { protocol, atMost }: Payload, mapsPorts: boolean): Transport {
+export function noTransport(
+  { p }: Path,
+  { version, protocol, atMost }: Payload,
+  mapsPorts: boolean,
+): Transport {
   return {
     checkAt: p.variable('u32', NOWHERE),
-    checksum: p.variable('u32', PSEUDO),
+    checksum: p.variable('u32', sized(PSEUDO, wordsIn(version))),
     ports: mapsPorts
       ? {
           at: p.variable('u32', NOWHERE),
@@ -124,7 +131,7 @@ export function readTransport(
   const take = ({ header, check, checksum, hasPorts }: Protocol): void => {
     p.rarely(at.add(header).gt(end), () => leave('malformed'));
     transport.checkAt.set(at.add(check));
-    if (checksum !== PSEUDO) transport.checksum.set(checksum);
+    if (checksum !== PSEUDO) transport.checksum.set(sized(checksum, wordsIn(payload.version)));
     if (hasPorts) transport.ports?.at.set(at.add(portOffset(own)));
   };
   const [tcp, udp, ...others] = PROTOCOLS.map((protocol): [Input<'u8'>, () => void] => [

@@ -54,7 +54,7 @@ function arp(fields: Arp): Bytes {
 const address = (text: string): Bytes => Uint8Array.from(text.split('.').map(Number));
 
 const answered = (reply: Bytes): Seen => ({
-  verdict: 'answer',
+  verdict: 'turn',
   frame: hex(reply),
   reasons: { 'inbound arp_answered': 1 },
   mappings: [],
@@ -144,10 +144,22 @@ test('ARP cut short is left to others', (t) => {
   }
 });
 
-test('ARP that leaves is never touched', (t) => {
-  for (const frame of [...Object.values(notOurs), arp({ target: OUTSIDE })]) {
-    leaves(t, strict, 'outbound', frame, 'arp');
+test('a request of this host itself is answered as well: what it sends there is taken in again', (t) => {
+  const asked = arp({ from: US, senderMac: US, target: OUTSIDE });
+  const reply = arp({
+    ...{ to: US, from: US, op: REPLY },
+    ...{ senderMac: US, sender: OUTSIDE, targetMac: US, target: ASKER_IP },
+  });
+  for (const one of [rig, strict]) {
+    t.deepEqual(one.run('outbound', asked), {
+      ...answered(reply),
+      reasons: { 'outbound arp_answered': 1 },
+    });
   }
+});
+
+test('other ARP that leaves is never touched', (t) => {
+  for (const frame of Object.values(notOurs)) leaves(t, strict, 'outbound', frame, 'arp');
 });
 
 test('every subnet counts, the last of sixteen as well; an unused one matches nothing', (t) => {
@@ -156,7 +168,7 @@ test('every subnet counts, the last of sixteen as well; an unused one matches no
     map: [...MAP, ['10.3.0.1', '0.0.0.9']],
     station: station(...fifteen, '203.0.113.130/32'),
   });
-  t.is(full.run('inbound', arp({ target: OUTSIDE_2 })).verdict, 'answer');
+  t.is(full.run('inbound', arp({ target: OUTSIDE_2 })).verdict, 'turn');
   leaves(t, full, 'inbound', arp({ target: OUTSIDE }), 'arp');
   leaves(t, full, 'inbound', arp({ target: '0.0.0.9', sender: '0.0.0.8' }), 'arp', 'subnets of zero');
   const none = new Rig({ map: [...MAP, ['10.3.0.1', '0.0.0.9']], station: station() });
@@ -171,7 +183,7 @@ test('subnets of every length', (t) => {
     const mask = bits(length);
     const network = (ip4(OUTSIDE) & mask) >>> 0;
     one.place({ mac: US, subnets: [{ network, mask }] });
-    t.is(one.run('inbound', arp({ target: OUTSIDE })).verdict, 'answer', `/${length}`);
+    t.is(one.run('inbound', arp({ target: OUTSIDE })).verdict, 'turn', `/${length}`);
     const beside = ((network ^ (1 << (32 - length))) & mask) >>> 0;
     one.place({ mac: US, subnets: [{ network: beside, mask }] });
     t.is(one.run('inbound', arp({ target: OUTSIDE })).verdict, 'next', `beside /${length}`);

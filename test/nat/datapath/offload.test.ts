@@ -46,7 +46,7 @@ for (const direction of ['outbound', 'inbound'] as const) {
         for (const split of [[], [ETHERNET], [34 + field + 1]]) {
           t.deepEqual(
             await wire.send(whole, { split, vnet }),
-            nexts(direction, whole, ends(make, becomes), own, vnet),
+            nexts(wire.rig, direction, whole, ends(make, becomes), own, vnet),
             `${own} ${protocol} ${split}`,
           );
         }
@@ -65,7 +65,7 @@ for (const direction of ['outbound', 'inbound'] as const) {
       const vnet = needsChecksum(34, field, { type: gso, size: 1400, header: 34 + header });
       for (const split of [[], [34 + header], [34 + header, 1_000]]) {
         const { emitted, ...rest } = await wire.send(whole, { split, vnet });
-        const expected = nexts(direction, whole, ends(make, after), before, vnet);
+        const expected = nexts(wire.rig, direction, whole, ends(make, after), before, vnet);
         t.deepEqual(
           emitted.map(({ frame: out }) => out),
           expected.emitted.map(({ frame: out }) => out),
@@ -88,7 +88,7 @@ for (const direction of ['outbound', 'inbound'] as const) {
       const whole = ends(unfinished, before);
       const vnet = needsChecksum(34, 2);
       const seenOnWire = await wire.send(whole, { vnet });
-      t.deepEqual(seenOnWire, nexts(direction, whole, ends(unfinished, after), before, vnet), name);
+      t.deepEqual(seenOnWire, nexts(wire.rig, direction, whole, ends(unfinished, after), before, vnet), name);
     }
   });
 }

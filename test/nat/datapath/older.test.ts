@@ -4,32 +4,27 @@ import test from 'ava';
 import fc from 'fast-check';
 import { type IsaLevel, inIsa, isaLevelOf } from '../../../src/asm/index.ts';
 import { datapath } from '../../../src/nat/index.ts';
-import { address, conversation, damage, spoil } from './support/arbitrary.ts';
+import { USES } from '../../../src/nat/uses.ts';
+import { damage, spoil } from './support/arbitrary/damage.ts';
+import { frameOf, scenario } from './support/arbitrary/scenario.ts';
+import { holds } from './support/holds.ts';
 import { Rig } from './support/rig.ts';
 
-const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 600);
+const numRuns = Number(process.env['TSNAT_DATAPATH_PACKETS'] ?? 600);
 const LEVELS: readonly IsaLevel[] = [1, 2, 3];
 
 for (const isa of LEVELS) {
   test(`level ${isa} of the instruction set`, (t) => {
     for (const unmapped of ['pass', 'drop'] as const) {
-      const { outbound, inbound } = datapath({ unmapped });
+      const { outbound, inbound } = datapath({ unmapped, uses: new Set(USES) });
       for (const program of [outbound, inbound]) t.true(isaLevelOf(inIsa(program, isa)!.code) <= isa);
-      const rig = new Rig({ map: [], unmapped, isa });
+      const rig = new Rig({ unmapped, isa });
       fc.assert(
-        fc.property(
-          ...[conversation, fc.option(damage), fc.boolean(), address, address, address],
-          (make, harm, out, inside, outside, peer) => {
-            rig.remap([[inside, outside]]);
-            const way = out ? 'outbound' : 'inbound';
-            const packet = make(out ? inside : outside, peer, out);
-            const frame = harm === null ? packet : spoil(packet, harm);
-            const [got, wanted] = [rig.run(way, frame), rig.expected(way, frame)].map((seen) =>
-              JSON.stringify(seen),
-            );
-            if (got !== wanted) throw new Error(`${got}\nand not\n${wanted}`);
-          },
-        ),
+        fc.property(fc.oneof(scenario(4), scenario(6)), fc.option(damage), (one, harm) => {
+          rig.remap(one.mappings);
+          const frame = frameOf(one);
+          holds(rig, one.direction, harm === null ? frame : spoil(frame, harm));
+        }),
         { numRuns, includeErrorInReport: true },
       );
     }

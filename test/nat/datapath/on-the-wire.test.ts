@@ -36,11 +36,11 @@ const rigOf = (
   unmapped: 'pass' | 'drop' = 'pass',
 ) => WireRig.make(t, direction, { map: MAP, station, unmapped }, US);
 
-/** Why each type of frame is left alone when it is too short for an IPv4 header. */
+/** Why each type of frame is left alone when it is too short for an IP header. */
 const REASONS: { readonly [type: number]: string } = {
   2048: 'malformed', // ETH_P_IP
   2054: 'arp', // ETH_P_ARP
-  34525: 'not_ipv4', // ETH_P_IPV6
+  34525: 'malformed', // ETH_P_IPV6
 };
 
 for (const direction of ['outbound', 'inbound'] as const) {
@@ -53,14 +53,14 @@ for (const direction of ['outbound', 'inbound'] as const) {
     for (const [name, make] of Object.entries(frames)) {
       const whole = ends(make, before);
       for (let linear = ETHERNET; linear <= whole.length; linear += linear < 90 ? 1 : 7) {
-        const expected = nexts(direction, whole, ends(make, after), before);
+        const expected = nexts(wire.rig, direction, whole, ends(make, after), before);
         t.deepEqual(await wire.send(whole, { split: [linear] }), expected, `${name}, ${linear}`);
       }
       // Fourteen pieces of five bytes: nothing lies in one of them.
       const crumbs = [ETHERNET, ...Array<number>(14).fill(5)];
       t.deepEqual(
         await wire.send(whole, { split: crumbs }),
-        nexts(direction, whole, ends(make, after), before),
+        nexts(wire.rig, direction, whole, ends(make, after), before),
         name,
       );
     }
@@ -79,7 +79,7 @@ for (const direction of ['outbound', 'inbound'] as const) {
           const result = await wire.send(whole, { split: split.filter((n) => n < whole.length) });
           t.deepEqual(
             brief(result),
-            brief(nexts(direction, whole, ends(make, after), before)),
+            brief(nexts(wire.rig, direction, whole, ends(make, after), before)),
             `${size} ${split}`,
           );
         }
@@ -97,7 +97,7 @@ for (const direction of ['outbound', 'inbound'] as const) {
             { type },
           );
           const reason = REASONS[type]!;
-          const expected = stays(direction, short, reason);
+          const expected = stays(wire.rig, direction, short, reason);
           const emitted = policy === 'pass' || reason === 'arp' ? expected.emitted : [];
           t.deepEqual(
             await wire.send(short),
@@ -138,7 +138,7 @@ test.serial('ARP: an answer goes out where the question came in, whatever the pi
 test.serial('ARP: a request between others, seen in promiscuous mode, is not answered', async (t) => {
   const wire = await rigOf(t, 'inbound');
   const whole = request('02:77:77:77:77:77', OUTSIDE);
-  t.deepEqual(await wire.send(whole), stays('inbound', whole, 'arp'));
+  t.deepEqual(await wire.send(whole), stays(wire.rig, 'inbound', whole, 'arp'));
 });
 
 test.serial('ARP: a request on a VLAN of the device is none of the device', async (t) => {

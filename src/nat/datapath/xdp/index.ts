@@ -4,9 +4,9 @@
 import { NEWEST_ISA, type Program, program, type XdpBuilder } from '../../../asm/index.ts';
 import { DEFAULT_CAPACITY, instanceMaps } from '../../maps.ts';
 import type { Direction } from '../../reason.ts';
-import { usesOf } from '../../uses.ts';
+import { hasIpv6, usesOf } from '../../uses.ts';
 import { ETH_P_IP, ETH_P_IPV6, ethhdr } from '../headers.ts';
-import { type DatapathOptions, hasIpv6 } from '../index.ts';
+import type { DatapathOptions } from '../index.ts';
 import { forward } from './forward.ts';
 import { requireOurs, type XdpPath } from './station.ts';
 

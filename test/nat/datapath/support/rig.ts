@@ -1,23 +1,31 @@
-// The real programs in the kernel, run on one packet at a time (BPF_PROG_TEST_RUN), with what their counters say.
+// The real programs with everything there is to see of them: bytes, verdict, counters; and what the reference says there
+// should be.
 
 import type { ExecutionContext } from 'ava';
-import { type IsaLevel, inIsa, NEWEST_ISA } from '../../../../src/asm/index.ts';
-import { BpfMap, type BpfProgram, loadProgram, type MapDescriptor } from '../../../../src/loader/index.ts';
-import { type Datapath, datapath } from '../../../../src/nat/datapath/index.ts';
-import { DIRECTIONS, type Direction, REASONS, reasonIndex } from '../../../../src/nat/reason.ts';
-import { type Outcome, reference, type Station } from './reference.ts';
-import { type Address, type Bytes, ETHERNET, ip4 } from './wire.ts';
+import type { IsaLevel } from '../../../../src/asm/index.ts';
+import type { BpfProgram } from '../../../../src/loader/index.ts';
+import { type DatapathOptions, datapath } from '../../../../src/nat/datapath/index.ts';
+import { DIRECTIONS, REASONS } from '../../../../src/nat/reason.ts';
+import { USES, type Use } from '../../../../src/nat/uses.ts';
+import { countersAt, destinationEntries, type Entry, entriesOf, interfaceValue } from './entries.ts';
+import { KernelMachine, type Machine, type RunOptions, VmMachine } from './machine.ts';
+import { type Destination, ip, type Mapping, mapping } from './reference/mappings.ts';
+import { packetAt, reference } from './reference/reference.ts';
+import {
+  type Direction,
+  leave,
+  type Outcome,
+  type Policy,
+  type Station,
+  type World,
+} from './reference/world.ts';
+import { type Bytes, be32 } from './wire.ts';
 
-/** Offset of `gso_size` in struct __sk_buff (include/uapi/linux/bpf.h), and its size as far as that. */
-const GSO_SIZE = 176;
-const SK_BUFF = 192;
 const VERDICTS: ReadonlyMap<number, Outcome['verdict']> = new Map([
   [0xffff_ffff, 'next'], // TC_ACT_UNSPEC
   [2, 'drop'], // TC_ACT_SHOT
-  [7, 'answer'], // TC_ACT_REDIRECT
+  [7, 'turn'], // TC_ACT_REDIRECT
 ]);
-const UNUSED = { network: 0, mask: 0 };
-const SUBNETS = 16;
 
 /** Everything there is to see of one packet's way through a program; frames in hexadecimal. */
 export interface Seen {
@@ -25,149 +33,171 @@ export interface Seen {
   readonly frame: string;
   /** `direction reason` of every counter that moved, and by how much. */
   readonly reasons: { readonly [name: string]: number };
-  /** `table address: packets, bytes` of every mapping whose counters moved. */
+  /** `direction mapping: packets, bytes` of every mapping whose counters moved. */
   readonly mappings: readonly string[];
+  /** Where a turned packet goes, as far as that can be seen. */
+  readonly to?: 'out' | 'in';
 }
 
 export interface RigOptions {
-  readonly unmapped?: 'pass' | 'drop';
-  /** Dotted. */
-  readonly map: readonly (readonly [inside: string, outside: string])[];
+  readonly unmapped?: Policy | { readonly [D in Direction]: Policy };
+  readonly spoofed?: Policy;
+  readonly link?: 'ethernet' | 'none';
+  readonly mss?: number;
+  /** All there are, where left out. */
+  readonly uses?: readonly Use[];
+  /** Mappings as text, or pairs of addresses. */
+  readonly map?: readonly (string | readonly [inside: string, outside: string])[];
+  readonly destinations?: readonly Destination[];
   readonly station?: Station;
   /** The newest instructions the programs may have. */
   readonly isa?: IsaLevel;
+  readonly machine?: 'kernel' | 'interpreter';
 }
 
-export class Rig {
-  readonly programs: { readonly [D in Direction]: BpfProgram };
-  readonly maps: {
-    readonly [N in keyof Datapath['maps']]: BpfMap<Datapath['maps'][N]['key'], Datapath['maps'][N]['value']>;
-  };
-  readonly unmapped: 'pass' | 'drop';
-  readonly #tables: { readonly [D in Direction]: Map<Address, Address> } = {
-    outbound: new Map(),
-    inbound: new Map(),
-  };
-  #station: Station | undefined;
-  #counted: { readonly [name: string]: number } = {};
+const CAPACITY = 4_096;
 
-  constructor({ unmapped = 'pass', map, station, isa = NEWEST_ISA }: RigOptions) {
-    const { outbound, inbound, maps } = datapath({ unmapped, capacity: Math.max(map.length, 1) });
-    this.maps = {
-      outbound: BpfMap.create(maps.outbound),
-      inbound: BpfMap.create(maps.inbound),
-      reasons: BpfMap.create(maps.reasons),
-      interface: BpfMap.create(maps.interface),
-    };
-    const byName: { [name: string]: MapDescriptor } = { ...this.maps };
-    this.programs = {
-      outbound: loadProgram(inIsa(outbound, isa)!, byName),
-      inbound: loadProgram(inIsa(inbound, isa)!, byName),
-    };
-    this.unmapped = unmapped;
-    this.remap(map.map(([inside, outside]) => [ip4(inside), ip4(outside)]));
+export class Rig {
+  readonly machine: Machine;
+  #world: World;
+  #entries: readonly Entry[] = [];
+  #destinations: readonly { readonly map: string; readonly key: Bytes }[] = [];
+  #counted: readonly bigint[];
+
+  constructor(options: RigOptions = {}) {
+    const { unmapped = 'pass', map = [], isa, machine = 'kernel', station, uses = USES } = options;
+    const { spoofed, link = 'ethernet', mss, destinations = [] } = options;
+    const rest = { ...(spoofed ? { spoofed } : {}), ...(mss === undefined ? {} : { mss }), link };
+    const given: DatapathOptions = { unmapped, capacity: CAPACITY, uses: new Set(uses), ...rest };
+    this.machine =
+      machine === 'kernel' ? new KernelMachine(datapath(given), isa) : new VmMachine(datapath(given), link);
+    const policies = typeof unmapped === 'string' ? { outbound: unmapped, inbound: unmapped } : unmapped;
+    const ipv6 = uses.some((use) => use.endsWith('6'));
+    this.#world = { unmapped: policies, ...rest, ipv6, mappings: [] };
+    this.#counted = this.machine.reasons();
+    this.remap(map.map((one) => mapping(typeof one === 'string' ? one : one.join('='))));
+    this.exclude(destinations);
     if (station) this.place(station);
   }
 
-  /** These mappings and no other, from now on. */
-  remap(pairs: readonly (readonly [inside: Address, outside: Address])[]): void {
-    for (const direction of DIRECTIONS) {
-      const table = this.#tables[direction];
-      for (const key of table.keys()) this.maps[direction].delete(key);
-      table.clear();
-      for (const pair of pairs) {
-        const [key, address] = direction === 'outbound' ? pair : pair.toReversed();
-        table.set(key!, address!);
-        this.maps[direction].set(key!, record(address!));
-      }
-    }
+  get world(): World {
+    return this.#world;
   }
 
-  /** Says what ingress is to know of its interface from now on. */
+  /** Of a rig in the kernel. */
+  get programs(): { readonly [D in Direction]: BpfProgram } {
+    if (this.machine instanceof KernelMachine) return this.machine.programs;
+    throw new Error('the interpreter has no programs in the kernel');
+  }
+
+  /** These mappings and no other, from now on. */
+  remap(mappings: readonly Mapping[]): void {
+    const { tables } = this.machine;
+    for (const { map, key } of this.#entries) tables[map]!.delete(key);
+    this.#entries = entriesOf(mappings);
+    for (const { map, key, value } of this.#entries) tables[map]!.set(key, value);
+    this.#world = { ...this.#world, mappings };
+    this.#tellInterface();
+  }
+
+  /** Says what the programs are to know of their interface from now on. */
   place(station: Station): void {
-    this.#station = station;
-    const subnets = Array.from({ length: SUBNETS }, (_, i) => station.subnets[i] ?? UNUSED);
-    this.maps.interface.set(0, { mac: station.mac, reserved: new Uint8Array(2), subnets });
+    this.#world = { ...this.#world, station };
+    this.#tellInterface();
+  }
+
+  exclude(destinations: readonly Destination[]): void {
+    const { tables } = this.machine;
+    for (const { map, key } of this.#destinations) tables[map]!.delete(key);
+    const entries = destinationEntries(destinations);
+    for (const { map, key, value } of entries) tables[map]!.set(key, value);
+    this.#destinations = entries;
+    this.#world = { ...this.#world, destinations };
+  }
+
+  #tellInterface(): void {
+    const { station, mappings } = this.#world;
+    this.machine.tables['interface']!.set(be32(0), interfaceValue(station, mappings));
   }
 
   /** Runs the program and says what came of it. */
-  run(direction: Direction, frame: Bytes, options: { gsoSize?: number } = {}): Seen {
+  run(direction: Direction, frame: Bytes, options: RunOptions = {}): Seen {
     this.take();
-    const result = this.programs[direction].testRun({ data: frame, ...context(options.gsoSize) });
+    const { returnValue, frame: out, redirect } = this.machine.run(direction, frame, options);
     return {
-      verdict: VERDICTS.get(result.returnValue) ?? `unknown verdict ${result.returnValue}`,
-      frame: hex(result.data),
+      verdict: VERDICTS.get(returnValue) ?? `unknown verdict ${returnValue}`,
+      frame: hex(out),
       ...this.take(),
+      ...(redirect === undefined ? {} : { to: redirect }),
     };
   }
 
   /** Which counters have moved since the last time, and by how much. */
   take(): Pick<Seen, 'reasons' | 'mappings'> {
     const before = this.#counted;
-    this.#counted = this.#reasons();
-    const moved = Object.entries(this.#counted)
-      .map(([name, count]) => [name, count - (before[name] ?? 0)] as const)
-      .filter(([, count]) => count !== 0);
-    const mappings = DIRECTIONS.flatMap((table) => this.#takeCounters(table));
-    return { reasons: Object.fromEntries(moved), mappings };
+    this.#counted = this.machine.reasons();
+    const reasons = this.#counted
+      .map((count, index) => [nameOf(index), Number(count - before[index]!)] as const)
+      .filter(([, moved]) => moved !== 0);
+    return { reasons: Object.fromEntries(reasons), mappings: this.#takeCounters() };
+  }
+
+  /** The entries of one mapping count together. */
+  #takeCounters(): string[] {
+    const { tables } = this.machine;
+    const moved = new Map<string, [packets: number, bytes: number]>();
+    for (const { map, key, value, direction, mapping: index } of this.#entries) {
+      const now = tables[map]!.get(key)!;
+      if (now.every((byte, i) => byte === value[i])) continue;
+      const view = new DataView(now.buffer, now.byteOffset + countersAt(map));
+      const name = `${direction} ${index ?? 'marker'}`;
+      const [packets, octets] = moved.get(name) ?? [0, 0];
+      moved.set(name, [
+        packets + Number(view.getBigUint64(0, true)),
+        octets + Number(view.getBigUint64(8, true)),
+      ]);
+      tables[map]!.set(key, value);
+    }
+    return [...moved].map(([name, [packets, octets]]) => `${name}: ${packets}, ${octets}`);
   }
 
   /** The bytes that come out; for chains of programs. The counters move on. */
   through(direction: Direction, frame: Bytes): Bytes {
-    return this.programs[direction].testRun({ data: frame }).data;
+    return this.machine.run(direction, frame).frame;
   }
 
   /** What the reference makes of the same frame. */
-  expected(direction: Direction, frame: Bytes): Seen {
-    const { unmapped } = this;
-    const station = this.#station;
-    const world = { direction, unmapped, table: this.#tables[direction], ...(station ? { station } : {}) };
-    return seen(direction, frame, reference(frame, world));
+  expected(direction: Direction, frame: Bytes, { gsoSize = 0 }: RunOptions = {}): Seen {
+    return this.seen(direction, frame, reference(frame, direction, this.#world, { super: gsoSize > 0 }));
   }
 
-  #reasons(): { [name: string]: number } {
-    const counters = new Map(this.maps.reasons.entriesPerCpu());
-    return Object.fromEntries(
-      DIRECTIONS.flatMap((direction) =>
-        REASONS.map(({ name }) => [
-          `${direction} ${name}`,
-          Number((counters.get(reasonIndex(direction, name)) ?? []).reduce((sum, one) => sum + one, 0n)),
-        ]),
-      ),
-    );
+  /** Which mapping has this address on the near side. */
+  indexOf(direction: Direction, address: string): number {
+    const near = direction === 'outbound' ? 'inside' : 'outside';
+    return this.#world.mappings.findIndex((one) => one[near] === ip(address));
   }
 
-  #takeCounters(table: Direction): string[] {
-    const moved = [...this.maps[table]].filter(([, { packets, bytes }]) => packets !== 0n || bytes !== 0n);
-    for (const [key, { address }] of moved) this.maps[table].set(key, record(address));
-    return moved.map(([key, { packets, bytes }]) => counter(table, key, packets, bytes));
+  /** An outcome in the form of what a run shows. Bytes count from the IP header on. */
+  seen(direction: Direction, frame: Bytes, outcome: Outcome): Seen {
+    const { verdict, reason, counted, to } = outcome;
+    const octets = frame.length - packetAt(frame, this.#world.link);
+    const visible = to !== undefined && this.machine instanceof VmMachine;
+    return {
+      verdict,
+      frame: hex(outcome.frame),
+      reasons: reason === undefined ? {} : { [`${direction} ${reason}`]: 1 },
+      mappings: counted === undefined ? [] : [`${direction} ${counted}: 1, ${octets}`],
+      ...(visible ? { to } : {}),
+    };
   }
 }
 
-const record = (address: Address) => ({ address, reserved: 0, packets: 0n, bytes: 0n });
-const counter = (table: string, key: Address, packets: bigint, bytes: bigint | number): string =>
-  `${table} ${key.toString(16)}: ${packets}, ${bytes}`;
+const nameOf = (index: number): string =>
+  `${DIRECTIONS[Math.floor(index / REASONS.length)]} ${REASONS[index % REASONS.length]!.name}`;
+
 export const hex = (data: Bytes): string => Buffer.from(data).toString('hex');
 
-function context(gsoSize: number | undefined): { context?: Uint8Array } {
-  if (gsoSize === undefined) return {};
-  const bytes = new Uint8Array(SK_BUFF);
-  new DataView(bytes.buffer).setUint32(GSO_SIZE, gsoSize, true);
-  return { context: bytes };
-}
-
-/** An outcome in the form of what a run shows. Bytes count from the IP header on. */
-export function seen(direction: Direction, frame: Bytes, outcome: Outcome): Seen {
-  const { verdict, reason, counted } = outcome;
-  return {
-    verdict,
-    frame: hex(outcome.frame),
-    reasons: reason === undefined ? {} : { [`${direction} ${reason}`]: 1 },
-    mappings: counted === undefined ? [] : [counter(direction, counted, 1n, frame.length - ETHERNET)],
-  };
-}
-
-/** The program does to `before` what turns it into `after`, byte for byte, and counts it on the mapping of `counted`. */
+/** The program does to `before` what turns it into `after`, and counts it on the mapping with the address `counted`. */
 export function translates(
   t: ExecutionContext,
   rig: Rig,
@@ -177,8 +207,8 @@ export function translates(
   counted: string,
   message?: string,
 ): void {
-  const outcome = { verdict: 'next', frame: after, counted: ip4(counted) } as const;
-  t.deepEqual(rig.run(direction, before), seen(direction, before, outcome), message);
+  const outcome = { verdict: 'next', frame: after, counted: rig.indexOf(direction, counted) } as const;
+  t.deepEqual(rig.run(direction, before), rig.seen(direction, before, outcome), message);
 }
 
 /** The program leaves every byte as it was, and counts the reason. */
@@ -190,6 +220,6 @@ export function leaves(
   reason: string,
   message?: string,
 ): void {
-  const verdict = rig.unmapped === 'drop' && reason !== 'arp' ? 'drop' : 'next';
-  t.deepEqual(rig.run(direction, frame), seen(direction, frame, { verdict, frame, reason }), message);
+  const outcome = leave(frame, rig.world, direction, reason);
+  t.deepEqual(rig.run(direction, frame), rig.seen(direction, frame, outcome), message);
 }

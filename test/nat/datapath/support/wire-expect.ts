@@ -1,7 +1,7 @@
 // What a frame on a device has to come to, and the frames these tests send there.
 
 import { createHash } from 'node:crypto';
-import { seen } from './rig.ts';
+import type { Rig } from './rig.ts';
 import {
   type Bytes,
   be32,
@@ -54,6 +54,7 @@ export const NO_OFFLOAD: Bytes = bytes(10, () => 0);
 
 /** `before` goes on as `after`, whatever the state of its checksum. */
 export function nexts(
+  rig: Rig,
   direction: 'outbound' | 'inbound',
   before: Bytes,
   after: Bytes,
@@ -64,7 +65,11 @@ export function nexts(
     verdict,
     frame: out,
     ...rest
-  } = seen(direction, before, { verdict: 'next', frame: after, counted: ip4(counted) });
+  } = rig.seen(direction, before, {
+    verdict: 'next',
+    frame: after,
+    counted: rig.indexOf(direction, counted),
+  });
   return {
     emitted: [{ at: verdict as 'next', frame: out, vnet: Buffer.from(vnet).toString('hex') }],
     ...rest,
@@ -72,8 +77,17 @@ export function nexts(
 }
 
 /** Left alone, and let go on. */
-export const stays = (direction: 'outbound' | 'inbound', whole: Bytes, reason: string): SeenOnWire => {
-  const { frame: out, reasons, mappings } = seen(direction, whole, { verdict: 'next', frame: whole, reason });
+export const stays = (
+  rig: Rig,
+  direction: 'outbound' | 'inbound',
+  whole: Bytes,
+  reason: string,
+): SeenOnWire => {
+  const {
+    frame: out,
+    reasons,
+    mappings,
+  } = rig.seen(direction, whole, { verdict: 'next', frame: whole, reason });
   return {
     emitted: [{ at: 'next', frame: out, vnet: Buffer.from(NO_OFFLOAD).toString('hex') }],
     reasons,

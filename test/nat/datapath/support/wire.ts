@@ -3,17 +3,20 @@
 // Shares nothing with src/ on purpose.
 
 export type Bytes = Uint8Array;
-/** An IPv4 address as an unsigned number. */
-export type Address = number;
-/** What an IPv4 packet carries, for these addresses. */
+/** An IPv4 address as an unsigned number, an IPv6 address as a bigint. */
+export type Address = number | bigint;
+/** What a packet carries, for these addresses. */
 export type Segment = (source: Address, destination: Address) => Bytes;
 
 export const ETH_P_IP = 0x0800;
 export const ETH_P_ARP = 0x0806;
+export const ETH_P_IPV6 = 0x86dd;
 export const ETHERNET = 14;
 export const ICMP = 1;
 export const TCP = 6;
 export const UDP = 17;
+export const DCCP = 33;
+export const UDP_LITE = 136;
 /** In the word of flags and fragment offset (RFC 791, section 3.1). */
 export const MORE_FRAGMENTS = 0x2000;
 export const DONT_FRAGMENT = 0x4000;
@@ -21,7 +24,7 @@ export const DONT_FRAGMENT = 0x4000;
 const MAC_US: Bytes = Uint8Array.of(0x02, 0, 0, 0, 0, 1);
 const MAC_PEER: Bytes = Uint8Array.of(0x02, 0, 0, 0, 0, 2);
 
-export function ip4(text: string): Address {
+export function ip4(text: string): number {
   const bytes = text.split('.').map(Number);
   return bytes.reduce((sum, byte) => sum * 256 + byte, 0);
 }
@@ -29,6 +32,12 @@ export function ip4(text: string): Address {
 export const be16 = (value: number): Bytes => Uint8Array.of(value >>> 8, value & 0xff);
 export const be32 = (value: number): Bytes =>
   Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
+
+/** An address as it stands in a header. */
+export function addressBytes(address: Address): Bytes {
+  if (typeof address === 'number') return be32(address);
+  return Uint8Array.from({ length: 16 }, (_, i) => Number((address >> BigInt(8 * (15 - i))) & 0xffn));
+}
 
 export const read16 = (b: Bytes, at: number): number => (b[at] as number) * 256 + (b[at + 1] as number);
 export const read32 = (b: Bytes, at: number): number => read16(b, at) * 0x10000 + read16(b, at + 2);
@@ -59,12 +68,20 @@ export function onesSum(...parts: readonly Bytes[]): number {
 
 export const internetChecksum = (...parts: readonly Bytes[]): number => 0xffff - onesSum(...parts);
 
+/** RFC 9293 (section 3.1) and, for IPv6, RFC 8200 (section 8.1). */
 export const pseudoHeader = (
   source: Address,
   destination: Address,
   protocol: number,
   length: number,
-): Bytes => join(be32(source), be32(destination), Uint8Array.of(0, protocol), be16(length));
+): Bytes =>
+  join(
+    addressBytes(source),
+    addressBytes(destination),
+    typeof source === 'number'
+      ? join(Uint8Array.of(0, protocol), be16(length))
+      : join(be32(length), be32(protocol)),
+  );
 
 export interface Ipv4Fields {
   readonly source: Address;
@@ -91,8 +108,8 @@ export function ipv4(fields: Ipv4Fields, payload: Bytes): Bytes {
     be16(fields.id ?? 0x1234),
     be16(fields.fragment ?? 0),
     Uint8Array.of(fields.ttl ?? 64, fields.protocol, 0, 0),
-    be32(fields.source),
-    be32(fields.destination),
+    addressBytes(fields.source),
+    addressBytes(fields.destination),
     options,
   );
   return join(patch(header, 10, be16(internetChecksum(header))), payload);
@@ -100,6 +117,7 @@ export function ipv4(fields: Ipv4Fields, payload: Bytes): Bytes {
 
 export interface TcpFields {
   readonly ports?: readonly [number, number];
+  readonly flags?: number;
   readonly options?: Bytes;
   readonly payload?: Bytes;
 }
@@ -108,6 +126,7 @@ export function tcp({
   ports = [40000, 80],
   options = bytes(0),
   payload = bytes(11),
+  flags = 0x18,
 }: TcpFields = {}): Segment {
   return (source, destination) => {
     const segment = join(
@@ -115,7 +134,7 @@ export function tcp({
       be16(ports[1]),
       be32(0x01020304),
       be32(0x05060708),
-      Uint8Array.of((5 + options.length / 4) << 4, 0x18, 0xfa, 0xf0, 0, 0, 0, 0),
+      Uint8Array.of((5 + options.length / 4) << 4, flags, 0xfa, 0xf0, 0, 0, 0, 0),
       options,
       payload,
     );
@@ -145,12 +164,20 @@ export function icmp(type: number, code: number, rest: Bytes, body: Bytes): Byte
   return patch(message, 2, be16(internetChecksum(message)));
 }
 
+export interface FrameFields {
+  /** What the version of the packet says, where left out. */
+  readonly type?: number;
+  readonly pad?: number;
+  readonly filler?: number;
+  /** VLAN tags in front of the packet, each with its own type. */
+  readonly tags?: readonly (readonly [type: number, tci: number])[];
+}
+
 /** Padded with `filler` up to `pad` bytes. */
-export function frame(
-  packet: Bytes,
-  { type = ETH_P_IP, pad = 0, filler = 0xee }: { type?: number; pad?: number; filler?: number } = {},
-): Bytes {
-  const bare = join(MAC_PEER, MAC_US, be16(type), packet);
+export function frame(packet: Bytes, fields: FrameFields = {}): Bytes {
+  const { type = packet[0]! >> 4 === 6 ? ETH_P_IPV6 : ETH_P_IP, pad = 0, filler = 0xee, tags = [] } = fields;
+  const stacked = tags.map(([tag, tci]) => join(be16(tag), be16(tci)));
+  const bare = join(MAC_PEER, MAC_US, ...stacked, be16(type), packet);
   return join(
     bare,
     bytes(Math.max(0, pad - bare.length), () => filler),

@@ -1,0 +1,144 @@
+// A stateless NAT, written from the RFCs and from what is promised to users, as a function from a frame to an outcome. It
+// shares nothing with src/ on purpose, tries every mapping in turn and sums every checksum anew.
+
+import { type Address, type Bytes, ETH_P_ARP, ETH_P_IP, read16 } from '../wire.ts';
+import { isError, quoteOf, translateError } from './error.ts';
+import { type Header, ICMPV6, wholeHeader } from './header.ts';
+import { find, keyOf } from './lookup.ts';
+import { widthOf, within } from './mappings.ts';
+import { clamp } from './mss.ts';
+import { advertisement, arpReply } from './neighbour.ts';
+import { move, sealHeader, sealTransport, type Work } from './rewrite.ts';
+import { type Circumstances, type Direction, leave, type Outcome, type World } from './world.ts';
+
+export const ETH_P_IPV6 = 0x86dd;
+const TAGS = [0x8100, 0x88a8];
+const MOST_TAGS = 2;
+const ETHERNET = 14;
+/** Multicast listener and neighbour discovery (RFC 2710, 3810, 4861). */
+const NEIGHBOUR_TYPES = [130, 131, 132, 133, 134, 135, 136, 137, 143];
+
+interface Link {
+  readonly type: number;
+  /** Where the packet starts. */
+  readonly at: number;
+}
+
+function linkOf(frame: Bytes, link: World['link']): Link | undefined {
+  if (link === 'none') {
+    const version = (frame[0] ?? 0) >> 4;
+    return { type: version === 4 ? ETH_P_IP : version === 6 ? ETH_P_IPV6 : 0, at: 0 };
+  }
+  let type = read16(frame, 12);
+  let at = ETHERNET;
+  for (let tags = 0; tags < MOST_TAGS && TAGS.includes(type); tags++) {
+    if (at + 4 > frame.length) return undefined;
+    type = read16(frame, at + 2);
+    at += 4;
+  }
+  return { type, at };
+}
+
+/** Where the IP packet starts: counters count from here on. */
+export const packetAt = (frame: Bytes, link: World['link']): number =>
+  linkOf(frame, link)?.at ?? frame.length;
+
+export function reference(
+  frame: Bytes,
+  direction: Direction,
+  world: World,
+  about: Circumstances = {},
+): Outcome {
+  const leaves = (reason: string): Outcome => leave(frame, world, direction, reason);
+  const link = linkOf(frame, world.link);
+  if (link === undefined) return leaves('malformed');
+  if (link.type === ETH_P_ARP) {
+    const reply = link.at === ETHERNET ? arpReply(frame, world) : undefined;
+    return reply === undefined ? leaves('arp') : answered(reply, direction, 'arp_answered');
+  }
+  if (link.type !== ETH_P_IP && link.type !== ETH_P_IPV6) return leaves('not_ip');
+  const family = link.type === ETH_P_IP ? 4 : 6;
+  const header = wholeHeader(frame, link.at, family, about.super === true);
+  const sound = typeof header === 'object';
+  if (family === 6 && sound && isNeighbourDiscovery(frame, header)) {
+    const reply =
+      world.ipv6 === true && link.at === ETHERNET ? advertisement(frame, header, world) : undefined;
+    return reply === undefined ? leaves('ndp') : answered(reply, direction, 'ndp_answered');
+  }
+  if (family === 6 && world.ipv6 !== true) return leaves('not_ip');
+  if (!sound) return leaves(header);
+
+  const outcome = translate(frame, header, world, direction);
+  if (direction === 'inbound' || outcome.counted === undefined) return outcome;
+  return forInside(outcome.frame, header, world) ? turnedIn(outcome, world) : outcome;
+}
+
+const answered = (frame: Bytes, direction: Direction, reason: string): Outcome => ({
+  ...{ verdict: 'turn', frame, reason },
+  to: direction === 'inbound' ? 'out' : 'in',
+});
+
+const isNeighbourDiscovery = (frame: Bytes, { protocol, transportAt, later }: Header): boolean =>
+  protocol === ICMPV6 && !later && NEIGHBOUR_TYPES.includes(frame[transportAt]!);
+
+function translate(frame: Bytes, header: Header, world: World, direction: Direction): Outcome {
+  const [end, other] =
+    direction === 'outbound' ? (['source', 'destination'] as const) : (['destination', 'source'] as const);
+  const excluded = (address: Address): boolean => isExcluded(address, world);
+  if (isError(frame, header)) {
+    const outcome = translateError(frame, header, world, direction, excluded);
+    return outcome ?? strange(frame, header, world, direction);
+  }
+  const found = find(world.mappings, direction, header[end], keyOf(frame, header, end));
+  if (found === undefined) return strange(frame, header, world, direction);
+  if (excluded(header[other])) return leave(frame, world, direction, 'excluded');
+  if (typeof found === 'string') return leave(frame, world, direction, found);
+
+  const work: Work = { before: frame, out: Uint8Array.from(frame) };
+  move(work, header, end, found);
+  if (world.mss !== undefined) clamp(work, header, world.mss);
+  sealHeader(work, header);
+  sealTransport(work, header);
+  return { verdict: 'next', frame: work.out, counted: found.mapping };
+}
+
+/** In no mapping. What leaves with an outside address is somebody who pretends to be somebody else. */
+function strange(frame: Bytes, header: Header, world: World, direction: Direction): Outcome {
+  if (direction === 'outbound') {
+    const key = keyOf(frame, header, 'source');
+    const taken = find(world.mappings, 'inbound', header.source, key === 'elsewhere' ? 'none' : key);
+    if (taken !== undefined) return leave(frame, world, direction, 'spoofed');
+  }
+  return leave(frame, world, direction, 'unmapped');
+}
+
+/** The longest entry that matches says; where none does, everything is translated. */
+function isExcluded(address: Address, { destinations = [] }: World): boolean {
+  const own = destinations.filter(({ network }) => widthOf(network) === widthOf(address));
+  const [longest] = own
+    .filter(({ network, length }) => within(address, network, length))
+    .sort((a, b) => b.length - a.length);
+  // An include list says what is translated, so that all else is not.
+  return longest ? !longest.translate : own.some(({ translate }) => translate);
+}
+
+/** Whether the translated packet is for an outside address of ours, so that the way in has to have it. */
+function forInside(frame: Bytes, header: Header, world: World): boolean {
+  const { mappings } = world;
+  const key = keyOf(frame, header, 'destination');
+  if (isError(frame, header)) {
+    const quote = quoteOf(frame, header, 'inbound');
+    if (typeof quote === 'object' && quote.header.source === header.destination) {
+      const quoted = find(mappings, 'inbound', header.destination, keyOf(frame, quote.header, 'source'));
+      if (typeof quoted === 'object') return true;
+    }
+    return typeof find(mappings, 'inbound', header.destination, 'none') === 'object';
+  }
+  return typeof find(mappings, 'inbound', header.destination, key) === 'object';
+}
+
+function turnedIn(outcome: Outcome, { link, station }: World): Outcome {
+  const frame = Uint8Array.from(outcome.frame);
+  if (link !== 'none' && station !== undefined) frame.set(station.mac, 0);
+  return { ...outcome, verdict: 'turn', to: 'in', reason: 'hairpin', frame };
+}
