@@ -11,7 +11,7 @@ import { shifted } from '../rewrite.ts';
 import { countPacket, type IpVersion, type Translation, tablesOf, translationOf } from '../tables.ts';
 import { read, type Words, write } from '../words.ts';
 import { type PlainPacket, readPlainIpv4, readPlainIpv6 } from './packet.ts';
-import { findRoute, type Route } from './route.ts';
+import { type Ends, findRoute, type Route } from './route.ts';
 import { requireOtherSide, stations, type XdpPath } from './station.ts';
 import { type PlainTransport, readPlainTransport, tailOf } from './transport.ts';
 
@@ -43,16 +43,19 @@ export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): 
     onMarked: pass,
     onMissing: pass,
   });
-  const otherEnd = read(packet[other]);
   if (direction === 'outbound') {
     const inbound = tablesOf(path, 'inbound', version);
-    const isHairpin = isForOutside(path, otherEnd, inbound, () => tailOf(packet, theirs, inbound.hasPorts));
+    const isHairpin = isForOutside(path, read(packet[other]), inbound, () =>
+      tailOf(packet, theirs, inbound.hasPorts),
+    );
     p.rarely(isHairpin.ne(0), pass);
   }
-  const seen =
+  const ends = endsOf(packet, transport);
+  const { address, shift } = translation;
+  const seen: Ends =
     direction === 'outbound'
-      ? { source: before, destination: otherEnd }
-      : { source: otherEnd, destination: translation.address };
+      ? ends
+      : { ...ends, destination: address, ...(shift && { dport: shifted(ends.dport, shift.get()) }) };
   const route = findRoute(path, packet, transport, seen);
   requireOtherSide(path, route.ifindex);
 
@@ -61,6 +64,13 @@ export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): 
   countPacket(counted.view, p.length().sub(ethhdr.size));
   p.redirect(route.ifindex);
 }
+
+const endsOf = (packet: PlainPacket, { source, dest }: PlainTransport): Ends => ({
+  source: read(packet.source),
+  destination: read(packet.destination),
+  sport: source.get().bits(),
+  dport: dest.get().bits(),
+});
 
 /** One hop less in the high byte of its word (RFC 1624, equation 3: ~m + m'). */
 const HOP_CHANGE = 0xfeff;

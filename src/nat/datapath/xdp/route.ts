@@ -14,6 +14,7 @@ import {
   u8,
   u16,
   u32,
+  type Value,
   type ViewOf,
 } from '../../../asm/index.ts';
 import { in6 } from '../../maps.ts';
@@ -66,21 +67,29 @@ const BPF_FIB_LKUP_RET_SUCCESS = 0;
 /** Where a packet leaves, and the two addresses of its frame. */
 export type Route = Pick<ViewOf<typeof fibLookup>, 'ifindex' | 'sourceMac' | 'destinationMac'>;
 
-/** The way of `packet` between these addresses. Leaves where there is none that XDP can go. */
+/** A packet's two ends as routing sees them. */
+export interface Ends {
+  readonly source: Words;
+  readonly destination: Words;
+  readonly sport: Value<'be16'>;
+  readonly dport: Value<'be16'>;
+}
+
+/** The way of `packet` between these ends. Leaves where there is none that XDP can go. */
 export function findRoute(
   { p }: XdpPath,
   packet: PlainPacket,
-  ports: PlainTransport,
-  { source, destination }: { readonly source: Words; readonly destination: Words },
+  { hasPorts }: PlainTransport,
+  { source, destination, sport, dport }: Ends,
 ): Route {
   const { address, view } = p.stack(fibLookup);
   view.family.set(packet.version === 4 ? AF_INET : AF_INET6);
   view.protocol.set(packet.protocol);
   view.sport.set(0);
   view.dport.set(0);
-  p.when(ports.hasPorts.ne(0), () => {
-    view.sport.set(ports.source.get().bits());
-    view.dport.set(ports.dest.get().bits());
+  p.when(hasPorts.ne(0), () => {
+    view.sport.set(sport);
+    view.dport.set(dport);
   });
   view.length.set(packet.length.as('u16'));
   view.ifindex.set(p.xdp.ingressIfindex);
