@@ -8,6 +8,7 @@ import { emission } from './emission.ts';
 import { loader } from './loader.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
+import { scale } from './scale.ts';
 import { startup } from './startup.ts';
 import { swaps } from './swap.ts';
 import { tables } from './tables.ts';
@@ -20,6 +21,7 @@ const wanted = args.filter((arg) => !arg.startsWith('--'));
 const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
   tables: () => tables(quick ? 3 : 9),
+  scale: () => scale(quick ? 100_000 : 1_000_000, quick ? 10_000 : 100_000),
   emission: () => emission(quick ? 3 : 15),
   interpreter: () => interpreter(quick ? 3 : 7),
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),

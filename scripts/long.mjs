@@ -18,6 +18,8 @@ const TESTS = [
   'asm/text/fuzz',
   'asm/text/round-trip',
   'asm/dsl/differential',
+  'loader/info-fuzz',
+  'loader/netlink/fuzz',
   'vm/differential',
   'nat/datapath/property',
   'nat/datapath/scapy',

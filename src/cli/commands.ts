@@ -5,6 +5,7 @@ import {
   FORMATS,
   HOOKS,
   MSS,
+  NETNS,
   OF_THE_DATAPATH,
   ONLY,
   PROGRAM_NAMES,
@@ -12,6 +13,7 @@ import {
   SPOOFED,
   STAGES,
   UNMAPPED,
+  XDP_MODES,
 } from './options.ts';
 import type { ArgumentSpec, CommandSpec } from './spec.ts';
 
@@ -56,12 +58,21 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: 'where in the kernel (auto: tcx if it has that)',
       },
       {
-        name: 'netns',
+        name: 'inside',
         type: 'text',
-        value: 'NETNS',
-        offer: 'netns',
-        summary: 'the network namespace IFACE is in, by name',
+        value: 'IFACE',
+        repeat: true,
+        offer: 'interface',
+        summary: 'with xdp: an interface of the inside',
       },
+      {
+        name: 'xdp-mode',
+        type: 'text',
+        value: 'MODE',
+        choices: XDP_MODES,
+        summary: 'with xdp: where in it (auto: native if all can)',
+      },
+      NETNS,
       UNMAPPED,
       SPOOFED,
       {
@@ -91,12 +102,17 @@ export const COMMANDS: readonly CommandSpec[] = [
       'checksum-neutral: fd00:1::/48=2001:db8:1::/48,neutral. Where they nest the narrowest goes first.',
       'Nothing has to stay running: all of it lives in the kernel, held by pins in /sys/fs/bpf/tsnat/NAME.',
       'With --replace, mappings and settings that are not given stay as they are.',
+      'Hook xdp is auto, and XDP on top of it: most packets between IFACE and the interfaces named by --inside go past',
+      'the stack, and past its firewall. What XDP leaves is translated as without it (docs/xdp.md).',
     ],
     examples: [
       ['attach eth0 --map 10.0.0.5=203.0.113.5', '10.0.0.5 is 203.0.113.5 beyond eth0'],
       ['attach --file nat.yaml', 'interface and mappings from a file'],
       ['attach wan --netns gw --unmapped drop', 'in a namespace; nothing leaves or enters untranslated'],
-      ['attach eth0 --file nat.yaml --unmapped outbound=drop,inbound=pass', 'only what leaves has to be translated'],
+      [
+        'attach eth0 --file nat.yaml --unmapped outbound=drop,inbound=pass',
+        'only what leaves has to be translated',
+      ],
     ],
     load: () => import('./command/attach.ts'),
   },
@@ -203,7 +219,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [ONLY, ...OF_THE_DATAPATH],
     notes: PROGRAM_NOTES,
     examples: [
-      ['verify', 'does this kernel take both?'],
+      ['verify --uses all', 'does this kernel take both, whatever is mapped?'],
       ['verify filter.bpf.o', "does it take somebody else's?"],
     ],
     load: () => import('./command/verify.ts'),
@@ -251,15 +267,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'doctor',
     summary: 'can this machine do it, and if not, what is missing',
     arguments: [{ name: 'IFACE', optional: true, offer: 'interface' }],
-    options: [
-      {
-        name: 'netns',
-        type: 'text',
-        value: 'NETNS',
-        offer: 'netns',
-        summary: 'look into this network namespace',
-      },
-    ],
+    options: [NETNS],
     notes: [
       'Looks, and changes nothing. With IFACE also at the interface, and whether packets are forwarded.',
       'Exit status 1 when something that is needed is missing.',

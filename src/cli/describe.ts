@@ -3,15 +3,20 @@
 import type { InstanceStatus } from '../nat/instance/types.ts';
 import type { InstancePolicy } from '../nat/policy.ts';
 import { formatPrefix, type Prefix } from '../nat/prefix.ts';
-import { DIRECTIONS, type Direction, type Fate, type Policy, REASONS, type Reason } from '../nat/reason.ts';
+import { DIRECTIONS, type Direction, type Fate, REASONS, type Reason } from '../nat/reason.ts';
 import type { Output } from './output.ts';
 import { counted, grouped, readableBytes, table } from './table.ts';
 
 /** `interface eth0 (index 4) in namespace gw, hook tcx, 2 mappings` */
 export function placeOf(status: InstanceStatus): string {
-  const { ifindex, netns, hook } = status;
+  const { ifindex, netns } = status;
   const where = netns === undefined ? '' : ` in namespace ${netns}`;
-  return `interface ${status.interface} (index ${ifindex})${where}, hook ${hook}, ${counted(status.mappings, 'mapping')}`;
+  return `interface ${status.interface} (index ${ifindex})${where}, hook ${hookText(status)}, ${counted(status.mappings, 'mapping')}`;
+}
+
+/** `tcx`, or `tcx and native xdp with lan0` */
+function hookText({ hook, xdp }: InstanceStatus): string {
+  return xdp === undefined ? hook : `${hook} and ${xdp.mode} xdp with ${xdp.inside.join(' ')}`;
 }
 
 /** The same as JSON: what a mapping file has a way to write is written that way. */
@@ -25,7 +30,7 @@ export function statusJson(status: InstanceStatus): object {
   };
 }
 
-const OUTCOMES: { readonly [F in Exclude<Fate, 'policy'>]: string } = {
+const OUTCOMES: { readonly [F in Exclude<Fate, 'policy' | 'spoofed'>]: string } = {
   pass: 'passed',
   drop: 'dropped',
   turn: 'turned round',
@@ -34,15 +39,15 @@ const OUTCOMES: { readonly [F in Exclude<Fate, 'policy'>]: string } = {
 function outcomeOf(
   { unmapped, spoofed }: InstancePolicy,
   direction: Direction,
-  { name, fate }: { readonly name: Reason; readonly fate: Fate },
+  { fate }: { readonly fate: Fate },
 ): string {
-  if (name === 'spoofed') return OUTCOMES[spoofed];
+  if (fate === 'spoofed') return OUTCOMES[spoofed];
   return OUTCOMES[fate === 'policy' ? unmapped[direction] : fate];
 }
 
 /** Everything about an instance, in a few small tables. */
 export function statusText(status: InstanceStatus, output: Output): string {
-  const { name, ifindex, netns, hook, link, programs, mappings, capacity, healthy, problems } = status;
+  const { name, ifindex, netns, link, programs, mappings, capacity, healthy, problems } = status;
   const ids = DIRECTIONS.flatMap((direction) => {
     const program = programs[direction];
     return program ? [`${direction} ${program.id} (tag ${program.tag})`] : [];
@@ -52,10 +57,13 @@ export function statusText(status: InstanceStatus, output: Output): string {
       'interface',
       `${status.interface} (index ${ifindex})${netns === undefined ? '' : ` in namespace ${netns}`}`,
     ],
-    ['hook', `${hook}${link === 'none' ? ', no link header' : ''}`],
+    ['hook', `${hookText(status)}${link === 'none' ? ', no link layer header' : ''}`],
     ['programs', ids.join(', ') || 'none'],
     ...policyFacts(status),
-    ['mappings', `${grouped(mappings)}, room for ${counted(capacity, 'address', 'addresses')} of each family`],
+    [
+      'mappings',
+      `${grouped(mappings)}, room for ${counted(capacity, 'address', 'addresses')} of each family`,
+    ],
   ];
   const width = Math.max(...facts.map(([label]) => label.length));
   return [

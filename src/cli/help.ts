@@ -93,7 +93,9 @@ function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
   return rows
     .flatMap(([left, right]) =>
-      folded(right, LINE_WIDTH - width - 4).map((text, i) => `  ${(i === 0 ? left : '').padEnd(width)}  ${text}\n`),
+      folded(right, LINE_WIDTH - width - 4).map(
+        (text, i) => `  ${(i === 0 ? left : '').padEnd(width)}  ${text}\n`,
+      ),
     )
     .join('');
 }
@@ -103,7 +105,8 @@ function folded(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
   return lines;

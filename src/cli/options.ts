@@ -1,8 +1,9 @@
-// Options that every command has or several share, and the values that some can take.
+// Options that every command has or several share, and the values that some can take. What the model knows as well is
+// said again, held to it by its type: the model is not loaded for every command line.
 
 import type { StageName } from '../asm/index.ts';
-import { LEAST_MSS, MOST_MSS } from '../nat/policy.ts';
-import { USES } from '../nat/uses.ts';
+import type { LEAST_MSS, MOST_MSS } from '../nat/policy.ts';
+import type { USES } from '../nat/uses.ts';
 import type { OptionSpec } from './spec.ts';
 
 /** Understood by every command. */
@@ -28,7 +29,7 @@ export const PROGRAM_NAMES: Readonly<Record<string, 'outbound' | 'inbound'>> = {
 };
 
 export const FORMATS: readonly ['asm', 'hex', 'c', 'json', 'elf'] = ['asm', 'hex', 'c', 'json', 'elf'];
-/** As the assembler's own STAGES, which is not loaded for every command line. */
+/** As the assembler's own STAGES. */
 export const STAGES: readonly StageName[] = [
   'record',
   'check',
@@ -39,7 +40,20 @@ export const STAGES: readonly StageName[] = [
   'arrange',
   'emit',
 ];
-export const HOOKS: readonly ['auto', 'tcx', 'clsact'] = ['auto', 'tcx', 'clsact'];
+const KINDS: typeof USES = [
+  'addresses',
+  'prefixes',
+  'ports',
+  'addresses6',
+  'prefixes6',
+  'ports6',
+  'neutral6',
+  'destinations',
+  'destinations6',
+];
+const MSS_RANGE: readonly [least: typeof LEAST_MSS, most: typeof MOST_MSS] = [536, 65_495];
+export const HOOKS: readonly ['auto', 'tcx', 'clsact', 'xdp'] = ['auto', 'tcx', 'clsact', 'xdp'];
+export const XDP_MODES: readonly ['auto', 'native', 'generic'] = ['auto', 'native', 'generic'];
 export const POLICIES: readonly ['pass', 'drop'] = ['pass', 'drop'];
 export const SHELLS: readonly ['bash', 'zsh', 'fish'] = ['bash', 'zsh', 'fish'];
 export const ISA_LEVELS: readonly ['1', '2', '3', '4'] = ['1', '2', '3', '4'];
@@ -51,6 +65,13 @@ export const ONLY: OptionSpec = {
   type: 'text',
   value: 'SYMBOL',
   summary: 'of an object file, this program alone',
+};
+export const NETNS: OptionSpec = {
+  name: 'netns',
+  type: 'text',
+  value: 'NETNS',
+  offer: 'netns',
+  summary: 'the network namespace IFACE is in, by name',
 };
 export const UNMAPPED: OptionSpec = {
   name: 'unmapped',
@@ -68,12 +89,12 @@ export const SPOOFED: OptionSpec = {
   type: 'text',
   value: 'POLICY',
   choices: POLICIES,
-  summary: 'of those that leave with an outside as their own (drop)',
+  summary: 'and of those that leave with an outside as their own (drop)',
 };
 export const MSS: OptionSpec = {
   name: 'mss',
   type: 'count',
-  range: [LEAST_MSS, MOST_MSS],
+  range: MSS_RANGE,
   value: 'N',
   summary: 'greatest TCP segment that may be announced (as it is)',
 };
@@ -83,22 +104,22 @@ export const CAPACITY: OptionSpec = {
   value: 'N',
   summary: 'most address mappings of each family (65536)',
 };
-export const ISA: OptionSpec = {
+const ISA: OptionSpec = {
   name: 'isa',
   type: 'text',
   value: 'LEVEL',
   choices: ISA_LEVELS,
   summary: 'no instructions newer than this level has (4)',
 };
-export const KINDS: OptionSpec = {
+const USED: OptionSpec = {
   name: 'uses',
   type: 'text',
   value: 'KIND',
-  choices: ['all', ...USES],
+  choices: ['all', ...KINDS],
   repeat: true,
   summary: 'what the programs can do besides IPv4 addresses',
 };
-export const LINK: OptionSpec = {
+const LINK: OptionSpec = {
   name: 'link',
   type: 'text',
   value: 'LINK',
@@ -106,4 +127,4 @@ export const LINK: OptionSpec = {
   summary: 'what packets begin with: a link header or none (ethernet)',
 };
 /** What the programs of the datapath are made to be, and nothing of an object file. */
-export const OF_THE_DATAPATH: readonly OptionSpec[] = [KINDS, UNMAPPED, SPOOFED, MSS, LINK, CAPACITY, ISA];
+export const OF_THE_DATAPATH: readonly OptionSpec[] = [USED, UNMAPPED, SPOOFED, MSS, LINK, CAPACITY, ISA];

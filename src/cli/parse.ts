@@ -104,7 +104,7 @@ function inputFor(command: CommandSpec, words: readonly string[]): Input {
   return new Input(args, options);
 }
 
-const ANY_COUNT: OptionSpec['range'] = [1, 0xffff_ffff];
+const ANY_COUNT: NonNullable<OptionSpec['range']> = [1, 0xffff_ffff];
 
 function optionProblem(
   { type, range = ANY_COUNT, value: placeholder = '', choices, also, repeat = false }: OptionSpec,

@@ -60,7 +60,8 @@ export async function objectFor(input: Input, command: string): Promise<ElfObjec
     throw new UsageError(`${command}: --only is for object files: name one as PROGRAM`);
   }
   const wrong = OF_THE_DATAPATH.find(({ name }) => input.text(name) !== undefined);
-  if (wrong !== undefined) throw new UsageError(`${command}: --${wrong.name} means nothing to an object file`);
+  if (wrong !== undefined)
+    throw new UsageError(`${command}: --${wrong.name} means nothing to an object file`);
   const { readObject } = await import('./object-file.ts');
   return readObject(path, only);
 }

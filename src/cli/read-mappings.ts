@@ -37,7 +37,11 @@ export async function readMappings(words: Words, path?: string): Promise<Said> {
   const complaints: Complaint[] = [];
   const file = path === undefined ? undefined : await readFile(path, complaints);
   // The file first: of two that collide a complaint opens with the later one, which was just typed.
-  const located = <T>(texts: readonly string[], label: string, read: (text: string, origin: string) => T): T[] =>
+  const located = <T>(
+    texts: readonly string[],
+    label: string,
+    read: (text: string, origin: string) => T,
+  ): T[] =>
     texts.flatMap((text, i) => {
       try {
         return [read(text, `${label} #${i + 1}`)];
@@ -48,13 +52,23 @@ export async function readMappings(words: Words, path?: string): Promise<Said> {
     });
   const entries: LocatedMapping[] = [
     ...(file?.mappings ?? []),
-    ...located(words.mappings, words.label, (text, origin) => ({ mapping: parseMapping(text, origin), origin })),
+    ...located(words.mappings, words.label, (text, origin) => ({
+      mapping: parseMapping(text, origin),
+      origin,
+    })),
   ];
-  const include = [...(file?.include?.value ?? []), ...located(words.include ?? [], '--include', locatePrefix)];
-  const exclude = [...(file?.exclude?.value ?? []), ...located(words.exclude ?? [], '--exclude', locatePrefix)];
+  const include = [
+    ...(file?.include?.value ?? []),
+    ...located(words.include ?? [], '--include', locatePrefix),
+  ];
+  const exclude = [
+    ...(file?.exclude?.value ?? []),
+    ...located(words.exclude ?? [], '--exclude', locatePrefix),
+  ];
   complaints.push(...destinationComplaints(include, exclude), ...mappingComplaints(entries));
   if (complaints.length > 0) throw new UsageError(complaints);
-  const given = (list: 'include' | 'exclude'): boolean => file?.[list] !== undefined || (words[list] ?? []).length > 0;
+  const given = (list: 'include' | 'exclude'): boolean =>
+    file?.[list] !== undefined || (words[list] ?? []).length > 0;
   return {
     mappings: entries.map(({ mapping }) => mapping),
     ...(given('include') && { include: include.map(({ prefix }) => prefix) }),

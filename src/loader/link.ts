@@ -56,7 +56,12 @@ export class BpfLink implements Disposable {
     return linkInfoOf(this.fd);
   }
 
-  /** Swaps the program; each packet meets the old or the new one. */
+  /**
+   * Swaps the program; each packet meets the old or the new one.
+   *
+   * @param old swap only if this is the program there
+   * @throws LoaderError with code `ESTALE` when another program is there than `old`, `ENOLINK` when the interface is gone.
+   */
   update(program: { readonly fd: number }, old?: { readonly fd: number }): void {
     updateLink(this.fd, program.fd, old?.fd);
   }

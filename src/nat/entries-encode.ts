@@ -103,21 +103,24 @@ interface Net {
 }
 
 const FIRST_ROOM = 16;
+const NO_ROOM: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
+const NO_ENTRIES: Entries = { count: 0, keys: new Uint8Array(), values: new Uint8Array() };
 
 /** The entries of one table, in memory that grows. */
 class Writer {
   readonly format: TableFormat;
   #count = 0;
-  #keys: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
-  #values: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
+  #keys: DataView<ArrayBuffer> = NO_ROOM;
+  #values: DataView<ArrayBuffer> = NO_ROOM;
   /** The keys of addresses that have their mark. */
-  readonly #marked = new Set<Address>();
+  #marked: Set<Address> | undefined;
 
   constructor(format: TableFormat) {
     this.format = format;
   }
 
   get entries(): Entries {
+    if (this.#count === 0) return NO_ENTRIES;
     const { keySize, valueSize } = this.format;
     return {
       count: this.#count,
@@ -127,11 +130,12 @@ class Writer {
   }
 
   clear(): void {
+    if (this.#count === 0) return;
     const { keys, values } = this.entries;
     keys.fill(0);
     values.fill(0);
     this.#count = 0;
-    this.#marked.clear();
+    this.#marked = undefined;
   }
 
   add(mapping: Mapping): void {
@@ -185,6 +189,7 @@ class Writer {
   /** The mark of an address that has ports, by which fragments without any are known. */
   #mark(from: Address): void {
     const key = addressKey(from);
+    this.#marked ??= new Set();
     if (this.#marked.has(key)) return;
     this.#marked.add(key);
     const { family } = this.format;

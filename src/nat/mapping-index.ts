@@ -86,29 +86,34 @@ export class MappingIndex {
   }
 
   /**
-   * Whether every address of `prefix` has a mapping of its own or is in a prefix longer than `length`, which is at
-   * most that of `prefix`. It is covered from its beginning to its end, as far as that goes.
+   * Whether every address of a prefix has a mapping of its own or is in a prefix longer than `length`, which is at most
+   * its own: the last position of the mappings that together cover it, or undefined. It is gone through from mapping to
+   * mapping, as far as that goes.
    */
-  covers({ address: start, length: size }: Prefix, length: number): boolean {
-    const bits = bitsOf(familyOf(start));
+  covered({ address: start, length: size }: Prefix, length: number): Position | undefined {
     const last = lastOf(start, size);
+    let latest = 0;
     for (let address = start; ; ) {
-      const end = this.#coveredUpTo(address, length, bits);
-      if (end === undefined) return false;
-      if (end >= last) return true;
-      address = next(end);
+      const found = this.#widest(address, length);
+      if (found === undefined) return undefined;
+      latest = Math.max(latest, found.position);
+      if (found.last >= last) return latest;
+      address = next(found.last);
     }
   }
 
-  /** The last address of the widest that covers `address`, narrower than a prefix of `length`. */
-  #coveredUpTo(address: Address, length: number, bits: number): Address | undefined {
+  /** The widest that has `address`, of the prefixes longer than `length` and the addresses; and its last address. */
+  #widest(address: Address, length: number): { position: Position; last: Address } | undefined {
+    const bits = bitsOf(familyOf(address));
     // From the shortest on.
     for (const longer of this.#lengths.toReversed()) {
       if (longer <= length || longer >= bits) continue;
       const network = networkOf(address, longer);
-      if (this.#prefixes.get(longer)?.has(addressKey(network))) return lastOf(network, longer);
+      const position = this.#prefixes.get(longer)?.get(addressKey(network));
+      if (position !== undefined) return { position, last: lastOf(network, longer) };
     }
-    return this.#addresses.has(addressKey(address)) ? address : undefined;
+    const position = this.address(address);
+    return position === undefined ? undefined : { position, last: address };
   }
 
   #prefixesOf(length: number): Map<Address, Position> {

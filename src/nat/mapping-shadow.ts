@@ -21,7 +21,7 @@ export interface MappingTable {
 }
 
 export interface Shadow {
-  /** The mapping that goes first. */
+  /** The mapping that goes first; of several the last in the list. */
   readonly by: Position;
   /** The wider one, which something leaves by and gets no answers; or which nothing ever leaves by. */
   readonly of: Position;
@@ -47,8 +47,7 @@ export function shadowsOf(table: MappingTable, position: Position): Shadow[] {
 /** All of a prefix is in narrower mappings. */
 function neverUsed({ inside }: MappingTable, position: Position, mapping: PrefixMapping): Shadow[] {
   const { inside: address, length } = mapping;
-  if (!inside.covers({ address, length }, length)) return [];
-  const by = inside.address(address) ?? inside.prefix(address);
+  const by = inside.covered({ address, length }, length);
   return by === undefined ? [] : [{ by, of: position }];
 }
 
@@ -63,7 +62,7 @@ function answersTaken(
   if (wider === undefined) return [];
   const prefix = table.at(wider) as PrefixMapping;
   const sender = senderOf(prefix, { address: mapping.outside, length });
-  if (sender === undefined || table.inside.covers(sender, prefix.length)) return [];
+  if (sender === undefined || table.inside.covered(sender, prefix.length) !== undefined) return [];
   return [{ by: position, of: wider, sender: endpointOfPrefix(sender) }];
 }
 
@@ -91,7 +90,7 @@ function portsOfAddress(
   const sender =
     whole.kind === 'address' ? wholeAddress(whole.inside) : senderOf(whole, wholeAddress(outside));
   if (sender === undefined || sender.address === mapping.inside) return [];
-  if (whole.kind === 'prefix' && table.inside.covers(sender, whole.length)) return [];
+  if (whole.kind === 'prefix' && table.inside.covered(sender, whole.length) !== undefined) return [];
   const { address } = sender;
   if (mapping.kind === 'port') {
     const { protocol } = mapping;

@@ -8,10 +8,10 @@ export const DIRECTIONS: readonly Direction[] = ['outbound', 'inbound'];
 export type Policy = 'pass' | 'drop';
 
 /**
- * What becomes of the packet: passed on as it came, dropped, whichever the policy of its direction says, or turned
- * round: answered, or taken in again where it would have left.
+ * What becomes of the packet: passed on as it came, dropped, whichever the policy of its direction or that for spoofed
+ * senders says, or turned round: answered, or taken in again where it would have left.
  */
-export type Fate = 'pass' | 'drop' | 'policy' | 'turn';
+export type Fate = 'pass' | 'drop' | 'policy' | 'spoofed' | 'turn';
 
 export type Reason =
   | 'unmapped'
@@ -58,7 +58,7 @@ export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; rea
     fate: 'policy',
     meaning: 'an Authentication Header, which no translated packet would pass',
   },
-  { name: 'spoofed', fate: 'drop', meaning: 'leaving with an outside address as its own' },
+  { name: 'spoofed', fate: 'spoofed', meaning: 'leaving with an outside address as its own' },
   { name: 'hairpin', fate: 'turn', meaning: 'translated, and taken in again: it is for a mapped outside' },
   {
     name: 'unmappable',

@@ -2,8 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import test from 'ava';
-import { COMMANDS, COMMON_OPTIONS } from '../../src/cli/commands.ts';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { COMMON_OPTIONS } from '../../src/cli/options.ts';
 import { tsnat, tsnatOk } from '../support/cli.ts';
 import { run } from '../support/command.ts';
 import { CLI, ROOT } from '../support/root.ts';
@@ -58,9 +60,14 @@ const SPY = `data:text/javascript,${encodeURIComponent(`
     "export async function resolve(s, c, next) { const r = await next(s, c); writeSync(2, r.url + '\\\\n'); return r; }"
   ));`)}`;
 
+/** Modules, by their place in this checkout, wherever that lies. */
 async function loadedBy(args: readonly string[]): Promise<string[]> {
   const { stderr } = await run(process.execPath, ['--import', SPY, CLI, ...args]);
-  return stderr.split('\n').filter((line) => /^(?:file|node):/.test(line));
+  const here = pathToFileURL(ROOT).href;
+  return stderr
+    .split('\n')
+    .filter((line) => /^(?:file|node):/.test(line))
+    .map((url) => url.replace(here, ''));
 }
 
 test('help and wrong usage load nothing heavy', async (t) => {

@@ -89,7 +89,10 @@ const REFUSED: readonly [line: string, message: RegExp][] = [
   ['attach eth0 --hook clscat', /^attach: --hook cannot be 'clscat': did you mean clsact\?/],
   ['attach eth0 --hook tcx --hook tcx', /^attach: --hook is given twice/],
   ['attach eth0 --replace=yes', /^attach: --replace takes no value/],
-  ['attach eth0 --unmapped reject', /^attach: --unmapped cannot be 'reject': pass, drop/],
+  [
+    'attach eth0 --unmapped reject',
+    /^attach: --unmapped cannot be 'reject': pass, drop, outbound=P,inbound=P/,
+  ],
   ...['0', '-1', '1.5', '1e3', '0x10', '4294967296', 'many'].map((value): [string, RegExp] => [
     `attach eth0 --capacity=${value}`,
     /--capacity cannot be '.*': a whole number/,

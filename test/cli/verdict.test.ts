@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { assemble, instruction, type Program } from '../../src/asm/index.ts';
-import { verify } from '../../src/cli/verdict.ts';
+import { type Refused, verify } from '../../src/cli/verdict.ts';
 import { instanceMaps } from '../../src/nat/maps.ts';
 import { tsnatJson, tsnatOk } from '../support/cli.ts';
 import { type Result, run } from '../support/command.ts';
@@ -38,7 +38,7 @@ test.serial('both programs are accepted, under either policy', async (t) => {
     }
   }
   const text = await tsnatOk(t, ['verify', 'egress']);
-  t.regex(text, /^tsnat_egress: accepted: \d+ instructions, [\d,]+ verified, .*\n$/);
+  t.regex(text, /^tsnat_egress: accepted: [\d,]+ instructions, [\d,]+ verified, .*\n$/);
 });
 
 /** Returns 0. */
@@ -72,6 +72,35 @@ test.serial('one refusal does not keep the other program from its verdict', (t) 
     ['refused', 'accepted'],
   );
 });
+
+test.serial(
+  'a refusal on the command line: one line, its log with --verbose, all of it with --json',
+  async (t) => {
+    // Without CAP_PERFMON the verifier takes none of our programs.
+    const some = ['--bounding-set=-all,+bpf,+net_admin', '--inh-caps=-all'];
+    const verdictOf = (...options: string[]): Promise<Result> =>
+      run('setpriv', [...some, process.execPath, CLI, 'verify', 'egress', ...options]);
+    const plain = await verdictOf();
+    t.is(plain.status, 1);
+    t.is(plain.stdout, '');
+    t.regex(
+      plain.stderr,
+      /^tsnat: the kernel refused program 'tsnat_egress' at \S+\.ts:\d+:\d+ `.*`.*CAP_PERFMON.*; --verbose shows the whole log\n$/,
+    );
+    const verbose = await verdictOf('--verbose');
+    t.is(verbose.status, 1);
+    const [line = '', ...log] = verbose.stderr.split('\n');
+    t.is(`${line}; --verbose shows the whole log\n`, plain.stderr);
+    t.true(log.length > 20);
+    t.regex(log.join('\n'), /^processed \d+ insns/m);
+    const json = await verdictOf('--json');
+    t.is(json.status, 1);
+    const [refused] = (JSON.parse(json.stdout) as { programs: Refused[] }).programs;
+    t.like(refused, { verdict: 'refused', kind: 'needs_perfmon' });
+    t.regex(refused?.log ?? '', /^processed \d+ insns/m);
+    t.regex(refused?.source?.file ?? '', /\.ts$/);
+  },
+);
 
 test.serial('without privilege it says so in one line; dump needs none', async (t) => {
   const powerless = (...args: string[]): Promise<Result> =>

@@ -29,7 +29,7 @@ for (const hook of HOOKS) {
     });
     const none = { packets: 0, bytes: 0 };
     const [fresh] = await mappingsOf(t, name);
-    t.deepEqual(fresh, { inside: INSIDE, outside: ON_LINK, outbound: none, inbound: none });
+    t.deepEqual(fresh, { kind: 'address', inside: INSIDE, outside: ON_LINK, outbound: none, inbound: none });
 
     await ping(lab.inside, lab.server, { count: 7, size: 100 });
     await startEcho(t, lab.outside);
@@ -39,8 +39,8 @@ for (const hook of HOOKS) {
     const first = { packets: 57, bytes: 7 * (100 + IP_AND_ICMP) + 50 * (200 + IP_AND_UDP) };
     const second = { packets: 4, bytes: 4 * (10 + IP_AND_ICMP) };
     t.deepEqual(await mappingsOf(t, name), [
-      { inside: INSIDE, outside: ON_LINK, outbound: first, inbound: first },
-      { inside: SECOND_INSIDE, outside: SECOND_ON_LINK, outbound: second, inbound: second },
+      { kind: 'address', inside: INSIDE, outside: ON_LINK, outbound: first, inbound: first },
+      { kind: 'address', inside: SECOND_INSIDE, outside: SECOND_ON_LINK, outbound: second, inbound: second },
     ]);
     const { translated, mappings } = await statusOf(t, name);
     const sum = { packets: first.packets + second.packets, bytes: first.bytes + second.bytes };
@@ -84,7 +84,7 @@ for kind in (0x86dd, 0x88b5):
     t.is(grown(before, between, 'outbound', 'unmapped'), 5);
     t.is(grown(before, between, 'inbound', 'unmapped'), 5);
     t.is(grown(between, after, 'inbound', 'malformed'), 6);
-    t.is(grown(between, after, 'inbound', 'not_ipv4'), 2);
+    t.is(grown(between, after, 'inbound', 'not_ip'), 2);
     t.is(grown(before, after, 'inbound', 'helper_failed'), 0);
     t.true((before.inbound.arp_answered ?? 0) >= 1);
     t.is((await mappingsOf(t, name))[0]?.inbound.packets, 3, 'nothing malformed was translated');

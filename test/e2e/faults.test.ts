@@ -1,18 +1,20 @@
 // A sample of `npm run faults`: processes killed at their calls to the kernel, with packets to tell what came of it.
 
 import test from 'ava';
+import { EMULATED } from '../support/emulation.ts';
 import { campaign, descriptors, ERRNOS, leaks } from '../support/fault/campaign.ts';
 import { OPERATIONS } from '../support/fault/operations.ts';
 import { World } from '../support/fault/world.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
+import { TC_HOOKS } from '../support/tcx.ts';
 
 /** Every how many calls; a prime, so that the samples of operations with like beginnings differ. */
-const STRIDE = 37;
-const SHORT_STRIDE = 5;
+const STRIDE = EMULATED ? 101 : 37;
+const SHORT_STRIDE = EMULATED ? 11 : 5;
 
 needsRootAndBpf(test);
 
-for (const hook of ['tcx', 'clsact'] as const) {
+for (const hook of TC_HOOKS) {
   test.serial(`killed or failing at a call, the instance is as it was or as asked, ${hook}`, async (t) => {
     t.timeout(280_000);
     const world = await World.make(t);

@@ -1,15 +1,19 @@
-// TCP in bulk: 200 MB through the gateway with segmentation offload on, each way, begun from each side, and the
-// content's hash compared. With the gateway finishing the checksums, partial ones are put to the proof as well.
+// TCP in bulk: 200 MB through the gateway with segmentation offload on (20 in an emulated machine), each way, begun from
+// each side, and the content's hash compared. With the gateway finishing the checksums, partial ones are put to the proof
+// as well.
 
 import test from 'ava';
 import { Capture } from '../support/capture.ts';
+import { EMULATED } from '../support/emulation.ts';
 import { INSIDE, type Lab, makeLab, ON_LINK } from '../support/lab.ts';
 import { patternHash } from '../support/peer/pattern.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { startHttp, transfer } from '../support/traffic.ts';
 import { HOOKS, translate } from '../support/translate.ts';
 
-const BULK = 200_000_000;
+/** Sequence numbers and checksums need no more to go wrong; a machine that is emulated would take half an hour. */
+const BULK = EMULATED ? 20_000_000 : 200_000_000;
+const MEGABYTE = 1_000_000;
 const CHECKED = 3_000_000;
 
 needsRootAndBpf(test);
@@ -19,7 +23,7 @@ async function superPackets(lab: Lab): Promise<string> {
 }
 
 for (const hook of HOOKS) {
-  test.serial(`200 MB each way, client inside, ${hook}`, async (t) => {
+  test.serial(`${BULK / MEGABYTE} MB each way, client inside, ${hook}`, async (t) => {
     t.timeout(240_000);
     const lab = await makeLab(t);
     await translate(t, lab, { map: [[INSIDE, ON_LINK]], hook });
@@ -32,7 +36,7 @@ for (const hook of HOOKS) {
     t.deepEqual(await transfer(lab.inside, lab.server, 'put', BULK), expected);
   });
 
-  test.serial(`200 MB each way, client outside, ${hook}`, async (t) => {
+  test.serial(`${BULK / MEGABYTE} MB each way, client outside, ${hook}`, async (t) => {
     t.timeout(240_000);
     const lab = await makeLab(t);
     await translate(t, lab, { map: [[INSIDE, ON_LINK]], hook });

@@ -1,5 +1,5 @@
-// Each call to the kernel fails in turn while maps, programs and a reader are made, used and closed: a typed error or a
-// way around it, and no descriptor, map or program is left.
+// Each call to the kernel fails in turn while maps, programs, a link and a reader are made, used and closed: a typed error
+// or a way around it, and no descriptor, map, program or link is left.
 
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,8 +15,17 @@ import {
   u64,
 } from '../../src/asm/index.ts';
 import { interpose } from '../../src/loader/ffi.ts';
-import { BpfBtf, BpfMap, ERRNO, LoaderError, loadCollection, RunStatistics } from '../../src/loader/index.ts';
+import {
+  attach,
+  BpfBtf,
+  BpfMap,
+  ERRNO,
+  LoaderError,
+  loadCollection,
+  RunStatistics,
+} from '../../src/loader/index.ts';
 import { json } from './support/commands.ts';
+import { site } from './support/site.ts';
 
 const counts = defineMap({
   name: 'ldrleak_counts',
@@ -43,12 +52,24 @@ const counter = program('sched_cls', 'ldrleak_prog', (p) => {
   p.output(events, { length: p.skb.len.get() });
   p.next();
 });
+const passer = program('xdp', 'ldrleak_pass', (p) => p.pass());
+
+/** Of the programs that were linked: links have no names. */
+const linked = new Set<number>();
 
 /** What anybody does with these, in short. */
-async function life(): Promise<void> {
+async function life(netns: string): Promise<void> {
   using statistics = RunStatistics.enable();
-  using loaded = loadCollection({ maps: { counts, events, tables }, programs: { counter } });
+  using loaded = loadCollection({ maps: { counts, events, tables }, programs: { counter, passer } });
   const { maps, programs } = loaded;
+  linked.add(programs.passer.info.id);
+  using link = attach({
+    netns,
+    interface: 'out0',
+    hook: 'xdp',
+    mode: 'generic',
+    program: programs.passer,
+  }).link;
   await using reader = maps.events.reader();
   programs.counter.testRun({ data: new Uint8Array(64) });
   maps.counts.setBatch([[7, { packets: 7n }]]);
@@ -59,17 +80,22 @@ async function life(): Promise<void> {
   using types = BpfBtf.openById(programs.counter.info.btfId ?? 0);
   types?.parse();
   if (statistics === undefined || table === undefined || again === undefined) throw new Error('gone');
+  if (link === undefined || link.info.programId !== programs.passer.info.id) throw new Error('not linked');
   reader.stats();
 }
 
 const descriptors = () => readdirSync('/proc/self/fd').length;
 const threads = () => readdirSync('/proc/self/task').length;
-const there = (): string[] =>
-  ['map', 'prog', 'link'].flatMap((kind) =>
+const there = (): string[] => [
+  ...['map', 'prog'].flatMap((kind) =>
     (json('bpftool', '-j', kind, 'list') as { name?: string }[])
       .map(({ name = '' }) => name)
       .filter((name) => name.startsWith('ldrleak_')),
-  );
+  ),
+  ...(json('bpftool', '-j', 'link', 'list') as { id: number; prog_id: number }[])
+    .filter(({ prog_id: id }) => linked.has(id))
+    .map(({ id }) => `link ${id}`),
+];
 
 async function until(what: () => boolean): Promise<boolean> {
   for (let i = 0; i < 400; i++) {
@@ -81,21 +107,25 @@ async function until(what: () => boolean): Promise<boolean> {
 
 test.serial('every call fails in turn, and nothing is left', async (t) => {
   t.timeout(280_000);
-  await life();
+  using place = site('ldrl');
+  await life(place.name);
   const before = { descriptors: descriptors(), threads: threads() };
   const outcomes: { [outcome: string]: number } = {};
   let failed = true;
   for (let step = 0; failed; step++) {
     let calls = 0;
+    let entered = 0;
     failed = false;
-    interpose((_call, run) => {
-      if (calls++ !== step) return run();
+    interpose((call, run) => {
+      // What a thread does to come home is left alone.
+      const homeward = call === 'setns' && ++entered % 2 === 0;
+      if (homeward || calls++ !== step) return run();
       failed = true;
       return -(step % 2 === 0 ? ERRNO.ENOMEM : ERRNO.EINVAL);
     });
     let outcome = 'went another way';
     try {
-      await life();
+      await life(place.name);
     } catch (error) {
       const typed = error instanceof LoaderError;
       t.true(typed, `step ${step}: ${error}`);

@@ -177,6 +177,12 @@ const SOUND: readonly (readonly string[])[] = [
   ['10.0.0.6=203.0.113.6', '10.0.0.6:8080/tcp=203.0.113.6:80/tcp'],
   // Two addresses of a prefix changing places.
   ['10.0.0.0/24=203.0.113.0/24', '10.0.0.5=203.0.113.6', '10.0.0.6=203.0.113.5'],
+  // A port of a block is another's, and the one it would have been has another.
+  [
+    '10.0.0.7:1000-1999=203.0.113.9:5000-5999',
+    '10.0.0.6:80/tcp=203.0.113.9:5500/tcp',
+    '10.0.0.7:1500/tcp=203.0.113.10:1500/tcp',
+  ],
   ['fd00:1::/48=2001:db8:1::/48,neutral', 'fd00:1::5=2001:db8::5'],
   // Nothing leaves as 2001:db8:1:ffff::5, which has no inside.
   ['fd00:1::/48=2001:db8:1::/48,neutral', 'fd00::5=2001:db8:1:ffff::5'],
@@ -208,8 +214,14 @@ const SHADOWED: readonly [texts: readonly string[], message: string][] = [
       'or leave one of these out',
   ],
   [
+    ['10.0.0.7:1000-1999=203.0.113.9:5000-5999', '10.0.0.6:80/tcp=203.0.113.9:5500/tcp'],
+    "f:2: mapping '10.0.0.6:80/tcp=203.0.113.9:5500/tcp' with '10.0.0.7:1000-1999=203.0.113.9:5000-5999' at f:1: " +
+      '10.0.0.7:1500/tcp would leave as 203.0.113.9:5500/tcp, the answers going to 10.0.0.6:80/tcp: give ' +
+      '10.0.0.7:1500/tcp a mapping of its own, or leave one of these out',
+  ],
+  [
     ['10.0.0.0/31=203.0.113.0/31', '10.0.0.0=1.1.1.1', '10.0.0.1=1.1.1.2'],
-    "f:2: mapping '10.0.0.0=1.1.1.1' with '10.0.0.0/31=203.0.113.0/31' at f:1: all of 10.0.0.0/31 is in mappings that " +
+    "f:3: mapping '10.0.0.1=1.1.1.2' with '10.0.0.0/31=203.0.113.0/31' at f:1: all of 10.0.0.0/31 is in mappings that " +
       'go before it: leave it out',
   ],
   [

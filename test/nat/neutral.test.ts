@@ -29,7 +29,7 @@ for (const [mapping, inside, outside] of VECTORS) {
 }
 
 test('what has no counterpart', (t) => {
-  const none = (mapping: string, address: string): void =>
+  const none = (mapping: string, address: string): boolean =>
     t.is(translateNeutral(neutral(mapping), 'inside', parseIpv6(address)), undefined);
   none('fd00::/48=2001::/48', 'fd00:0:0:ffff::5');
   none('fd00::/64=2001::/64', 'fd00::ffff:ffff:ffff:ffff');

@@ -31,6 +31,7 @@ export interface Status {
 }
 
 export interface MappingCount {
+  readonly kind: string;
   readonly inside: string;
   readonly outside: string;
   readonly outbound: Count;

@@ -44,6 +44,9 @@ const station = encode(interfaceRecord, {
   subnets: Array.from({ length: 16 }, (_, i) =>
     i === 3 ? { network: ip4('203.0.113.0'), mask: ip4('255.255.255.0') } : { network: 0, mask: 0 },
   ),
+  outsides: { network: 0xffff_ffff, mask: 0 },
+  subnets6: Array.from({ length: 8 }, () => ({ network: [0, 0, 0, 0], mask: [0, 0, 0, 0] })),
+  outsides6: { network: [0xffff_ffff, 0, 0, 0], mask: [0, 0, 0, 0] },
 });
 const filled: NonNullable<BothInput['maps']> = {
   [maps.outbound.name]: [[be32(INSIDE), record(OUTSIDE)]],

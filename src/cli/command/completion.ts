@@ -1,8 +1,8 @@
 // tsnat completion: the completion script of a shell.
 
-import { SHELLS } from '../options.ts';
 import { completionScript } from '../completion.ts';
 import type { Input } from '../input.ts';
+import { SHELLS } from '../options.ts';
 import type { Output } from '../output.ts';
 
 export function run(input: Input, output: Output): void {

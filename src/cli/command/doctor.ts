@@ -1,10 +1,10 @@
 // tsnat doctor: can this machine do it, and if not, what is missing. Looks, and changes nothing.
 
 import * as loader from '../../loader/index.ts';
+import { type Address, bitsOf, familyOf, formatAddress, type Side } from '../../nat/address.ts';
 import type { InstanceStatus } from '../../nat/instance/types.ts';
-import { formatAddress } from '../../nat/address.ts';
 import type { Mapping } from '../../nat/mapping.ts';
-import { parsePrefix, prefixesOverlap, wholeOf } from '../../nat/prefix.ts';
+import { type Prefix, parsePrefix, prefixesOverlap, prefixHas } from '../../nat/prefix.ts';
 import { kernelFacts } from '../doctor/ask-kernel.ts';
 import { countOf, type Section, sectionsText } from '../doctor/finding.ts';
 import { type InstanceFacts, instanceFindings } from '../doctor/instance.ts';
@@ -102,7 +102,7 @@ function uplinkFacts(
   // Only looked for where it matters.
   const interfaces = mappings.length === 0 ? [] : loader.listInterfaces(socket);
   const addresses = interfaces.flatMap(({ index }) => loader.listAddresses(socket, index));
-  const local = new Set(addresses.map(({ address }) => numberOf(address)));
+  const local = new Set<Address>(addresses.map((each) => numberOf(each.local)));
   const ours = new Map(
     states.flatMap((state) =>
       Object.values(state.programs).map(({ id }): [number, string] => [id, state.name]),
@@ -115,14 +115,27 @@ function uplinkFacts(
     programs,
     names: new Map(ids.flatMap((id) => nameOf(id))),
     ours,
-    loopbackInsides: mappings.filter(({ inside }) => inside >>> NETWORK_SHIFT === LOOPBACK_NETWORK).length,
-    localOutsides: mappings.flatMap(({ outside }) => (local.has(outside) ? [formatIpv4(outside)] : [])),
+    loopbackInsides: mappings.filter((mapping) => prefixesOverlap(prefixOf(mapping, 'inside'), LOOPBACK))
+      .length,
+    localOutsides: mappings.flatMap((mapping) => sharedWith(local, mapping)).map(formatAddress),
+    ipv6Mappings: mappings.filter(({ inside }) => familyOf(inside) === 6).length,
   };
 }
 
-/** 127.0.0.0/8 */
-const LOOPBACK_NETWORK = 127;
-const NETWORK_SHIFT = 24;
+const LOOPBACK = parsePrefix('127.0.0.0/8');
+
+/** Those of `addresses` that are an outside of `mapping`. */
+function sharedWith(addresses: ReadonlySet<Address>, mapping: Mapping): Address[] {
+  if (mapping.kind !== 'prefix') return addresses.has(mapping.outside) ? [mapping.outside] : [];
+  const outside = prefixOf(mapping, 'outside');
+  return [...addresses].filter((address) => prefixHas(outside, address));
+}
+
+/** All addresses that a mapping has on a side. */
+function prefixOf(mapping: Mapping, side: Side): Prefix {
+  const address = mapping[side];
+  return { address, length: mapping.kind === 'prefix' ? mapping.length : bitsOf(familyOf(address)) };
+}
 
 const numberOf = (address: Uint8Array): number =>
   new DataView(address.buffer, address.byteOffset, address.byteLength).getUint32(0);

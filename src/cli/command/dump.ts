@@ -12,9 +12,9 @@ import {
   withSources,
 } from '../../asm/index.ts';
 import { resolveSource } from '../../loader/source-map.ts';
-import { FORMATS, STAGES } from '../options.ts';
 import { writeWhole } from '../file.ts';
 import type { Input } from '../input.ts';
+import { FORMATS, STAGES } from '../options.ts';
 import { formatJson, type Output } from '../output.ts';
 import { builderFor, objectFor, programsFor } from '../programs.ts';
 import { UsageError } from '../usage-error.ts';

@@ -1,7 +1,7 @@
 // tsnat map replace: exactly the mappings of a file, all of them from one packet to the next.
 
-import type { InstanceStatus } from '../../nat/instance/types.ts';
 import type { LocatedPrefix } from '../../nat/destination-lists.ts';
+import type { InstanceStatus } from '../../nat/instance/types.ts';
 import type { MappingFile } from '../../nat/mapping-file.ts';
 import type { Setting } from '../../nat/mapping-file-reader.ts';
 import type { Prefix } from '../../nat/prefix.ts';
@@ -35,21 +35,29 @@ function requireSame(status: InstanceStatus, file: MappingFile): void {
   if (complaints.length > 0) throw new UsageError(complaints);
 }
 
+const NONE = 'none';
+
 /** What the file says, if it does, and what is, in the same words. */
 function settings(
   status: InstanceStatus,
   file: MappingFile,
 ): (readonly [key: string, said: Setting<string> | undefined, is: string])[] {
-  const said = <T>(setting: Setting<T> | undefined, text: (value: T) => string): Setting<string> | undefined =>
-    setting && { value: text(setting.value), origin: setting.origin };
-  const sorted = (prefixes: readonly Prefix[]): string => prefixesText(prefixes).split(' ').sort().join(' ');
+  const said = <T>(
+    setting: Setting<T> | undefined,
+    text: (value: T) => string,
+  ): Setting<string> | undefined => setting && { value: text(setting.value), origin: setting.origin };
+  const sorted = (prefixes: readonly Prefix[]): string =>
+    prefixesText(prefixes).split(' ').sort().join(' ') || NONE;
+  const names = (list: readonly string[]): string => [...list].sort().join(' ') || NONE;
   const listed = (entries: readonly LocatedPrefix[]): string => sorted(entries.map(({ prefix }) => prefix));
   return [
     ['interface', file.interface, status.interface],
-    ['hook', file.hook, status.hook],
+    ['hook', file.hook, status.xdp === undefined ? status.hook : 'xdp'],
+    ['inside', said(file.inside, names), names(status.xdp?.inside ?? [])],
+    ['xdp_mode', file.xdp_mode, status.xdp?.mode ?? NONE],
     ['unmapped', said(file.unmapped, unmappedText), unmappedText(status.unmapped)],
     ['spoofed', file.spoofed, status.spoofed],
-    ['mss', said(file.mss, String), String(status.mss ?? '')],
+    ['mss', said(file.mss, String), String(status.mss ?? NONE)],
     ['include', said(file.include, listed), sorted(status.include)],
     ['exclude', said(file.exclude, listed), sorted(status.exclude)],
   ];

@@ -59,7 +59,7 @@ function optional(): Feature[] {
   ];
 }
 
-const OPTIONAL_MAPS = ['ringbuf', 'lpm_trie', 'lru_hash', 'hash_of_maps', 'prog_array', 'devmap'] as const;
+const OPTIONAL_MAPS = ['ringbuf', 'lru_hash', 'hash_of_maps', 'prog_array', 'devmap'] as const;
 
 const programType = (type: ProgramType, need: Feature['need'], without: string): Feature => ({
   check: `kernel.program.${type}`,

@@ -1,6 +1,7 @@
 // The doctor on the network: settings of the namespace, the interface, its offloads, and who else is on it.
 
 import type { FoundProgram, Interface, Offloads } from '../../loader/index.ts';
+import { linkOf } from '../../nat/instance/uplink.ts';
 import { type Finding, ok, worse } from './finding.ts';
 
 export interface NetworkFacts {
@@ -22,14 +23,14 @@ export interface UplinkFacts {
   readonly ours: ReadonlyMap<number, string>;
   /** Mappings of the instances on this interface that have an inside address in 127.0.0.0/8. */
   readonly loopbackInsides: number;
-  /** Outside addresses of its instances that an interface of this machine has. */
+  /** IPv4 outside addresses of its instances that an interface of this machine has. */
   readonly localOutsides: readonly string[];
+  /** Mappings of IPv6 of these instances. */
+  readonly ipv6Mappings: number;
 }
 
-/** include/uapi/linux/if.h, if_arp.h */
+/** include/uapi/linux/if.h */
 const IFF_UP = 1;
-const ARPHRD_ETHER = 1;
-const ARPHRD_LOOPBACK = 772;
 
 export function networkFindings({ sysctl, uplink }: NetworkFacts): Finding[] {
   return [
@@ -75,7 +76,7 @@ function forwardingFindings(sysctl: NetworkFacts['sysctl'], uplink: UplinkFacts 
   if (six === '0') {
     findings.push(
       worse(
-        'note',
+        (uplink?.ipv6Mappings ?? 0) > 0 ? 'missing' : 'note',
         'network.ipv6_forwarding',
         'IPv6 is not forwarded (net.ipv6.conf.all.forwarding=0)',
         'sysctl -w net.ipv6.conf.all.forwarding=1, if it shall be',
@@ -100,15 +101,19 @@ function interfaceFindings({ name, interface: found }: UplinkFacts): Finding[] {
     ];
   }
   const { type, flags, kind } = found;
-  const fits = type === ARPHRD_ETHER || type === ARPHRD_LOOPBACK;
+  const suffix = kind === undefined ? '' : ` (${kind})`;
+  const link = linkOf(found);
   return [
-    fits
-      ? ok('interface', `'${name}' is an Ethernet interface${kind === undefined ? '' : ` (${kind})`}`)
-      : worse(
+    link === undefined
+      ? worse(
           'missing',
           'interface',
-          `'${name}' has no Ethernet header (type ${type})`,
-          'attach to an Ethernet interface, such as the one it runs over',
+          `'${name}' has neither an Ethernet header nor none (type ${type})`,
+          'attach to the interface that it runs over',
+        )
+      : ok(
+          'interface',
+          `'${name}' is an interface with ${link === 'ethernet' ? 'an Ethernet' : 'no link layer'} header${suffix}`,
         ),
     ...((flags & IFF_UP) !== 0
       ? []
@@ -182,7 +187,7 @@ function offloadFindings({ name, offloads: { lro } }: UplinkFacts): Finding[] {
 /** Programs and classifiers on the interface, whoever's they are. */
 export function neighbourFindings({ name, programs, names, ours }: UplinkFacts): Finding[] {
   if (programs.length === 0) return [ok('programs', `nothing else is on '${name}'`)];
-  return programs.map((program) => {
+  const findings = programs.map((program) => {
     const { hook, direction, programId, kind, place } = program;
     const called =
       programId === undefined
@@ -205,6 +210,8 @@ export function neighbourFindings({ name, programs, names, ours }: UplinkFacts):
       `${where}: ${called} of somebody else; it is left alone, but what it drops or sends on is never seen by ours, or never again`,
     );
   });
+  // Classifiers with several filters, or with tables beside them, would be told of again and again.
+  return findings.filter(({ found }, i) => findings.findIndex((other) => other.found === found) === i);
 }
 
 function removal(name: string, { hook, direction, place, programId }: FoundProgram): string {

@@ -2,9 +2,10 @@
 // A link lives as long as a descriptor or a pin holds it. Left out: links to anything but interfaces.
 
 import { bytes, struct, u32, u64 } from '../../asm/index.ts';
-import { ERRNO, type LoaderError, systemError } from '../errors.ts';
+import { ERRNO, LoaderError, systemError } from '../errors.ts';
 import { BPF_F_REPLACE, BPF_LINK_CREATE, BPF_LINK_DETACH, BPF_LINK_UPDATE } from './abi.ts';
 import { Frame } from './frame.ts';
+import { linkInfoOf, programInfoOf } from './info-commands.ts';
 import { permissionHint } from './privilege.ts';
 
 const { offsets: create, size: createSize } = struct('bpf_attr_link_create', {
@@ -57,7 +58,9 @@ export function tryCreateLink(programFd: number, target: LinkTarget): number {
 /**
  * Swaps the program of a link: each packet meets the old one or the new one.
  *
- * @param oldProgramFd when given, the swap fails with EPERM unless this program is the one attached.
+ * @param oldProgramFd when given, the program that has to be attached for the swap to happen.
+ * @throws LoaderError with code `ESTALE` when another program is attached than that, `ENOLINK` when the interface is
+ * gone or the link detached.
  */
 export function updateLink(linkFd: number, programFd: number, oldProgramFd?: number): void {
   const frame = new Frame(updateSize);
@@ -69,14 +72,33 @@ export function updateLink(linkFd: number, programFd: number, oldProgramFd?: num
   }
   const result = frame.call(BPF_LINK_UPDATE);
   if (result >= 0) return;
-  const what = 'cannot swap the program of a link';
-  if (result === -ERRNO.EPERM && oldProgramFd !== undefined) {
-    throw systemError(result, 'bpf(BPF_LINK_UPDATE)', what, {
-      object: 'link',
-      detail: 'it runs another program than the one expected, or the privilege is missing',
-    });
+  // To the kernel another program is EPERM, as a missing privilege is (net/core/dev.c, kernel/bpf/tcx.c).
+  const another =
+    result === -ERRNO.EPERM && oldProgramFd !== undefined ? anotherProgram(linkFd, oldProgramFd) : undefined;
+  throw another ?? linkError(result, 'BPF_LINK_UPDATE', 'cannot swap the program of a link');
+}
+
+/** What to say where a link runs another program than the one expected; undefined where it does not, or none may ask. */
+function anotherProgram(linkFd: number, expectedFd: number): LoaderError | undefined {
+  try {
+    const { id, programId } = linkInfoOf(linkFd);
+    const expected = programInfoOf(expectedFd).id;
+    if (programId === expected) return undefined;
+    const object = `link ${id}`;
+    return new LoaderError(
+      `cannot swap the program of ${object}: it runs program ${programId}, not program ${expected} as expected (ESTALE)`,
+      {
+        code: 'ESTALE',
+        syscall: 'bpf(BPF_LINK_UPDATE)',
+        errno: ERRNO.EPERM,
+        object,
+        hint: 'somebody else has swapped it meanwhile: look who, then swap that one',
+      },
+    );
+  } catch (error) {
+    if (error instanceof LoaderError) return undefined;
+    throw error;
   }
-  throw linkError(result, 'BPF_LINK_UPDATE', what);
 }
 
 /** Takes the program off the interface at once, whoever still holds the link. Since Linux 5.9. */

@@ -5,12 +5,13 @@ import { decodeFilter } from '../netlink/filter.ts';
 import {
   deleteRequest,
   type FilterPlace,
+  type FilterSite,
   getRequest,
   replaceRequest,
   siteOf,
 } from '../netlink/filter-request.ts';
 import { deleteClsactRequest } from '../netlink/qdisc.ts';
-import type { BatchRequest } from '../netlink/request.ts';
+import { type BatchRequest, forInterfaces } from '../netlink/request.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import { BpfProgram } from '../program.ts';
 import { again, detach, requireFitting, swap } from './attach.ts';
@@ -48,10 +49,12 @@ export function detachMany(attachments: readonly Attachment[], socket?: NetlinkS
     try {
       again(first, socket, (open) => {
         const there = areThere(open, group);
-        const own = group.filter((_, i) => there[i]);
-        const errors = open.batch(
-          own.map(({ ifindex, place }) => deleteRequest(siteOf(ifindex, place.direction), place)),
-          (i) => subjectOf('cannot delete the filter of', own[i]?.ifindex),
+        for (const [i, error] of there.entries()) {
+          if (error instanceof LoaderError) failures.push({ interface: group[i]?.ifindex ?? 0, error });
+        }
+        const own = group.filter((_, i) => there[i] === true);
+        const errors = open.batch(requestsAbout(own, deleteRequest), (i) =>
+          subjectOf('cannot delete the filter of', own[i]?.ifindex),
         );
         for (const [i, error] of errors.entries()) {
           if (error !== undefined && error.code !== 'ENOENT' && error.code !== 'ENODEV') {
@@ -84,28 +87,59 @@ export function swapMany(
   program: BpfProgram,
   socket?: NetlinkSocket,
 ): Attachment[] {
-  const { swapped, failures } = swapAll(attachments, program, socket);
-  if (failures.length === 0) return swapped;
-  const back: BulkFailure[] = [];
-  for (const attachment of swapped) {
-    const { ifindex, direction } = attachment;
-    const former =
-      attachments.find((each) => each.ifindex === ifindex && each.direction === direction)?.programId ?? 0;
-    using old = BpfProgram.openById(former);
-    if (old !== undefined) back.push(...swapAll([attachment], old, socket).failures);
+  // Held for the way back: swapped everywhere, it may be that nobody else holds them.
+  const former = new Map<number, BpfProgram>();
+  try {
+    for (const { programId } of attachments) {
+      const old = former.has(programId) ? undefined : BpfProgram.openById(programId);
+      if (old !== undefined) former.set(programId, old);
+    }
+    const { swapped, unsure, failures } = swapAll(attachments, program, socket);
+    if (failures.length === 0) return swapped.map(({ now }) => now);
+    const stuck = swapBack(swapped, former, socket) + swapBack(unsure, former);
+    const outcome = stuck === 0 ? 'the others run the old program again' : `${stuck} run the new program`;
+    throw new BulkError('swap the program of', attachments.length, failures, outcome);
+  } finally {
+    for (const old of former.values()) old.close();
   }
-  const outcome =
-    back.length === 0 ? 'the others run the old program again' : `${back.length} others run the new program`;
-  throw new BulkError('swap the program of', attachments.length, failures, outcome);
+}
+
+/** @returns how many could not be swapped back. */
+function swapBack(
+  swaps: readonly Swap[],
+  former: ReadonlyMap<number, BpfProgram>,
+  socket?: NetlinkSocket,
+): number {
+  let stuck = swaps.filter(({ was }) => !former.has(was.programId)).length;
+  for (const [id, old] of former) {
+    const group = swaps.filter(({ was }) => was.programId === id).map(({ now }) => now);
+    // Those that do not run the new program need no way back.
+    stuck += swapAll(group, old, socket).failures.filter(({ error }) => error.code !== 'ENOENT').length;
+  }
+  return stuck;
+}
+
+/** An attachment before and after. */
+interface Swap {
+  readonly was: Attachment;
+  readonly now: Attachment;
+}
+
+interface Swaps {
+  readonly swapped: Swap[];
+  /** Failed without an answer: it is not known what they run. */
+  readonly unsure: Swap[];
+  readonly failures: BulkFailure[];
 }
 
 function swapAll(
   attachments: readonly Attachment[],
   program: BpfProgram,
   socket: NetlinkSocket | undefined,
-): { readonly swapped: Attachment[]; readonly failures: BulkFailure[] } {
+): Swaps {
   const { id: programId } = program.info;
   const results = new Map<Attachment, Attachment | LoaderError>();
+  const unsure: Swap[] = [];
   const filters: ClsactAttachment[] = [];
   for (const attachment of attachments) {
     if (attachment.hook !== 'clsact')
@@ -117,46 +151,84 @@ function swapAll(
   }
   if (filters.length > 0) requireFitting('clsact', 'ingress', { program });
   for (const group of byNamespace(filters)) {
-    const [first] = group;
-    if (first === undefined) continue;
-    again(first, socket, (open) => {
-      const requests: BatchRequest[] = [];
-      const own: ClsactAttachment[] = [];
-      const there = areThere(open, group);
-      for (const [i, attachment] of group.entries()) {
-        const { ifindex, place, programId: old } = attachment;
-        if (there[i]) {
-          requests.push(replaceRequest(siteOf(ifindex, place.direction), place, program));
-          own.push(attachment);
-        } else results.set(attachment, gone(ifindex, place, old));
+    try {
+      swapFilters(group, program, socket, results);
+    } catch (error) {
+      if (!(error instanceof LoaderError)) throw error;
+      for (const attachment of group) {
+        results.set(attachment, error);
+        unsure.push({ was: attachment, now: { ...attachment, programId } });
       }
-      const errors = open.batch(requests, (i) => subjectOf('cannot replace the filter of', own[i]?.ifindex));
-      for (const [i, attachment] of own.entries()) {
-        results.set(attachment, errors[i] ?? { ...attachment, programId });
-      }
-    });
+    }
   }
-  const swapped: Attachment[] = [];
+  const swapped: Swap[] = [];
   const failures: BulkFailure[] = [];
-  for (const attachment of attachments) {
-    const result = results.get(attachment);
-    if (result instanceof LoaderError) failures.push({ interface: attachment.ifindex, error: result });
-    else if (result !== undefined) swapped.push(result);
+  for (const was of attachments) {
+    const now = results.get(was);
+    if (now instanceof LoaderError) failures.push({ interface: was.ifindex, error: now });
+    else if (now !== undefined) swapped.push({ was, now });
   }
-  return { swapped, failures };
+  return { swapped, unsure, failures };
 }
 
-/** For each whether its filter is there and runs its program. */
-function areThere(socket: NetlinkSocket, attachments: readonly ClsactAttachment[]): boolean[] {
-  const answers = socket.batchGet(
-    attachments.map(({ ifindex, place }) => getRequest(siteOf(ifindex, place.direction), place)),
-    (i) => subjectOf('cannot look for the filter of', attachments[i]?.ifindex),
+/** Those of one namespace. @throws LoaderError when it is not known what was done */
+function swapFilters(
+  group: readonly ClsactAttachment[],
+  program: BpfProgram,
+  socket: NetlinkSocket | undefined,
+  results: Map<Attachment, Attachment | LoaderError>,
+): void {
+  const [first] = group;
+  if (first === undefined) return;
+  const { id: programId } = program.info;
+  again(first, socket, (open) => {
+    const there = areThere(open, group);
+    const own = group.filter((_, i) => there[i] === true);
+    for (const [i, attachment] of group.entries()) {
+      const { ifindex, place, programId: old } = attachment;
+      const is = there[i];
+      if (is !== true) results.set(attachment, is || gone(ifindex, place, old));
+    }
+    const requests = requestsAbout(own, (site, place) => replaceRequest(site, place, program));
+    const errors = open.batch(requests, (i) => subjectOf('cannot replace the filter of', own[i]?.ifindex));
+    for (const [i, attachment] of own.entries()) {
+      results.set(attachment, errors[i] ?? { ...attachment, programId });
+    }
+  });
+}
+
+/** What the kernel answers where there is no such filter, chain, qdisc or interface. */
+const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'EINVAL', 'ENODEV']);
+
+/** For each whether its filter is there and runs its program, or why that is not known. */
+function areThere(
+  socket: NetlinkSocket,
+  attachments: readonly ClsactAttachment[],
+): (boolean | LoaderError)[] {
+  const answers = socket.batchGet(requestsAbout(attachments, getRequest), (i) =>
+    subjectOf('cannot look for the filter of', attachments[i]?.ifindex),
   );
   return answers.map((answer, i) => {
     const attachment = attachments[i];
-    if (answer === undefined || answer instanceof LoaderError || attachment === undefined) return false;
+    if (answer === undefined || attachment === undefined) return false;
+    if (answer instanceof LoaderError) return NOT_THERE.has(answer.code) ? false : answer;
     const { kind, programId, handle } = decodeFilter(answer.payload, attachment.direction);
     return kind === 'bpf' && handle === attachment.place.handle && programId === attachment.programId;
+  });
+}
+
+/** A request about each filter. Thousands have the same few places, so each place is encoded once. */
+function requestsAbout(
+  attachments: readonly ClsactAttachment[],
+  encode: (site: FilterSite, place: FilterPlace) => BatchRequest,
+): BatchRequest[] {
+  const templates = new Map<string, BatchRequest>();
+  return attachments.flatMap(({ ifindex, place }) => {
+    const { direction, priority, handle, chain } = place;
+    const key = `${direction} ${priority} ${handle} ${chain}`;
+    const template = templates.get(key) ?? encode(siteOf(0, direction), place);
+    templates.set(key, template);
+    return forInterfaces(template, [ifindex]);
   });
 }
 

@@ -32,7 +32,7 @@ export function answerArp(path: TcPath, frame: Frame): void {
   // An announcement of one's own address asks nothing (RFC 5227, section 3).
   p.when(target.eq(asker), notOurs);
   const outsides = tablesOf(path, 'inbound', 4);
-  p.when(isMapped(p, outsides, [target], marker(4), { marked: true }).eq(0), notOurs);
+  p.when(isMapped(p, outsides, [target], marker(4), { marked: 'mapped' }).eq(0), notOurs);
   const self = p.data(maps.interface);
   p.when(isOnLink(p, [target], self.subnets).eq(0), notOurs);
 

@@ -7,6 +7,7 @@ import type { Value, Variable } from '../../asm/index.ts';
 import {
   accountAddress,
   difference,
+  PLAIN,
   PSEUDO,
   PSEUDO_OR_NONE,
   replaceAddress,
@@ -25,6 +26,7 @@ import { rewriteAddress, shifted } from './rewrite.ts';
 import {
   byAddress,
   type Counters,
+  countOn,
   countPacket,
   findTranslation,
   type Tables,
@@ -40,20 +42,13 @@ import {
   readQuotedTransport,
   type Transport,
 } from './transport.ts';
-import { leaveUnmapped, type TranslateOptions } from './unmapped.ts';
+import { leaveUnmapped } from './unmapped.ts';
 import { read, same, type Words } from './words.ts';
 
 /** Translates the ICMP error `packet`, quote and all. Ends the path. */
-export function translateError(
-  path: TcPath,
-  frame: Frame,
-  packet: IpPacket,
-  tables: Tables,
-  options: TranslateOptions,
-): void {
+export function translateError(path: TcPath, frame: Frame, packet: IpPacket, tables: Tables): void {
   const { p, direction, leave } = path;
   const { version } = packet;
-  const bytes = path.length().sub(frame.at.offset);
   const { own, other } = sideOf(direction);
   const quote = readQuote(path, packet);
   const transport = noTransport(path, quote.payload, tables.hasPorts);
@@ -62,74 +57,97 @@ export function translateError(
   forget(p, transport.checkAt, transport.checksum, ...(ports ? [ports.at, ports.elsewhere] : []));
   const [ownBefore, quotedBefore] = [read(packet[own]), read(quote[other])];
 
-  const counted = p.variable('u32', 0);
-  const count = (counters: Counters): void =>
-    p.when(counted.eq(0), () => {
-      counted.set(1);
-      countPacket(counters, bytes);
-    });
-  const isExcluded = excluded(path, version, quote[own]);
   // A router in between may be anybody: whose traffic it is about counts.
+  const isExcluded = excluded(path, version, quote[own]);
   const leaveIfExcluded = (): void => {
     if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
   };
-  const events = {
-    onFound: (counters: Counters): void => {
-      leaveIfExcluded();
-      count(counters);
-    },
-    onMarked: (): void => {
-      leaveIfExcluded();
-      leave('fragment');
-    },
+  const onMarked = (): void => {
+    leaveIfExcluded();
+    leave('fragment');
   };
   const leaveUntranslated = (): void => {
     leaveIfExcluded();
-    leaveUnmapped(path, version, ownBefore, byAddress(version), options);
+    leaveUnmapped(path, version, ownBefore, byAddress(version));
   };
+  const count = (counters: Counters): void => countPacket(counters, path.length().sub(frame.at.offset));
+  const events = { onFound: leaveIfExcluded, onMarked };
 
+  const { tail, port } = keyOf(path, version, ports);
+  const quoted = findTranslation(path, tables, quotedBefore, tail, { ...events, onUsed: () => {} });
+  const quotedFound = p.forget(quoted.found);
   const isSame = p.variable('u32', 0);
   p.when(same(ownBefore, quotedBefore), () => isSame.set(1));
   forget(p, isSame);
+
   const ownFound = p.variable('u32', 0);
   const ownAfter = ownBefore.map((word) => p.variable('u32', word.bits()));
-  const settle = ({ found, address }: Found): void => {
-    ownFound.set(found);
-    for (const [i, word] of address.entries()) ownAfter[i]!.set(word.bits());
+  const settle = (words: Words): void => {
+    for (const [i, word] of words.entries()) ownAfter[i]!.set(word.bits());
   };
-  p.when(isSame.eq(0), () => settle(findTranslation(path, tables, ownBefore, byAddress(version), events)));
-  // Inbound an error goes to whom it quotes: for anybody else the quote opens no door.
-  if (direction === 'inbound') {
-    p.when(isSame.eq(0).and(ownFound.eq(0)), leaveUntranslated);
-  }
-  forget(p, ownFound, counted);
-  const { tail, port } = keyOf(path, version, transport.ports);
-  const quoted = findTranslation(path, tables, quotedBefore, tail, events);
-  const quotedFound = p.forget(quoted.found);
-  p.when(isSame.ne(0), () => settle(quoted));
+  p.when(
+    isSame.ne(0),
+    () => settle(quoted.address),
+    () => {
+      const found = findTranslation(path, tables, ownBefore, byAddress(version), {
+        ...events,
+        onUsed: count,
+      });
+      ownFound.set(found.found);
+      settle(found.address);
+    },
+  );
   forget(p, ownFound);
-  p.when(ownFound.eq(0).and(quotedFound.eq(0)), leaveUntranslated);
+  p.when(ownFound.eq(0), () => {
+    p.when(quotedFound.eq(0), leaveUntranslated);
+    // Inbound an error goes to whom it quotes: for anybody else the quote opens no door.
+    if (direction === 'inbound') p.when(isSame.eq(0), leaveUntranslated);
+    countOn(p, tables, quotedBefore, tail, count);
+  });
 
-  const isHairpin =
-    direction === 'outbound' ? isErrorForOutside(path, packet, quote, transport.ports) : undefined;
+  const isHairpin = direction === 'outbound' ? isErrorForOutside(path, packet, quote, ports) : undefined;
   if (isHairpin) forget(p, isHairpin);
   const change = p.variable('u64', 0);
   p.when(quotedFound.ne(0), () => {
-    const before = { address: quotedBefore, port };
-    rewriteQuote(path, quote, other, before, quoted, transport, change);
+    rewriteQuote(path, quote, other, { address: quotedBefore, port }, quoted, transport, change);
   });
-  const after = ownAfter.map((word) => word.get().bits());
-  rewriteAddress(packet.headerChecksum, packet[own], ownBefore, after);
-  const checkAt = packet.payload.at.add(ICMP_CHECK);
-  const failed = (): void => leave('helper_failed');
-  p.when(change.ne(0), () => p.rarely(replaceCovered(p, checkAt, change.get()).isNegative(), failed));
-  if (version === 6) {
-    const result = replaceAddress(p, checkAt, ownBefore, after, p.constant('u32', PSEUDO));
-    p.rarely(result.isNegative(), failed);
-    accountAddress(p, ownBefore, after);
-  }
+  rewriteOwn(
+    path,
+    packet,
+    own,
+    ownBefore,
+    ownAfter.map((word) => word.get().bits()),
+    change,
+  );
   if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
   p.next();
+}
+
+/** Writes the error's own address, and its checksum, in which the quote has changed by `change`. */
+function rewriteOwn(
+  path: TcPath,
+  packet: IpPacket,
+  own: 'source' | 'destination',
+  before: Words,
+  after: Words,
+  change: Variable<'u64'>,
+): void {
+  const { p, leave } = path;
+  const failed = (): void => leave('helper_failed');
+  const checkAt = packet.payload.at.add(ICMP_CHECK);
+  rewriteAddress(packet.headerChecksum, packet[own], before, after);
+  p.when(change.ne(0), () => p.rarely(replaceCovered(p, checkAt, change.get()).isNegative(), failed));
+  if (packet.version === 4) return;
+  const checksum = p.variable('u32', PSEUDO);
+  const { segmentsLeft } = packet;
+  if (segmentsLeft !== undefined && own === 'destination') {
+    p.when(segmentsLeft.ne(0), () => checksum.set(PLAIN));
+  }
+  p.when(checksum.ne(PLAIN), () => {
+    const result = replaceAddress(p, checkAt, before, after, checksum.get());
+    p.rarely(result.isNegative(), failed);
+  });
+  accountAddress(p, before, after);
 }
 
 /** Not zero where the way in will translate the error: by what it quotes where that is its own destination. */
@@ -159,8 +177,6 @@ function isErrorForOutside(
 function forget(p: TcPath['p'], ...variables: readonly Variable<'u32'>[]): void {
   for (const variable of variables) variable.set(p.forget(variable));
 }
-
-type Found = ReturnType<typeof findTranslation>;
 
 function readQuote(path: TcPath, { version, payload: { at, atMost, end } }: IpPacket): IpPacket {
   const place = { offset: at.add(icmphdr.size), atMost: atMost + icmphdr.size };

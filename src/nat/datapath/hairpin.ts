@@ -20,7 +20,7 @@ export function isForOutside(
   const self = p.data(maps.interface);
   // Nearly everything leaves for somewhere else, which this tells without a look-up.
   p.rarely(within(destination, outsidesOf(self, inbound.version)), () => {
-    found.set(p.forget(isMapped(p, inbound, destination, tail(), { marked: false })));
+    found.set(p.forget(isMapped(p, inbound, destination, tail(), { marked: 'unmapped' })));
   });
   return found;
 }

@@ -53,19 +53,18 @@ export function datapath(options: DatapathOptions): Datapath {
 function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
   const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop' } = options;
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
-  const leave = verdicts(p, maps, direction, policy);
+  const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed });
   const length = () => p.skb.len.get();
   const path: TcPath = { p, direction, maps, uses, leave, length };
-  const settings = { mss, refusesSpoofed: spoofed === 'drop' };
 
   const others = (frame: Frame): void => {
     const cases: [number, () => void][] = [];
     if (hasIpv6(uses)) {
-      cases.push([ETH_P_IPV6, () => translate(path, frame, readIpv6(path, frame.at), settings)]);
+      cases.push([ETH_P_IPV6, () => translate(path, frame, readIpv6(path, frame.at), mss)]);
     }
     if (link === 'ethernet') cases.push([ETH_P_ARP, () => answerArp(path, frame)]);
     p.match(frame.proto, cases, () => leave('not_ip'));
   };
   const frame = link === 'ethernet' ? readEthernet(path, others) : readBare(path, others);
-  translate(path, frame, readIpv4(path, frame.at), settings);
+  translate(path, frame, readIpv4(path, frame.at), mss);
 }

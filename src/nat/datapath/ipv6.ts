@@ -92,7 +92,8 @@ function walk(
               p.when(offset.ne(0), () => later.set(1));
             },
           ],
-          [IPPROTO_ROUTING, () => segmentsLeft.set(header.fourth.get())],
+          // Of several, any that has some left.
+          [IPPROTO_ROUTING, () => segmentsLeft.set(segmentsLeft.or(header.fourth))],
         ],
         () => {},
       );

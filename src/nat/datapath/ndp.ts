@@ -88,7 +88,7 @@ function answerSolicitation(path: TcPath, frame: Frame, { payload }: IpPacket): 
   const self = p.data(maps.interface);
   p.when(isOnLink(p, target, self.subnets6).eq(0), notOurs);
   const outsides = tablesOf(path, 'inbound', 6);
-  p.when(isMapped(p, outsides, target, marker(6), { marked: true }).eq(0), notOurs);
+  p.when(isMapped(p, outsides, target, marker(6), { marked: 'mapped' }).eq(0), notOurs);
 
   // Who has no address yet asks whether somebody else has this one: that is answered to all (section 7.2.4).
   const to = asker.map((word) => p.variable('u32', word.bits()));

@@ -132,9 +132,11 @@ export interface Translation {
 }
 
 export interface Events {
-  /** A mapping was found: to count by it, or to leave after all. */
-  readonly onFound: (counters: Counters) => void;
-  /** A fragment whose port would say which mapping it is. Ends the path. */
+  /** A mapping was found: the place to leave after all. */
+  readonly onFound: () => void;
+  /** And it translates: the place to count by it. */
+  readonly onUsed: (counters: Counters) => void;
+  /** The address has ports, and the packet, a fragment, does not say which. Ends the path. */
   readonly onMarked: () => void;
 }
 
@@ -149,7 +151,8 @@ export function translationOf(
   if (tables.nets === undefined && tables.addresses !== undefined) {
     const entry = tables.addresses(path.p, address);
     path.p.rarely(entry.missing(), events.onMissing);
-    events.onFound(entry.value);
+    events.onFound();
+    events.onUsed(entry.value);
     return { address: entry.value.address.map((word) => word.get()), shift: undefined, neutral: undefined };
   }
   const { found, ...translation } = findTranslation(path, tables, address, tail, events);
@@ -163,7 +166,7 @@ export function findTranslation(
   tables: Tables,
   address: Words,
   tail: Tail,
-  { onFound, onMarked }: Events,
+  { onFound, onUsed, onMarked }: Events,
 ): Translation & { readonly found: Expression<'u32'> } {
   const { p } = path;
   const found = p.variable('u32', 0);
@@ -172,12 +175,13 @@ export function findTranslation(
   const neutral = tables.isNeutral ? p.variable('u32', 0) : undefined;
 
   const takeAddress = (record: AddressRecord): void => {
-    onFound(record);
+    onFound();
     found.set(1);
     for (const [i, word] of record.address.entries()) after[i]!.set(word.get().bits());
+    onUsed(record);
   };
   const takeNet = (record: NetRecord): void => {
-    onFound(record);
+    onFound();
     found.set(1);
     const words = record.address.map((word, i) => word.or(address[i]!.and(record.mask[i]!.not())));
     for (const [i, word] of words.entries()) after[i]!.set(word.bits());
@@ -188,26 +192,46 @@ export function findTranslation(
         applyNeutral(path, record, after);
       });
     }
+    onUsed(record);
   };
   look(p, tables, address, tail, { takeAddress, takeNet, onMarked });
   return { found, address: after.map((word) => word.get().bits()), shift, neutral };
 }
 
-/** Whether a mapping has this address with this port; a marked one counts where `marked` says so. */
+/** Counts a packet on the mapping that `findTranslation` finds, where there is one. */
+export function countOn(
+  p: PacketBuilder,
+  tables: Tables,
+  address: Words,
+  tail: Tail,
+  count: (counters: Counters) => void,
+): void {
+  look(p, tables, address, tail, { takeAddress: count, takeNet: count, onMarked: () => {} });
+}
+
+/**
+ * Whether a mapping has this address with this port. An address that has ports, asked for without one, is mapped or not
+ * as `marked` says, or as its address alone is.
+ */
 export function isMapped(
   p: PacketBuilder,
   tables: Tables,
   address: Words,
   tail: Tail,
-  { marked }: { readonly marked: boolean },
+  { marked }: { readonly marked: 'mapped' | 'unmapped' | 'by address' },
 ): Variable<'u32'> {
   const found = p.variable('u32', 0);
   const take = (): void => found.set(1);
-  look(p, tables, address, tail, {
-    takeAddress: take,
-    takeNet: take,
-    onMarked: marked ? take : () => {},
-  });
+  const takes = { takeAddress: take, takeNet: take };
+  const onMarked = {
+    mapped: take,
+    unmapped: (): void => {},
+    'by address': (): void => {
+      const portless = { ...tables, hasPorts: false };
+      look(p, portless, address, byAddress(tables.version), { ...takes, onMarked: () => {} });
+    },
+  }[marked];
+  look(p, tables, address, tail, { ...takes, onMarked });
   return found;
 }
 

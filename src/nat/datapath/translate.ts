@@ -14,11 +14,11 @@ import type { TcPath } from './path.ts';
 import { rewritePacket } from './rewrite.ts';
 import { countPacket, tablesOf, translationOf } from './tables.ts';
 import { icmpType, isOneOf, keyOf, noTransport, otherPorts, readQuery, readTransport } from './transport.ts';
-import { leaveUnmapped, type TranslateOptions } from './unmapped.ts';
+import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
 
-/** Translates `packet` and lets it go on. Ends the path. */
-export function translate(path: TcPath, frame: Frame, packet: IpPacket, options: TranslateOptions): void {
+/** Translates `packet` and lets it go on; `mss` is the most that TCP connections may have. Ends the path. */
+export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: number): void {
   const { p, direction, leave } = path;
   const { version, payload } = packet;
   const { own, other } = sideOf(direction);
@@ -34,7 +34,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, options:
         onIcmp: (icmp) => {
           const type = icmpType(path, payload);
           if (version === 6) handleDiscovery(path, frame, packet, type);
-          p.when(isOneOf(type, icmp.errors), () => translateError(path, frame, packet, tables, options));
+          p.when(isOneOf(type, icmp.errors), () => translateError(path, frame, packet, tables));
           readQuery(path, payload, transport, icmp, type);
         },
         onOther: refuseAuthenticated,
@@ -52,17 +52,15 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, options:
     if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
   };
   const translation = translationOf(path, tables, before, tail, {
-    onFound: (counters) => {
-      leaveIfExcluded();
-      countPacket(counters, path.length().sub(frame.at.offset));
-    },
+    onFound: leaveIfExcluded,
+    onUsed: (counters) => countPacket(counters, path.length().sub(frame.at.offset)),
     onMarked: () => {
       leaveIfExcluded();
       leave('fragment');
     },
     onMissing: () => {
       leaveIfExcluded();
-      leaveUnmapped(path, version, before, tail, options);
+      leaveUnmapped(path, version, before, tail);
     },
   });
   const inbound = tablesOf(path, 'inbound', version);
@@ -73,7 +71,6 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, options:
           return keyOf(path, version, ports && otherPorts(path, payload, ports, own)).tail;
         })
       : undefined;
-  const { mss } = options;
   const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
   rewritePacket(path, packet, own, { before, port }, translation, transport);
   if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);

@@ -4,24 +4,13 @@ import type { TcPath } from './path.ts';
 import { type IpVersion, isMapped, type Tail, tablesOf } from './tables.ts';
 import type { Words } from './words.ts';
 
-export interface TranslateOptions {
-  /** The MSS that TCP connections may have at most; undefined leaves it alone. */
-  readonly mss: number | undefined;
-  /** Whether an unmapped source that is somebody's outside is told apart. */
-  readonly refusesSpoofed: boolean;
-}
-
-/** Leaves with what no mapping names. */
-export function leaveUnmapped(
-  path: TcPath,
-  version: IpVersion,
-  address: Words,
-  tail: Tail,
-  { refusesSpoofed }: TranslateOptions,
-): void {
-  if (path.direction === 'outbound' && refusesSpoofed) {
-    const isOutside = isMapped(path.p, tablesOf(path, 'inbound', version), address, tail, { marked: false });
-    path.p.when(isOutside.ne(0), () => path.leave('spoofed'));
+/** Leaves with a packet whose own address is in no mapping. */
+export function leaveUnmapped(path: TcPath, version: IpVersion, address: Words, tail: Tail): void {
+  const { p, direction, leave } = path;
+  if (direction === 'outbound') {
+    const outsides = tablesOf(path, 'inbound', version);
+    const isOutside = isMapped(p, outsides, address, tail, { marked: 'by address' });
+    p.when(isOutside.ne(0), () => leave('spoofed'));
   }
-  path.leave('unmapped');
+  leave('unmapped');
 }

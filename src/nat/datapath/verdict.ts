@@ -5,7 +5,12 @@ import type { InstanceMaps } from '../maps.ts';
 import { type Direction, type Policy, REASONS, reasonIndex } from '../reason.ts';
 import type { Leave } from './path.ts';
 
-export function verdicts(p: TcBuilder, maps: InstanceMaps, direction: Direction, unmapped: Policy): Leave {
+export function verdicts(
+  p: TcBuilder,
+  maps: InstanceMaps,
+  direction: Direction,
+  policies: { readonly unmapped: Policy; readonly spoofed: Policy },
+): Leave {
   const count = (index: Expression<'u32'>): void => {
     const counter = p.lookup(maps.reasons, index);
     // Per CPU, so nobody else is counting here; an array has all its entries, but the verifier wants to be told.
@@ -24,7 +29,8 @@ export function verdicts(p: TcBuilder, maps: InstanceMaps, direction: Direction,
     count(index);
     p.redirect(p.skb.ifindex, direction === 'inbound' ? 'egress' : 'ingress');
   });
-  const fates = { pass, drop, turn, policy: unmapped === 'drop' ? drop : pass };
+  const by = { pass, drop };
+  const fates = { pass, drop, turn, policy: by[policies.unmapped], spoofed: by[policies.spoofed] };
   return (reason) => {
     const { fate } = REASONS.find(({ name }) => name === reason)!;
     fates[fate](reasonIndex(direction, reason));

@@ -31,7 +31,7 @@ import { datapathOptions, type InstanceRecord } from './record.ts';
 import { recover } from './recover.ts';
 import { replace } from './replace.ts';
 import { statusOf } from './status.ts';
-import { outsidesOf } from './subnet.ts';
+import { outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
 import { afterwards, settleAttach } from './transition.ts';
 import type { AttachOptions, Hook, InstanceStatus } from './types.ts';
@@ -156,7 +156,7 @@ function build(
   allOrNothing((onFailure) => {
     using made = createMaps(definitions);
     const { maps } = made;
-    maps.interface.set(0, { ...state.record, ...outsidesOf(mappings) });
+    maps.interface.set(0, { ...state.record, ...outsideFields(outsidesOf(mappings)) });
     for (const name of ['destinations', 'destinations6'] as const)
       maps[name].raw.setBatch(destinations[name]);
     new Table(pins.name, maps).fill(mappings);

@@ -1,17 +1,22 @@
 // What an instance holds, in bytes: the tables of mappings and the lists of destinations, by the names of their maps.
 
 import type { BpfMap, RawMap } from '../../loader/index.ts';
+import { type Address, familyOf, type Side } from '../address.ts';
 import type { DestinationEntries } from '../destinations.ts';
 import {
   type Entries,
+  formatFor,
+  putAddress,
   TABLES,
   type TableEntries,
   type TableFormat,
   type TableName,
   viewOf,
 } from '../entries.ts';
-import { isExact } from '../entries-decode.ts';
+import { isExact, mappingAt, viewsOf } from '../entries-decode.ts';
+import type { Mapping } from '../mapping.ts';
 import { destination6Key, destinationKey, type InstanceMaps } from '../maps.ts';
+import type { Direction } from '../reason.ts';
 
 /** How large keys and values are, and how much of a value counters leave. */
 export interface Format<N extends ContentName = ContentName> {
@@ -62,7 +67,7 @@ export const readDestinations = ({ destinations, destinations6 }: Owned): Destin
 /** The value of this very key, and of no shorter one that a trie would give for it. */
 export function exactValue(map: RawMap, key: Uint8Array, format: TableFormat): Uint8Array | undefined {
   const value = map.get(key);
-  if (value === undefined) return undefined;
+  if (value === undefined || !format.isNet) return value;
   return isExact({ keys: viewOf(key), values: viewOf(value) }, format) ? value : undefined;
 }
 
@@ -78,3 +83,15 @@ export const valueAt = (
   position: number,
   { valueSize }: Pick<Format, 'valueSize'>,
 ): Uint8Array => values.subarray(position * valueSize, (position + 1) * valueSize);
+
+/** The tables that are looked up with one side of mappings. */
+export const DIRECTION_OF: { readonly [S in Side]: Direction } = { inside: 'outbound', outside: 'inbound' };
+
+/** The address mapping of this very address. */
+export function addressAt(maps: Tables, address: Address, side: Side): Mapping | undefined {
+  const format = formatFor(DIRECTION_OF[side], familyOf(address), false);
+  const { calls } = maps[format.name].raw;
+  putAddress(calls.view, calls.keyAt, address);
+  if (!calls.lookup()) return undefined;
+  return mappingAt(viewsOf({ count: 1, keys: calls.key(), values: calls.value() }), 0, format);
+}

@@ -16,6 +16,7 @@ import { JOURNAL_KEY, recordMap } from './record.ts';
 /** Of the map of its own: entries lie in it end to end. */
 const CHUNK_SIZE = 4096;
 const COUNT_SIZE = 4;
+const COUNTS_SIZE: number = TABLES.length * COUNT_SIZE;
 
 const long = (chunks: number): MapDefinition<typeof recordMap.key, BytesType> =>
   defineMap({
@@ -42,17 +43,14 @@ export class Journal {
   }
 
   begin(entries: TableEntries): void {
-    const text = encode(entries);
-    this.#isLong = text.length > recordMap.valueSize;
+    const size = sizeOf(entries);
+    this.#isLong = size > recordMap.valueSize;
     if (!this.#isLong) {
-      const value = new Uint8Array(recordMap.valueSize);
-      value.set(text);
-      this.#record.set(key, value);
+      this.#record.set(key, encode(entries, recordMap.valueSize));
       return;
     }
-    const count = Math.ceil(text.length / CHUNK_SIZE);
-    const values = new Uint8Array(count * CHUNK_SIZE);
-    values.set(text);
+    const count = Math.ceil(size / CHUNK_SIZE);
+    const values = encode(entries, count * CHUNK_SIZE);
     using map = BpfMap.create(long(count));
     const keys = new Uint8Array(new Uint32Array(count).map((_, i) => i).buffer);
     map.raw.setBatch({ count, keys, values });
@@ -67,7 +65,7 @@ export class Journal {
   /** Whether something is written down. */
   get isOpen(): boolean {
     const short = this.#record.get(key);
-    return short?.some((byte) => byte !== 0) || this.#pins.has(PIN);
+    return short?.subarray(0, COUNTS_SIZE).some((byte) => byte !== 0) || this.#pins.has(PIN);
   }
 
   /** Does what was written down, and crosses it out. Mappings that are others by now stay. */
@@ -112,24 +110,36 @@ function withdraw(entries: TableEntries, tables: Tables): void {
   }
 }
 
-/** For each table its count, keys and values. Zeros are nothing. */
-function encode(entries: TableEntries): Uint8Array {
-  return Buffer.concat(
-    TABLES.flatMap(({ name }) => {
-      const { count, keys, values } = entries[name];
-      return [new Uint8Array(Uint32Array.of(count).buffer), keys, values];
-    }),
-  );
+const sizeOf = (entries: TableEntries): number =>
+  TABLES.reduce((size, { name, keySize, valueSize }) => {
+    return size + entries[name].count * (keySize + valueSize);
+  }, COUNTS_SIZE);
+
+/** How many entries there are of each table, then their keys and values, then zeros. Zeros are nothing. */
+function encode(entries: TableEntries, size: number): Uint8Array {
+  const text = new Uint8Array(size);
+  const counts = viewOf(text);
+  let at = COUNTS_SIZE;
+  TABLES.forEach(({ name }, i) => {
+    const { count, keys, values } = entries[name];
+    if (count === 0) return;
+    counts.setUint32(i * COUNT_SIZE, count, LITTLE_ENDIAN);
+    text.set(keys, at);
+    text.set(values, at + keys.length);
+    at += keys.length + values.length;
+  });
+  return text;
 }
 
 function decode(text: Uint8Array): TableEntries {
-  let at = 0;
+  const counts = viewOf(text);
+  let at = COUNTS_SIZE;
   const take = (size: number): Uint8Array => {
     at += size;
     return text.subarray(at - size, at);
   };
-  const tables = TABLES.map(({ name, keySize, valueSize }) => {
-    const count = viewOf(take(COUNT_SIZE)).getUint32(0, LITTLE_ENDIAN);
+  const tables = TABLES.map(({ name, keySize, valueSize }, i) => {
+    const count = counts.getUint32(i * COUNT_SIZE, LITTLE_ENDIAN);
     return [name, { count, keys: take(count * keySize), values: take(count * valueSize) }];
   });
   return Object.fromEntries(tables) as unknown as TableEntries;

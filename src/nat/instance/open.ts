@@ -14,7 +14,7 @@ import { InstanceError } from './error.ts';
 import { Journal } from './journal.ts';
 import { openMaps } from './own-maps.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
-import { isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
+import { type InstanceRecord, isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
 import { needsRecovery, recover } from './recover.ts';
 import { extendUses, replaceMappings } from './replace.ts';
 import type { Replaced } from './replacement.ts';
@@ -61,10 +61,10 @@ export function openInstance(name: string, context: Context = {}): Instance {
     name,
     addMappings: (mappings) => {
       requireSound(mappings);
-      parts.locked(({ table, maps, journal }) => {
-        const { uses } = pins.record();
+      const needed = usesOf(mappings);
+      parts.locked(({ table, maps, journal }, { uses }) => {
         table.requireFree(mappings, uses);
-        extendUses(pins, usesOf(mappings), context.datapath ?? datapath);
+        if ([...needed].some((use) => !uses.has(use))) extendUses(pins, needed, context.datapath ?? datapath);
         widenOutsides(maps.interface, mappings);
         table.add(mappings, uses, journal);
       });
@@ -107,6 +107,8 @@ class Parts implements Disposable {
   readonly #instances: string;
   readonly #pins: Pins;
   #opened: Opened | undefined;
+  /** The record as it was read last. */
+  #known: { readonly data: Uint8Array; readonly record: InstanceRecord } | undefined;
   #owned: Disposable[] = [];
 
   constructor(instances: string, pins: Pins) {
@@ -134,17 +136,27 @@ class Parts implements Disposable {
   }
 
   /** Runs `run` while no other process is at work on instances, on what no killed one has left unfinished. */
-  locked<T>(run: (opened: Opened) => T): T {
+  locked<T>(run: (opened: Opened, record: InstanceRecord) => T): T {
     const opened = this.open();
     return opened.lock.hold(() => {
-      const data = opened.record.raw.get(RECORD_KEY);
-      if (data === undefined || isRevoked(data)) {
-        throw new InstanceError('ENOENT', `instance '${this.#pins.name}' has been detached meanwhile`);
-      }
+      const known = this.#readRecord(opened);
       const shadow = new Pins(this.#instances, this.#pins.name, true);
-      if (shadow.exist || opened.journal.isOpen) recover(this.#instances, this.#pins.name);
-      return run(opened);
+      if (!shadow.exist && !opened.journal.isOpen) return run(opened, known);
+      recover(this.#instances, this.#pins.name);
+      return run(opened, this.#readRecord(opened));
     });
+  }
+
+  #readRecord({ record: { raw } }: Opened): InstanceRecord {
+    const data = raw.get(RECORD_KEY);
+    if (data === undefined || isRevoked(data)) {
+      throw new InstanceError('ENOENT', `instance '${this.#pins.name}' has been detached meanwhile`);
+    }
+    // It seldom changes.
+    if (this.#known !== undefined && Buffer.compare(this.#known.data, data) === 0) return this.#known.record;
+    const record = this.#pins.record();
+    this.#known = { data, record };
+    return record;
   }
 
   [Symbol.dispose](): void {

@@ -19,7 +19,7 @@ import type { Pins } from './pins.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import type { Replaced } from './replacement.ts';
 import { placeProblems } from './status.ts';
-import { outsidesOf } from './subnet.ts';
+import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
 import { afterwards, change, type Wanted } from './transition.ts';
 import { allOrNothing } from './undo.ts';
@@ -64,8 +64,9 @@ export function replace(
   };
   using fresh = loadPair(makeDatapath(datapathOptions(wanted)), maps);
   const contents = { ...entries, ...(isListed && destinations) };
-  withInterface(pins, maps, { ...state.record, ...outsidesOf(mappings) }, mappings, () =>
-    change(pins, maps, { record: wanted, programs: fresh.pair, contents, ...(xdp && { xdp }) }, makeDatapath),
+  const next: Wanted = { record: wanted, programs: fresh.pair, contents, ...(xdp && { xdp }) };
+  withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
+    change(pins, maps, next, makeDatapath),
   );
 }
 
@@ -82,7 +83,8 @@ export function replaceMappings(
   const entries = encodeMappings(mappings);
   new Table(pins.name, maps).requireRoom(entries);
   const uses = usesOfInstance(mappings, readDestinations(maps));
-  return withInterface(pins, maps, { ...maps.interface.get(0)!, ...outsidesOf(mappings) }, mappings, () =>
+  const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
+  return withInterface(pins, maps, known, mappings, () =>
     changeWithUses(pins, maps, { record: { ...record, uses }, contents: entries }, makeDatapath),
   );
 }
@@ -122,7 +124,8 @@ function withInterface<T>(
   const result = allOrNothing((onFailure) => {
     const former = maps.interface.get(0);
     if (former !== undefined) onFailure(() => maps.interface.set(0, former));
-    maps.interface.set(0, { ...wanted, ...outsidesOf(mappings, former) });
+    const outsides = outsidesOf(mappings, knownOutsides(maps.interface));
+    maps.interface.set(0, { ...wanted, ...outsideFields(outsides) });
     try {
       return run();
     } catch (error) {

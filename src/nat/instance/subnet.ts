@@ -3,103 +3,97 @@
 import type { ValueOf } from '../../asm/index.ts';
 import type { BpfMap } from '../../loader/index.ts';
 import { type Address, bitsOf, type Family, familyOf } from '../address.ts';
+import { getAddress, viewOf } from '../entries.ts';
 import type { Mapping } from '../mapping.ts';
-import type { InstanceMaps, interfaceRecord, subnet, subnet6 } from '../maps.ts';
+import { type InstanceMaps, interfaceRecord, type subnet, type subnet6 } from '../maps.ts';
 import { lengthOf, maskOf } from '../mask.ts';
 import { networkOf, type Prefix, prefixHas } from '../prefix.ts';
 
 type Subnet = ValueOf<typeof subnet>;
 type Subnet6 = ValueOf<typeof subnet6>;
-type Outsides = Pick<ValueOf<typeof interfaceRecord>, 'outsides' | 'outsides6'>;
-
 type InterfaceMap = BpfMap<InstanceMaps['interface']['key'], InstanceMaps['interface']['value']>;
 
 const WORDS = 4;
 const WORD_BITS = 32n;
-const NOTHING = 0;
-const ALL_ONES = 0xffff_ffff;
+const INTERFACE_KEY: Uint8Array = new Uint8Array(4);
 
 const wordsOf = (address: bigint): number[] =>
   Array.from({ length: WORDS }, (_, i) =>
     Number(BigInt.asUintN(32, address >> (WORD_BITS * BigInt(WORDS - 1 - i)))),
   );
-const joined = (words: readonly number[]): bigint =>
-  words.reduce((address, word) => (address << WORD_BITS) | BigInt(word), 0n);
 
 /** A place in a list of subnets; unused where there is none for it. */
-export function subnetOf(prefix: Prefix | undefined): Subnet {
-  if (prefix === undefined) return { network: NOTHING, mask: NOTHING };
-  return { network: Number(prefix.address), mask: Number(maskOf(prefix.length, 4)) };
+export function subnetOf({ address, length }: Prefix = { address: 0, length: 0 }): Subnet {
+  return { network: Number(address), mask: Number(maskOf(length, 4)) };
 }
 
-export function subnet6Of(prefix: Prefix | undefined): Subnet6 {
-  const { address, length } = prefix ?? { address: 0n, length: 0 };
+export function subnet6Of({ address, length }: Prefix = { address: 0n, length: 0 }): Subnet6 {
   return { network: wordsOf(BigInt(address)), mask: wordsOf(BigInt(maskOf(length, 6))) };
 }
 
-/** Where there are no outsides: nothing matches it. */
-const NO_OUTSIDES: Subnet = { network: ALL_ONES, mask: NOTHING };
-const NO_OUTSIDES6: Subnet6 = {
-  network: Array.from({ length: WORDS }, () => ALL_ONES),
-  mask: Array.from({ length: WORDS }, () => NOTHING),
-};
+/** A prefix that holds all outsides of a family, as long as possible; undefined where there are none. */
+export type Outsides = { readonly [F in Family]: Prefix | undefined };
 
-/** The smallest subnets that hold the outsides of these mappings, and those of before. */
-export function outsidesOf(mappings: Iterable<Mapping>, before: Partial<Outsides> = {}): Outsides {
-  const prefixes: { [F in Family]: Prefix | undefined } = {
-    4: prefixOf(before.outsides),
-    6: prefix6Of(before.outsides6),
-  };
+const NONE: Outsides = { 4: undefined, 6: undefined };
+/** What nothing matches. */
+const NOWHERE: Prefix = { address: 0xffff_ffff, length: 0 };
+const NOWHERE6: Prefix = { address: (1n << 128n) - 1n, length: 0 };
+
+/** Those of these mappings, and the ones of before. */
+export function outsidesOf(mappings: Iterable<Mapping>, before: Outsides = NONE): Outsides {
+  const outsides: { [F in Family]: Prefix | undefined } = { ...before };
   for (const mapping of mappings) {
     const { outside } = mapping;
     const family = familyOf(outside);
     const length = mapping.kind === 'prefix' ? mapping.length : bitsOf(family);
-    prefixes[family] = covering(prefixes[family], { address: outside, length });
+    outsides[family] = covering(outsides[family], { address: outside, length });
   }
-  return {
-    outsides: prefixes[4] === undefined ? NO_OUTSIDES : subnetOf(prefixes[4]),
-    outsides6: prefixes[6] === undefined ? NO_OUTSIDES6 : subnet6Of(prefixes[6]),
-  };
+  return outsides;
+}
+
+/** As the record has them. */
+export const outsideFields = (
+  outsides: Outsides,
+): Pick<ValueOf<typeof interfaceRecord>, 'outsides' | 'outsides6'> => ({
+  outsides: subnetOf(outsides[4] ?? NOWHERE),
+  outsides6: subnet6Of(outsides[6] ?? NOWHERE6),
+});
+
+/** What the programs know. */
+export function knownOutsides(map: InterfaceMap): Outsides {
+  const data = map.raw.get(INTERFACE_KEY);
+  if (data === undefined) return NONE;
+  const view = viewOf(data);
+  const { outsides, outsides6 } = interfaceRecord.offsets;
+  return { 4: readSubnet(view, outsides, 4), 6: readSubnet(view, outsides6, 6) };
 }
 
 /** Makes the programs know of the outsides of more mappings. What goes beyond them later is harmless. */
 export function widenOutsides(map: InterfaceMap, mappings: readonly Mapping[]): void {
-  const known = map.get(0);
-  if (known === undefined) return;
+  const known = knownOutsides(map);
   const wider = outsidesOf(mappings, known);
-  const isKnown = sameSubnet(known.outsides, wider.outsides) && sameSubnet(known.outsides6, wider.outsides6);
-  if (!isKnown) map.set(0, { ...known, ...wider });
+  const record = known[4] === wider[4] && known[6] === wider[6] ? undefined : map.get(0);
+  if (record !== undefined) map.set(0, { ...record, ...outsideFields(wider) });
 }
 
-const sameSubnet = (a: Subnet | Subnet6, b: Subnet | Subnet6): boolean =>
-  `${a.network}/${a.mask}` === `${b.network}/${b.mask}`;
-
-const isNone = (network: Address, mask: Address): boolean => BigInt(mask) === 0n && BigInt(network) !== 0n;
-
-function prefixOf(subnet: Subnet | undefined): Prefix | undefined {
-  if (subnet === undefined || isNone(subnet.network, subnet.mask)) return undefined;
-  return { address: subnet.network, length: lengthOf(subnet.mask) };
+/** A network and a mask; undefined where that is nowhere. */
+function readSubnet(view: DataView, at: number, family: Family): Prefix | undefined {
+  const address = getAddress(view, at, family);
+  const length = lengthOf(getAddress(view, at + bitsOf(family) / 8, family));
+  return length === 0 && BigInt(address) !== 0n ? undefined : { address, length };
 }
 
-function prefix6Of(subnet: Subnet6 | undefined): Prefix | undefined {
-  if (subnet === undefined) return undefined;
-  const [address, mask] = [joined(subnet.network), joined(subnet.mask)];
-  return isNone(address, mask) ? undefined : { address, length: lengthOf(mask) };
-}
-
-/** The longest prefix that holds both. */
+/** The longest prefix that holds both; the first one itself where it does. */
 function covering(a: Prefix | undefined, b: Prefix): Prefix {
   if (a === undefined) return b;
-  // So for nearly all of a long list.
   if (b.length >= a.length && prefixHas(a, b.address)) return a;
-  const most = Math.min(a.length, b.length);
-  const length = Math.min(most, commonBits(a.address, b.address));
+  const length = Math.min(a.length, b.length, commonBits(a.address, b.address));
   return { address: networkOf(a.address, length), length };
 }
 
 /** How many bits two addresses of one family have in common, from the first on. */
 function commonBits(a: Address, b: Address): number {
-  if (typeof a === 'number') return Math.clz32(a ^ (b as number));
+  if (typeof a === 'number') return Math.clz32(a ^ Number(b));
   const differing = a ^ BigInt(b);
   return bitsOf(6) - (differing === 0n ? 0 : differing.toString(2).length);
 }

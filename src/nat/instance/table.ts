@@ -20,7 +20,7 @@ import { Encoder, encodeMappings } from '../entries-encode.ts';
 import type { Mapping } from '../mapping.ts';
 import { complain, MappingError } from '../mapping-error.ts';
 import type { Uses } from '../uses.ts';
-import { exactValue, keyAt, readTables, type Tables, valueAt } from './contents.ts';
+import { addressAt, exactValue, keyAt, readTables, type Tables, valueAt } from './contents.ts';
 import { InstanceError } from './error.ts';
 import type { Journal } from './journal.ts';
 import { dropMark } from './marks.ts';
@@ -71,30 +71,29 @@ export class Table {
   add(mappings: readonly Mapping[], uses: Uses, journal: Journal): void {
     const entries = encodeMappings(mappings);
     journal.begin(entries);
-    const done: (() => void)[] = [];
+    const written = new Map<TableFormat, number>();
     try {
-      for (const format of TABLES) this.#addTo(format, entries[format.name], done);
+      for (const format of TABLES) this.#addTo(format, entries[format.name], written);
       journal.end();
     } catch (error) {
-      for (const undo of done.reverse()) undo();
+      for (const [format, count] of [...written].reverse()) {
+        this.#removeFrom(format, firstOf(entries[format.name], count, format), 'skip');
+      }
       journal.end();
       throw error === TAKEN ? this.#taken(mappings, uses) : this.#explained(error, entries);
     }
   }
 
-  #addTo(format: TableFormat, entries: Entries, done: (() => void)[]): void {
+  /** @param written how many have been added, for each table */
+  #addTo(format: TableFormat, entries: Entries, written: Map<TableFormat, number>): void {
     const { raw: map } = this.maps[format.name];
     const views = viewsOf(entries);
     for (let i = 0; i < entries.count; i++) {
       const [key, value] = [keyAt(entries, i, format), valueAt(entries, i, format)];
-      if (isMark(views, i, format)) {
-        if (exactValue(map, key, format) !== undefined) continue;
-        done.push(() => dropMark(map, key, format));
-        map.set(key, value);
-      } else {
+      if (!isMark(views, i, format)) {
         if (map.set(key, value, 'noexist') === 'exists') throw TAKEN;
-        done.push(() => map.delete(key));
-      }
+      } else if (exactValue(map, key, format) === undefined) map.set(key, value);
+      written.set(format, i + 1);
     }
   }
 
@@ -113,18 +112,16 @@ export class Table {
     }
   }
 
-  #removeFrom(format: TableFormat, entries: Entries): void {
+  #removeFrom(format: TableFormat, entries: Entries, missing: 'stop' | 'skip' = 'stop'): void {
+    if (entries.count === 0) return;
     const { raw: map } = this.maps[format.name];
     const views = viewsOf(entries);
-    const positions = Array.from({ length: entries.count }, (_, i) => i);
-    const isMarkAt = (position: number): boolean => isMark(views, position, format);
-    const others = pick(
-      entries,
-      positions.filter((i) => !isMarkAt(i)),
-      format,
-    );
-    map.deleteBatch(others.keys, others.count);
-    for (const i of positions.filter(isMarkAt)) dropMark(map, keyAt(entries, i, format), format);
+    const marks: number[] = [];
+    const others: number[] = [];
+    for (let i = 0; i < entries.count; i++) (isMark(views, i, format) ? marks : others).push(i);
+    const { keys, count } = pick(entries, others, format);
+    map.deleteBatch(keys, count, { missing });
+    for (const i of marks) dropMark(map, keyAt(entries, i, format), format);
   }
 
   /** The mappings of these insides. */
@@ -137,9 +134,7 @@ export class Table {
       const text = formatEndpoint(inside);
       if (seen.has(text)) continue;
       seen.add(text);
-      encoder.clear();
-      encoder.add(ontoItself(inside));
-      const mapping = this.#firstOf(encoder.entries);
+      const mapping = this.#mappingOf(inside, encoder);
       if (mapping !== undefined && formatEndpoint(endpointOf(mapping, 'inside')) === text)
         found.push(mapping);
       else unknown.push(inside);
@@ -148,10 +143,15 @@ export class Table {
     return found;
   }
 
-  /** The mapping that is looked up on the way out by the first key of these. */
-  #firstOf(entries: TableEntries): Mapping | undefined {
-    for (const format of TABLES.filter(({ direction }) => direction === 'outbound')) {
+  /** The mapping that is looked up on the way out as one of this inside would be. */
+  #mappingOf(inside: Endpoint, encoder: Encoder): Mapping | undefined {
+    if (inside.kind === 'address') return addressAt(this.maps, inside.address, 'inside');
+    encoder.clear();
+    encoder.add(ontoItself(inside));
+    const { entries } = encoder;
+    for (const format of OUTBOUND) {
       const wanted = entries[format.name];
+      if (wanted.count === 0) continue;
       const views = viewsOf(wanted);
       for (let i = 0; i < wanted.count; i++) {
         if (isMark(views, i, format)) continue;
@@ -169,6 +169,7 @@ export class Table {
       const wanted = entries[format.name];
       const { raw: map } = this.maps[format.name];
       const positions: number[] = [];
+      if (wanted.count === 0) return [format.name, wanted];
       for (let i = 0; i < wanted.count; i++) {
         const value = exactValue(map, keyAt(wanted, i, format), format);
         const there = valueAt(wanted, i, format);
@@ -230,15 +231,22 @@ export class Table {
   }
 }
 
+const OUTBOUND: readonly TableFormat[] = TABLES.filter(({ direction }) => direction === 'outbound');
+
+/** The first `count` of them. */
+const firstOf = ({ keys, values }: Entries, count: number, { keySize, valueSize }: TableFormat): Entries => ({
+  count,
+  keys: keys.subarray(0, count * keySize),
+  values: values.subarray(0, count * valueSize),
+});
+
 /** What is thrown when somebody else was faster. */
 const TAKEN: unique symbol = Symbol('taken');
 
-/** A mapping that is looked up on the way out as every mapping of this inside is. */
-function ontoItself(endpoint: Endpoint): Mapping {
+/** A mapping whose entries on the way out have the keys of every mapping of this inside. */
+function ontoItself(endpoint: Exclude<Endpoint, { kind: 'address' }>): Mapping {
   const sides = { inside: endpoint.address, outside: endpoint.address };
   switch (endpoint.kind) {
-    case 'address':
-      return { kind: 'address', ...sides };
     case 'prefix':
       return { kind: 'prefix', ...sides, length: endpoint.length };
     case 'port': {

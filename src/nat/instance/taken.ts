@@ -4,21 +4,18 @@
 
 import { LITTLE_ENDIAN } from '../../asm/index.ts';
 import type { RawMap } from '../../loader/index.ts';
-import { type Address, bitsOf, familyOf, SIDES, type Side } from '../address.ts';
-import { formatFor, putAddress, type TableFormat, viewOf } from '../entries.ts';
+import { type Address, addressKey, bitsOf, type Family, familyOf, SIDES, type Side } from '../address.ts';
+import { formatFor, getAddress, putAddress, type TableFormat, viewOf } from '../entries.ts';
 import { decodeEntries, mappingAt, viewsOf } from '../entries-decode.ts';
 import { NET_OFFSETS } from '../entries-encode.ts';
-import { formatMapping, type Mapping } from '../mapping.ts';
+import { formatMapping, type Mapping, type PrefixMapping } from '../mapping.ts';
 import { type LocatedMapping, mappingComplaints } from '../mapping-check.ts';
 import { type Complaint, complain } from '../mapping-error.ts';
 import { PORT_BITS, PROTOCOL_BITS } from '../maps.ts';
-import type { Direction } from '../reason.ts';
+import { type Prefix, prefixesOverlap } from '../prefix.ts';
 import type { Use, Uses } from '../uses.ts';
-import { exactValue, readTables, type Tables } from './contents.ts';
+import { addressAt, DIRECTION_OF, exactValue, readTables, type Tables } from './contents.ts';
 import { nextOfAddress } from './marks.ts';
-
-/** The tables that are looked up with one side of mappings. */
-const DIRECTION_OF: { readonly [S in Side]: Direction } = { inside: 'outbound', outside: 'inbound' };
 
 /**
  * @param name the instance's
@@ -31,43 +28,96 @@ export function takenComplaints(
   uses: Uses,
 ): Complaint[] {
   const there = touched(maps, mappings, uses);
+  if (there.length === 0) return [];
   const added = mappings.map((mapping, i) => ({ mapping, origin: `mapping #${i + 1}` }));
   const origins = new Set(added.map(({ origin }) => origin));
   const existing = there.map((mapping): LocatedMapping => ({ mapping, origin: `instance '${name}'` }));
-  return existing.length === 0
-    ? []
-    : mappingComplaints([...existing, ...added])
-        .filter(({ origins: [first = ''] }) => origins.has(first))
-        .map(({ code, message, origins: [first = '', ...others] }) => {
-          const what = message.slice(`${first}: `.length);
-          return complain(code, undefined, `${what}; 'tsnat map del ${name} INSIDE' frees it`, ...others);
-        });
+  return mappingComplaints([...existing, ...added])
+    .filter(({ origins: [first = ''] }) => origins.has(first))
+    .map(({ code, message, origins: [first = '', ...others] }) => {
+      const what = message.slice(`${first}: `.length);
+      return complain(code, undefined, `${what}; 'tsnat map del ${name} INSIDE' frees it`, ...others);
+    });
 }
 
 /** What is there and may not go together with these. */
 function touched(maps: Tables, mappings: readonly Mapping[], uses: Uses): Mapping[] {
   const isFlat = mappings.every(({ kind }) => kind === 'address') && !NESTING.some((use) => uses.has(use));
   if (isFlat) {
-    const found = mappings.flatMap((mapping) => SIDES.map((side) => addressAt(maps, mapping[side], side)));
-    const known = new Map(found.flatMap((each) => (each === undefined ? [] : [[formatMapping(each), each]])));
-    return [...known.values()];
+    const found = new Map<string, Mapping>();
+    for (const family of [4, 6] as const) {
+      const ours = mappings.filter(({ inside }) => familyOf(inside) === family);
+      for (const side of SIDES) {
+        const at = addressFinder(maps, side, family, ours.length);
+        for (const mapping of ours) {
+          const there = at(mapping[side]);
+          if (there !== undefined) found.set(formatMapping(there), there);
+        }
+      }
+    }
+    return [...found.values()];
   }
+  const prefixes = mappings.filter(({ kind }) => kind === 'prefix');
   const isTouching = (mapping: Mapping): boolean =>
-    mapping.kind === 'prefix' || SIDES.some((side) => touches(maps, mapping, side, uses));
-  if (!mappings.some(isTouching)) return [];
+    SIDES.some((side) =>
+      mapping.kind === 'prefix' ? prefixTouches(maps, mapping, side) : touches(maps, mapping, side, uses),
+    );
+  if (prefixes.length <= FEW && !mappings.some(isTouching)) return [];
   return decodeEntries(readTables(maps)).states.map(({ mapping }) => mapping);
+}
+
+/** The most prefixes that all keys are searched for, one by one. */
+const FEW = 4;
+
+/** Whether what is there is in a prefix, or holds it. */
+function prefixTouches(maps: Tables, { length, ...sides }: PrefixMapping, side: Side): boolean {
+  const family = familyOf(sides[side]);
+  const wanted = { address: sides[side], length };
+  return [false, true].some((isNet) => {
+    const format = formatFor(DIRECTION_OF[side], family, isNet);
+    const { count, keys } = maps[format.name].raw.elements();
+    const view = viewOf(keys);
+    const { prefixLength, address } = NET_OFFSETS[family].key;
+    for (let i = 0; i < count; i++) {
+      const at = i * format.keySize;
+      const its: Prefix = {
+        address: getAddress(view, at + (isNet ? address : 0), family),
+        length: isNet
+          ? Math.min(view.getUint32(at + prefixLength, LITTLE_ENDIAN), bitsOf(family))
+          : bitsOf(family),
+      };
+      if (prefixesOverlap(its, wanted)) return true;
+    }
+    return false;
+  });
 }
 
 /** Kinds that hold others, or are held by them. */
 const NESTING: readonly Use[] = ['prefixes', 'ports', 'prefixes6', 'ports6'];
 
-/** The address mapping of this very address. */
-function addressAt(maps: Tables, address: Address, side: Side): Mapping | undefined {
-  const format = formatFor(DIRECTION_OF[side], familyOf(address), false);
-  const keys = new Uint8Array(format.keySize);
-  putAddress(viewOf(keys), 0, address);
-  const values = maps[format.name].raw.get(keys);
-  return values && mappingAt(viewsOf({ count: 1, keys, values }), 0, format);
+/** One look-up takes as long as it takes to read so many places of a table at once. */
+const PLACES = 64;
+
+/** The same for `count` addresses, by whichever way is shorter. */
+function addressFinder(
+  maps: Tables,
+  side: Side,
+  family: Family,
+  count: number,
+): (address: Address) => Mapping | undefined {
+  const format = formatFor(DIRECTION_OF[side], family, false);
+  const { raw } = maps[format.name];
+  if (count * PLACES < raw.maxEntries) return (address) => addressAt(maps, address, side);
+  const entries = raw.elements();
+  const views = viewsOf(entries);
+  const positions = new Map<Address, number>();
+  for (let i = 0; i < entries.count; i++) {
+    positions.set(addressKey(getAddress(views.keys, i * format.keySize, family)), i);
+  }
+  return (address) => {
+    const position = positions.get(addressKey(address));
+    return position === undefined ? undefined : mappingAt(views, position, format);
+  };
 }
 
 /** Whether what is there has something of a mapping that is no prefix. */

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import {
   attachMany,
@@ -7,9 +6,7 @@ import {
   type BulkOptions,
   detachMany,
   findClsact,
-  findInterface,
   type HookDirection,
-  listPrograms,
   loadProgram,
   NetlinkSocket,
   queryXdp,
@@ -17,22 +14,9 @@ import {
   withNetns,
 } from '../../../src/loader/index.ts';
 import { TCX } from '../../support/tcx.ts';
-import { namespace } from '../support/namespace.ts';
+import { crowd } from '../support/crowd.ts';
 import { returning, TC_ACT_UNSPEC, XDP_PASS, xdpReturning } from '../support/programs.ts';
 import { countDescriptors } from '../support/site.ts';
-
-/** A namespace with `count` veth pairs v0 - w0, v1 - w1, ... */
-function crowd(count: number) {
-  const { name, ip, tc } = namespace('ldrb');
-  const names = Array.from({ length: count }, (_, i) => `v${i}`);
-  const lines = names.map((each) => `link add ${each} type veth peer name w${each}\n`);
-  execFileSync('ip', ['-n', name, '-batch', '-'], { input: lines.join('') });
-  const socket = withNetns(name, () => new NetlinkSocket());
-  const indexOf = (each: string) => findInterface(socket, each)?.index ?? 0;
-  const programsOf = (each: string) =>
-    listPrograms({ netns: name, interface: each }).map(({ hook, programId }) => `${hook} ${programId}`);
-  return { name, ip, tc, names, socket, indexOf, programsOf, [Symbol.dispose]: () => socket.close() };
-}
 
 const tcProgram = (name: string) => loadProgram(returning(name, TC_ACT_UNSPEC), {});
 const xdpProgram = (name: string) => loadProgram(xdpReturning(name, XDP_PASS), {});
@@ -198,27 +182,6 @@ test("somebody else's filters stay, and their qdisc", (t) => {
   t.regex(tc('filter show dev v3 egress'), /pref 5 bpf/);
 });
 
-test('what runs another program by now is not ours any more', (t) => {
-  using site = crowd(3);
-  const { names, name: netns, programsOf } = site;
-  using ours = tcProgram('ldrb_ours');
-  using theirs = tcProgram('ldrb_theirs');
-  using next = tcProgram('ldrb_next');
-  const { attachments } = attachMany({
-    interfaces: names,
-    netns,
-    hook: 'clsact',
-    programs: { ingress: ours },
-  });
-  // Somebody else swaps that of v1, in its place.
-  const taken = attachments.slice(1, 2);
-  swapMany(taken, theirs);
-  t.throws(() => swapMany(attachments, next), { code: 'ENOENT', message: /of 1 of 3 interfaces/ });
-  t.deepEqual(programsOf('v0'), [`clsact ${ours.info.id}`]);
-  t.deepEqual(detachMany(attachments), { detached: 2, failures: [] });
-  t.deepEqual(programsOf('v1'), [`clsact ${theirs.info.id}`]);
-});
-
 test('an XDP driver that refuses: the others are undone, or it gets generic XDP', (t) => {
   using site = crowd(5);
   const { names, name: netns, ip, socket, indexOf } = site;
@@ -239,29 +202,6 @@ test('an XDP driver that refuses: the others are undone, or it gets generic XDP'
     );
     t.is(detachMany(attachments).detached, 5);
   }
-});
-
-test('a swap that fails somewhere puts the old program back everywhere else', (t) => {
-  using site = crowd(5);
-  const { names, name: netns, programsOf, tc, ip } = site;
-  using first = tcProgram('ldrb_old');
-  using second = tcProgram('ldrb_new');
-  const { attachments } = attachMany({
-    interfaces: names,
-    netns,
-    hook: 'clsact',
-    programs: { ingress: first },
-  });
-  tc('filter del dev v2 ingress');
-  const error = t.throws(() => swapMany(attachments, second), { instanceOf: BulkError, code: 'ENOENT' });
-  t.regex(
-    error?.message ?? '',
-    /swap the program of 1 of 5 interfaces \(the others run the old program again\)/,
-  );
-  for (const each of ['v0', 'v4']) t.deepEqual(programsOf(each), [`clsact ${first.info.id}`]);
-  // Interfaces that are gone are no failure of detaching.
-  ip('link del v3');
-  t.deepEqual(detachMany(attachments), { detached: 3, failures: [] });
 });
 
 test('a socket that cannot be trusted: nothing stays attached', (t) => {

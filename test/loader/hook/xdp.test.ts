@@ -1,14 +1,18 @@
 import test from 'ava';
+import { BPF_LINK_UPDATE } from '../../../src/loader/bpf/abi.ts';
+import { interpose } from '../../../src/loader/ffi.ts';
 import { explainXdpError } from '../../../src/loader/hook/xdp.ts';
 import {
   attach,
   detach,
+  ERRNO,
   LoaderError,
   listPrograms,
   loadProgram,
   queryXdp,
   swap,
 } from '../../../src/loader/index.ts';
+import { permissionHint } from '../../../src/loader/obstacle.ts';
 import { json, run } from '../support/commands.ts';
 import { XDP_PASS, xdpReturning } from '../support/programs.ts';
 import { countDescriptors, type Site, site } from '../support/site.ts';
@@ -122,10 +126,18 @@ test('a link is swapped only if it runs what is expected', (t) => {
   using second = load('ldrx_two');
   const { link } = attach({ netns, interface: 'out0', hook: 'xdp', program: first, mode: 'generic' });
   t.throws(() => link?.update(second, second), {
-    code: 'EPERM',
-    message: /another program than the one expected/,
+    code: 'ESTALE',
+    message: new RegExp(`runs program ${first.info.id}, not program ${second.info.id} as expected`),
   });
   t.deepEqual(queryXdp(socket, ifindex), { generic: first.info.id });
+  // The same answer where the program is the one expected: then it is about privilege.
+  interpose((call, run, [command]) => (call === 'bpf' && command === BPF_LINK_UPDATE ? -ERRNO.EPERM : run()));
+  try {
+    const error = t.throws<LoaderError>(() => link?.update(second, first), { code: 'EPERM' });
+    t.is(error?.hint, permissionHint());
+  } finally {
+    interpose(undefined);
+  }
   link?.update(second, first);
   t.deepEqual(queryXdp(socket, ifindex), { generic: second.info.id });
   link?.close();

@@ -39,7 +39,8 @@ export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): 
   const isExcluded = excluded(path, version, packet[other]);
   if (isExcluded) p.rarely(isExcluded.ne(0), pass);
   const translation = translationOf(path, tables, before, tailOf(packet, ours, tables.hasPorts), {
-    onFound: ({ packets }) => counted.point(packets),
+    onFound: () => {},
+    onUsed: ({ packets }) => counted.point(packets),
     onMarked: pass,
     onMissing: pass,
   });
