@@ -89,15 +89,16 @@ const body = fc.uint8Array({ maxLength: 60 });
 /** Sums come out as zero now and then, which is where representations differ. */
 const ones = fc.nat(40).map((length) => new Uint8Array(length).fill(0xff));
 
-type Make = (ports: readonly [number, number], id: number) => Segment;
+type Ports = readonly [number, number];
+type Make = (ports: Ports, id: number) => Segment;
 const transport = (family: Family): Arbitrary<readonly [protocol: number, make: Make]> => {
   const payload = fc.oneof(body, ones);
   const query = fc.constantFrom(...(family === 4 ? [0, 8, 13] : [128, 129]));
   return fc.oneof(
     fc
       .tuple(payload, fc.constantFrom(0x02, 0x10, 0x18))
-      .map(([data, flags]) => [TCP, (ports) => tcp({ ports, payload: data, flags })] as const),
-    payload.map((data) => [UDP, (ports) => udp({ ports, payload: data })] as const),
+      .map(([data, flags]) => [TCP, (ports: Ports) => tcp({ ports, payload: data, flags })] as const),
+    payload.map((data) => [UDP, (ports: Ports) => udp({ ports, payload: data })] as const),
     fc.tuple(query, payload).map(([type, data]) => {
       const make: Make = (_, id) => {
         const rest = join(be16(id), be16(1));
