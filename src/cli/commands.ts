@@ -70,7 +70,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         type: 'text',
         value: 'MODE',
         choices: XDP_MODES,
-        summary: 'with xdp: where in it (auto: native if all can)',
+        summary: 'with xdp: where in it (auto: native if all can, veth not)',
       },
       NETNS,
       UNMAPPED,

@@ -3,7 +3,7 @@
 import type { InstanceStatus } from '../nat/instance/types.ts';
 import type { InstancePolicy } from '../nat/policy.ts';
 import { formatPrefix, type Prefix } from '../nat/prefix.ts';
-import { DIRECTIONS, type Direction, type Fate, REASONS, type Reason } from '../nat/reason.ts';
+import { DIRECTIONS, type Direction, type Fate, type Policy, REASONS } from '../nat/reason.ts';
 import type { Output } from './output.ts';
 import { counted, grouped, readableBytes, table } from './table.ts';
 

@@ -14,6 +14,7 @@ export interface Status {
   readonly ifindex: number;
   readonly netns?: string;
   readonly hook: 'tcx' | 'clsact';
+  readonly xdp?: { readonly mode: 'native' | 'generic'; readonly inside: readonly string[] };
   readonly unmapped: 'pass' | 'drop';
   readonly healthy: boolean;
   readonly problems: readonly string[];

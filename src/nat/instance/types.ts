@@ -25,7 +25,7 @@ export interface AttachOptions {
   readonly hook?: Hook | 'auto' | 'xdp';
   /** With `xdp`: the interfaces that what is translated comes from and goes to, on the same host. */
   readonly inside?: readonly string[];
-  /** With `xdp`: `auto`, the default, is native where all the interfaces can, and generic elsewhere. */
+  /** With `xdp`: `auto`, the default, is native where all the interfaces can and none is a veth, else generic. */
   readonly xdpMode?: XdpMode | 'auto';
   /** Name of a network namespace under /run/netns. */
   readonly netns?: string;

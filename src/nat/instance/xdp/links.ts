@@ -38,6 +38,7 @@ export function attachLinks(
   { mode, outside, insides }: Wish,
   missing: readonly number[],
 ): Attached {
+  const all = [outside, ...insides];
   const run = (each: XdpMode): Attached => {
     const links = new Map<number, BpfLink>();
     const attached: Attached = { mode: each, links, [Symbol.dispose]: () => closeAll(links) };
@@ -47,7 +48,7 @@ export function attachLinks(
         links.set(ifindex, linkTo(socket, ifindex, program, each));
       }
       // Asked when the programs are there, which is what makes some drivers able to.
-      if (each === 'native') requireReachable(socket, [outside, ...insides], mode === 'auto');
+      if (each === 'native') requireReachable(socket, all);
       return attached;
     } catch (error) {
       closeAll(links);
@@ -55,6 +56,7 @@ export function attachLinks(
     }
   };
   if (mode !== 'auto') return run(mode);
+  if (all.some((index) => findInterface(socket, index)?.kind === SLOW_IF_NATIVE)) return run('generic');
   try {
     return run('native');
   } catch (error) {
@@ -69,6 +71,9 @@ function linkTo(socket: NetlinkSocket, ifindex: number, program: Pair['inbound']
   throw new InstanceError('ENOTSUP', 'this kernel has no XDP links, which came with Linux 5.9');
 }
 
+/** With native XDP the other end of a veth sends no super-packets any more: TCP takes ten times as many packets. */
+export const SLOW_IF_NATIVE = 'veth';
+
 const UNREACHABLE = 'EINTERFACE';
 
 const isAboutTheDriver = (error: unknown): boolean =>
@@ -77,14 +82,9 @@ const isAboutTheDriver = (error: unknown): boolean =>
     : error instanceof LoaderError && !NOT_THE_DRIVER.has(error.code);
 
 /** What native XDP sends to an interface that cannot take it is lost without a word. */
-function requireReachable(socket: NetlinkSocket, indexes: readonly number[], isCareful: boolean): void {
+function requireReachable(socket: NetlinkSocket, indexes: readonly number[]): void {
   const takes = takesXdp(indexes);
-  const isDeaf = (index: number, i: number): boolean => {
-    if (takes[i] !== undefined) return !takes[i];
-    // Before Linux 6.3 nobody knows; of the drivers that there are, this one often cannot.
-    return isCareful && findInterface(socket, index)?.kind === 'veth';
-  };
-  const deaf = indexes.filter(isDeaf);
+  const deaf = indexes.filter((_, i) => takes[i] === false);
   if (deaf.length === 0) return;
   throw new InstanceError(
     UNREACHABLE,
