@@ -3,7 +3,7 @@
 
 import { type Address, type Bytes, ETH_P_ARP, ETH_P_IP, read16 } from '../wire.ts';
 import { isError, quoteOf, translateError } from './error.ts';
-import { type Header, ICMPV6, wholeHeader } from './header.ts';
+import { AUTHENTICATION, type Header, ICMPV6, wholeHeader } from './header.ts';
 import { type Found, find, type Key, keyOf, type Miss } from './lookup.ts';
 import { within } from './mappings.ts';
 import { clamp } from './mss.ts';
@@ -89,6 +89,7 @@ function translate(frame: Bytes, header: Header, world: World, direction: Direct
     return outcome ?? strange(frame, header, world, direction);
   }
   if (excluded(header[other])) return leave(frame, world, direction, 'excluded');
+  if (header.protocol === AUTHENTICATION) return leave(frame, world, direction, 'authenticated');
   const found = find(world.mappings, direction, header[end], keyOf(frame, header, end));
   if (found === undefined) return strange(frame, header, world, direction);
   if (typeof found === 'string') return leave(frame, world, direction, found);
