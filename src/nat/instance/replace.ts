@@ -14,16 +14,18 @@ import type { Request } from './attach.ts';
 import { type Owned, readDestinations } from './contents.ts';
 import { detachHint, InstanceError } from './error.ts';
 import { openMaps } from './own-maps.ts';
+import { loadPair } from './pair.ts';
 import type { Pins } from './pins.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import type { Replaced } from './replacement.ts';
 import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
-import { afterwards, change, loadPair, type Wanted } from './transition.ts';
+import { afterwards, change, inTurn, type Wanted } from './transition.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
+import { xdpWish } from './xdp/wish.ts';
 
 type MakeDatapath = (options: DatapathOptions) => Datapath;
 
@@ -36,19 +38,21 @@ export function replace(
 ): void {
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
+  const xdp = xdpWish(request, { socket, uplink }, record.xdp);
   using own = openMaps(pins, record.capacity);
   const { maps } = own;
   const table = new Table(pins.name, maps);
   const mappings = request.mappings ?? mappingsOf(table);
   const lists = readDestinations(maps);
-  const { include, exclude } = { ...decodeDestinations(lists), ...request };
+  const known = decodeDestinations(lists);
+  const { include = known.include, exclude = known.exclude } = request;
   const isListed = request.include !== undefined || request.exclude !== undefined;
   const destinations = isListed ? encodeDestinations({ include, exclude }) : lists;
   const entries = request.mappings && encodeMappings(mappings);
   if (entries !== undefined) table.requireRoom(entries);
   const state = uplinkState(socket, uplink);
   // Left out, a setting stays: who asked for drop must not silently get pass.
-  const { unmapped, spoofed, mss } = { ...record, ...request };
+  const { unmapped = record.unmapped, spoofed = record.spoofed, mss = record.mss } = request;
   const wanted: InstanceRecord = {
     ...record,
     unmapped,
@@ -61,8 +65,9 @@ export function replace(
   };
   using fresh = loadPair(makeDatapath(datapathOptions(wanted)), maps);
   const contents = { ...entries, ...(isListed && destinations) };
+  const next: Wanted = { record: wanted, programs: fresh.pair, contents, ...(xdp && { xdp }) };
   withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
-    change(pins, maps, { record: wanted, programs: fresh.pair, contents }, makeDatapath),
+    change(pins, maps, next, makeDatapath),
   );
 }
 
@@ -116,23 +121,17 @@ function withInterface<T>(
   mappings: readonly Mapping[],
   run: () => T,
 ): T {
-  let late: unknown;
-  const result = allOrNothing((onFailure) => {
-    const former = maps.interface.get(0);
-    if (former !== undefined) onFailure(() => maps.interface.set(0, former));
-    const outsides = outsidesOf(mappings, knownOutsides(maps.interface));
-    maps.interface.set(0, { ...wanted, ...outsideFields(outsides) });
-    try {
-      return run();
-    } catch (error) {
-      if (!(error instanceof InstanceError && error.code === 'EDONE')) throw error;
-      late = error;
-      return undefined;
-    }
+  const former = maps.interface.get(0);
+  const between = outsidesOf(mappings, knownOutsides(maps.interface));
+  return allOrNothing((onFailure) => {
+    maps.interface.set(0, { ...wanted, ...outsideFields(between) });
+    let isDone = false;
+    onFailure(() => former !== undefined && !isDone && maps.interface.set(0, former));
+    return inTurn(run, () => {
+      isDone = true;
+      afterwards(name, () => maps.interface.set(0, wanted));
+    });
   });
-  afterwards(name, () => maps.interface.set(0, wanted));
-  if (result === undefined) throw late;
-  return result;
 }
 
 const mappingsOf = (table: Table): Mapping[] =>
@@ -154,7 +153,7 @@ function requireSame(pins: Pins, request: Request, record: InstanceRecord, uplin
   if (uplink.index !== record.ifindex) {
     throw differ('interface', of(uplink.name, uplink.index), of(record.interface, record.ifindex));
   }
-  if (hook !== 'auto' && hook !== record.hook) throw differ('hook', hook, record.hook);
+  if (hook !== 'auto' && hook !== 'xdp' && hook !== record.hook) throw differ('hook', hook, record.hook);
   if (capacity !== record.capacity) throw differ('capacity', `${capacity}`, `${record.capacity}`);
   requireInPlace(pins, record);
 }
