@@ -8,13 +8,15 @@ export interface Count {
   readonly bytes: number;
 }
 
+type Policy = 'pass' | 'drop';
+
 export interface Status {
   readonly name: string;
   readonly interface: string;
   readonly ifindex: number;
   readonly netns?: string;
   readonly hook: 'tcx' | 'clsact';
-  readonly unmapped: 'pass' | 'drop';
+  readonly unmapped: Policy | { readonly outbound: Policy; readonly inbound: Policy };
   readonly healthy: boolean;
   readonly problems: readonly string[];
   readonly programs: {
