@@ -6,6 +6,7 @@ import { ROOT } from '../test/support/root.ts';
 import { attachment } from './attach.ts';
 import { emission } from './emission.ts';
 import { loader } from './loader.ts';
+import { loading } from './loading.ts';
 import { lookups } from './lookups.ts';
 import { million } from './million.ts';
 import { programs } from './programs.ts';
@@ -27,6 +28,7 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   tables: () => tables(quick ? 3 : 9),
   scale: () => scale(quick ? 100_000 : 1_000_000, quick ? 10_000 : 100_000),
   emission: () => emission(quick ? 3 : 15),
+  loading: () => loading(quick ? 3 : 9),
   interpreter: () => interpreter(quick ? 3 : 7),
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
   swap: () => swaps(quick ? 6 : 24),

@@ -25,8 +25,8 @@ const ROUTER_MAC = '02:00:00:00:00:02';
 function instance(count: number): KernelMachine {
   const { outbound, inbound, maps } = datapath({ unmapped: 'drop', capacity: MANY });
   const machine = new KernelMachine({ outbound, inbound, maps: { ...maps } });
-  fill(machine.tables['outbound']!, count, INSIDES, OUTSIDES);
-  fill(machine.tables['inbound']!, count, OUTSIDES, INSIDES);
+  fill(machine.tables.outbound!, count, INSIDES, OUTSIDES);
+  fill(machine.tables.inbound!, count, OUTSIDES, INSIDES);
   return machine;
 }
 
@@ -109,7 +109,7 @@ async function throughRouter(rounds: number, repeat: number, { one, many }: Inst
 function translated({ tables }: KernelMachine): bigint {
   const key = new Uint8Array(4);
   new DataView(key.buffer).setUint32(0, INSIDES);
-  const record = tables['outbound']!.get(key)!;
+  const record = tables.outbound!.get(key)!;
   return new DataView(record.buffer, record.byteOffset).getBigUint64(COUNTERS_AT, true);
 }
 
