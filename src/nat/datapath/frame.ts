@@ -23,7 +23,7 @@ import {
   iphdr,
   vlanhdr,
 } from './headers.ts';
-import type { TcPath } from './path.ts';
+import { forget, type TcPath } from './path.ts';
 
 const MOST_TAGS = 2;
 
@@ -81,13 +81,15 @@ export function readEthernet(path: TcPath, onOther: (frame: Frame) => void): Fra
   return frame();
 }
 
-function skipTags({ p }: TcPath, proto: Variable<'u16'>, at: Variable<'u32'>, onCut: () => void): void {
+function skipTags(path: TcPath, proto: Variable<'u16'>, at: Variable<'u32'>, onCut: () => void): void {
+  const { p } = path;
   const skip = (tags: number): void => {
     if (tags === 0) return;
     p.when(isTag(proto.get().bits()), () => {
       const tag = p.packet.copy(vlanhdr, at, { orElse: onCut });
       proto.set(tag.proto.get().bits());
-      at.set(p.forget(at.add(vlanhdr.size)));
+      at.set(at.add(vlanhdr.size));
+      forget(path, at);
       skip(tags - 1);
     });
   };

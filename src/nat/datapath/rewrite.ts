@@ -13,7 +13,7 @@ import { half } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
 import type { TcPath } from './path.ts';
 import type { Translation } from './tables.ts';
-import { NOWHERE, type Transport } from './transport.ts';
+import { NOWHERE, shifted, type Transport } from './transport.ts';
 import { type AddressPlace, type Words, write } from './words.ts';
 
 /** Writes an address into an IP header, and the header's checksum with it where it has one. */
@@ -26,9 +26,6 @@ export function rewriteAddress(
   headerChecksum?.set(updatedChecksum(headerChecksum.get(), difference(before, after)));
   write(place, after);
 }
-
-export const shifted = (port: Value<'be16'>, shift: Value<'u16'>): Value<'be16'> =>
-  port.toHost().add(shift).as('u16').toNetwork();
 
 /** Writes an address and a port into the packet; afterwards no view of it is valid. */
 export function rewritePacket(

@@ -125,7 +125,8 @@ function build(
   makeDatapath: (options: DatapathOptions) => Datapath,
 ): void {
   const { mappings = [], capacity = DEFAULT_CAPACITY, mss } = request;
-  const { unmapped, spoofed, include, exclude } = { ...DEFAULT_POLICY, ...request };
+  const { unmapped = DEFAULT_POLICY.unmapped, spoofed = DEFAULT_POLICY.spoofed } = request;
+  const { include = DEFAULT_POLICY.include, exclude = DEFAULT_POLICY.exclude } = request;
   requireFit(pins.name, mappings, capacity);
   const destinations = encodeDestinations({ include, exclude });
   const state = uplinkState(target.socket, target.uplink);

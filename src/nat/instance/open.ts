@@ -21,6 +21,7 @@ import type { Replaced } from './replacement.ts';
 import { statusOf } from './status.ts';
 import { widenOutsides } from './subnet.ts';
 import { Table } from './table.ts';
+import { inTurn } from './transition.ts';
 import type { InstanceStatus } from './types.ts';
 
 /** Holds descriptors of the instance's maps until it is closed. */
@@ -64,9 +65,14 @@ export function openInstance(name: string, context: Context = {}): Instance {
       const needed = usesOf(mappings);
       parts.locked(({ table, maps, journal }, { uses }) => {
         table.requireFree(mappings, uses);
-        if ([...needed].some((use) => !uses.has(use))) extendUses(pins, needed, context.datapath ?? datapath);
-        widenOutsides(maps.interface, mappings);
-        table.add(mappings, uses, journal);
+        const isNew = [...needed].some((use) => !uses.has(use));
+        inTurn(
+          () => isNew && extendUses(pins, needed, context.datapath ?? datapath),
+          () => {
+            widenOutsides(maps.interface, mappings);
+            table.add(mappings, uses, journal);
+          },
+        );
       });
     },
     replaceMappings: (mappings) => {

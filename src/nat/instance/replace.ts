@@ -20,7 +20,7 @@ import type { Replaced } from './replacement.ts';
 import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
-import { afterwards, change, loadPair, type Wanted } from './transition.ts';
+import { afterwards, change, inTurn, loadPair, type Wanted } from './transition.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
@@ -41,14 +41,15 @@ export function replace(
   const table = new Table(pins.name, maps);
   const mappings = request.mappings ?? mappingsOf(table);
   const lists = readDestinations(maps);
-  const { include, exclude } = { ...decodeDestinations(lists), ...request };
+  const known = decodeDestinations(lists);
+  const { include = known.include, exclude = known.exclude } = request;
   const isListed = request.include !== undefined || request.exclude !== undefined;
   const destinations = isListed ? encodeDestinations({ include, exclude }) : lists;
   const entries = request.mappings && encodeMappings(mappings);
   if (entries !== undefined) table.requireRoom(entries);
   const state = uplinkState(socket, uplink);
   // Left out, a setting stays: who asked for drop must not silently get pass.
-  const { unmapped, spoofed, mss } = { ...record, ...request };
+  const { unmapped = record.unmapped, spoofed = record.spoofed, mss = record.mss } = request;
   const wanted: InstanceRecord = {
     ...record,
     unmapped,
@@ -116,23 +117,17 @@ function withInterface<T>(
   mappings: readonly Mapping[],
   run: () => T,
 ): T {
-  let late: unknown;
-  const result = allOrNothing((onFailure) => {
-    const former = maps.interface.get(0);
-    if (former !== undefined) onFailure(() => maps.interface.set(0, former));
-    const outsides = outsidesOf(mappings, knownOutsides(maps.interface));
-    maps.interface.set(0, { ...wanted, ...outsideFields(outsides) });
-    try {
-      return run();
-    } catch (error) {
-      if (!(error instanceof InstanceError && error.code === 'EDONE')) throw error;
-      late = error;
-      return undefined;
-    }
+  const former = maps.interface.get(0);
+  const between = outsidesOf(mappings, knownOutsides(maps.interface));
+  return allOrNothing((onFailure) => {
+    maps.interface.set(0, { ...wanted, ...outsideFields(between) });
+    let isDone = false;
+    onFailure(() => former !== undefined && !isDone && maps.interface.set(0, former));
+    return inTurn(run, () => {
+      isDone = true;
+      afterwards(name, () => maps.interface.set(0, wanted));
+    });
   });
-  afterwards(name, () => maps.interface.set(0, wanted));
-  if (result === undefined) throw late;
-  return result;
 }
 
 const mappingsOf = (table: Table): Mapping[] =>

@@ -171,6 +171,21 @@ export function afterwards<T>(name: string, run: () => T): T {
   }
 }
 
+/** Runs both, the second one also where the first is done but for the clearing up, which is told in the end. */
+export function inTurn<T>(first: () => T, second: () => void): T {
+  const done = (() => {
+    try {
+      return { result: first() };
+    } catch (late) {
+      if (late instanceof InstanceError && late.code === 'EDONE') return { late };
+      throw late;
+    }
+  })();
+  second();
+  if ('late' in done) throw done.late;
+  return done.result;
+}
+
 export function openPair(pins: Pins): Disposable & { readonly pair: Partial<Pair> } {
   const outbound = attempt(() => pins.program('outbound'));
   const inbound = attempt(() => pins.program('inbound'));
