@@ -24,7 +24,7 @@ const SHORT = {
 const LONG = {
   map: ['fd00:5::/64', '2001:db8:a:5::/64'],
   inside: 'fd00:5::7',
-  outside: '2001:db8:a:5:cf3c::7',
+  outside: '2001:db8:a:5:cf3d::7',
 };
 
 needsRootAndBpf(test);
