@@ -9,9 +9,14 @@ import { counted, grouped, readableBytes, table } from './table.ts';
 
 /** `interface eth0 (index 4) in namespace gw, hook tcx, 2 mappings` */
 export function placeOf(status: InstanceStatus): string {
-  const { ifindex, netns, hook } = status;
+  const { ifindex, netns } = status;
   const where = netns === undefined ? '' : ` in namespace ${netns}`;
-  return `interface ${status.interface} (index ${ifindex})${where}, hook ${hook}, ${counted(status.mappings, 'mapping')}`;
+  return `interface ${status.interface} (index ${ifindex})${where}, hook ${hookText(status)}, ${counted(status.mappings, 'mapping')}`;
+}
+
+/** `tcx`, or `tcx and native xdp with lan0` */
+function hookText({ hook, xdp }: InstanceStatus): string {
+  return xdp === undefined ? hook : `${hook} and ${xdp.mode} xdp with ${xdp.inside.join(' ')}`;
 }
 
 /** The same as JSON: what a mapping file has a way to write is written that way. */
@@ -39,7 +44,7 @@ function outcomeOf({ unmapped, spoofed }: InstancePolicy, direction: Direction, 
 
 /** Everything about an instance, in a few small tables. */
 export function statusText(status: InstanceStatus, output: Output): string {
-  const { name, ifindex, netns, hook, link, programs, mappings, capacity, healthy, problems } = status;
+  const { name, ifindex, netns, link, programs, mappings, capacity, healthy, problems } = status;
   const ids = DIRECTIONS.flatMap((direction) => {
     const program = programs[direction];
     return program ? [`${direction} ${program.id} (tag ${program.tag})`] : [];
@@ -49,7 +54,7 @@ export function statusText(status: InstanceStatus, output: Output): string {
       'interface',
       `${status.interface} (index ${ifindex})${netns === undefined ? '' : ` in namespace ${netns}`}`,
     ],
-    ['hook', `${hook}${link === 'none' ? ', no link layer header' : ''}`],
+    ['hook', `${hookText(status)}${link === 'none' ? ', no link layer header' : ''}`],
     ['programs', ids.join(', ') || 'none'],
     ...policyFacts(status),
     [

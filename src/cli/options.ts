@@ -52,7 +52,8 @@ const KINDS: typeof USES = [
   'destinations6',
 ];
 const MSS_RANGE: readonly [least: typeof LEAST_MSS, most: typeof MOST_MSS] = [536, 65_495];
-export const HOOKS: readonly ['auto', 'tcx', 'clsact'] = ['auto', 'tcx', 'clsact'];
+export const HOOKS: readonly ['auto', 'tcx', 'clsact', 'xdp'] = ['auto', 'tcx', 'clsact', 'xdp'];
+export const XDP_MODES: readonly ['auto', 'native', 'generic'] = ['auto', 'native', 'generic'];
 export const POLICIES: readonly ['pass', 'drop'] = ['pass', 'drop'];
 export const SHELLS: readonly ['bash', 'zsh', 'fish'] = ['bash', 'zsh', 'fish'];
 export const ISA_LEVELS: readonly ['1', '2', '3', '4'] = ['1', '2', '3', '4'];

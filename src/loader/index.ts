@@ -29,6 +29,7 @@ export { deleteClsactIfEmpty, deleteOwnFilter, isFilterOf } from './hook/clsact.
 export { hasNetkit, hasTcx, queryTcx } from './hook/ordered.ts';
 export * from './hook/shared.ts';
 export type * from './hook/types.ts';
+export { NOT_THE_DRIVER } from './hook/xdp.ts';
 export * from './isa.ts';
 export * from './link.ts';
 export * from './lock.ts';
@@ -65,6 +66,7 @@ export {
 export { deleteClsact, ensureClsact, findClsact } from './netlink/qdisc.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { queryXdp, type XdpMode, type XdpPlace, type XdpPrograms } from './netlink/xdp.ts';
+export { takesXdp } from './netlink/xdp-features.ts';
 export * from './netns.ts';
 export * from './object.ts';
 export {

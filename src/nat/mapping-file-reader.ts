@@ -70,6 +70,20 @@ export class FileReader {
     }
   }
 
+  names(entry: MapEntry | undefined): Setting<readonly string[]> | undefined {
+    if (entry === undefined) return undefined;
+    const form = 'write a list of interfaces, such as [lan0]';
+    const items = entry.value.kind === 'list' ? entry.value.items.map(scalar) : [undefined];
+    const names = items.filter((item) => typeof item === 'string');
+    if (names.length === items.length) return { value: names, origin: this.origin(entry.line) };
+    this.complain(
+      'bad_value',
+      entry.line,
+      `${entry.key} ${show(entry.value)} is not a list of names: ${form}`,
+    );
+    return undefined;
+  }
+
   prefixes(entry: MapEntry | undefined): Setting<readonly LocatedPrefix[]> | undefined {
     if (entry === undefined) return undefined;
     const form = 'write a list of prefixes, such as [10.0.0.0/8]';

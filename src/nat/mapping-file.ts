@@ -12,12 +12,15 @@ import { type InstancePolicy, requireMss } from './policy.ts';
 import { DIRECTIONS, type Policy } from './reason.ts';
 
 const FILE_VERSION = 1;
-const HOOKS = ['auto', 'tcx', 'clsact'] as const;
+const HOOKS = ['auto', 'tcx', 'clsact', 'xdp'] as const;
+const XDP_MODES = ['auto', 'native', 'generic'] as const;
 const POLICIES: readonly Policy[] = ['pass', 'drop'];
 const KEYS: readonly string[] = [
   'version',
   'interface',
   'hook',
+  'inside',
+  'xdp_mode',
   'unmapped',
   'spoofed',
   'mss',
@@ -33,6 +36,9 @@ const UNMAPPED_FORM = 'write pass, drop, or { outbound: drop, inbound: pass }';
 export interface MappingFile {
   readonly interface?: Setting<string>;
   readonly hook?: Setting<(typeof HOOKS)[number]>;
+  /** Names of interfaces. */
+  readonly inside?: Setting<readonly string[]>;
+  readonly xdp_mode?: Setting<(typeof XDP_MODES)[number]>;
   readonly unmapped?: Setting<InstancePolicy['unmapped']>;
   readonly spoofed?: Setting<Policy>;
   readonly mss?: Setting<number>;
@@ -94,6 +100,8 @@ function readFile(reader: FileReader, tree: YamlNode, bulk: Bulk | undefined): M
   const settings = {
     interface: reader.text(entries.get('interface'), 'the name of an interface'),
     hook: reader.choice(entries.get('hook'), HOOKS),
+    inside: reader.names(entries.get('inside')),
+    xdp_mode: reader.choice(entries.get('xdp_mode'), XDP_MODES),
     unmapped: readUnmapped(reader, entries.get('unmapped')),
     spoofed: reader.choice(entries.get('spoofed'), POLICIES),
     mss: reader.count(entries.get('mss'), requireMss),

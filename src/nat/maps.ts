@@ -194,6 +194,15 @@ export const interfaceRecord: StructType<{
   outsides6: subnet6,
 });
 
+/** Which way packets go that arrive on an interface: from the inside they go out, from the outside in. */
+export const XDP_SIDES = { outside: 1, inside: 2 } as const;
+
+/** An interface on which XDP translates, 8 bytes: its MAC, by which frames are for this host, and its side. */
+export const xdpRecord: StructType<{ mac: ArrayType<Be16>; side: U16 }> = struct('xdp_record', {
+  mac: array(be16, 3),
+  side: u16,
+});
+
 type Table<K extends FieldType, V extends FieldType> = MapDefinition<K, V>;
 type Addresses = Table<Be32, typeof addressRecord>;
 type Addresses6 = Table<typeof in6, typeof address6Record>;
@@ -217,11 +226,15 @@ export interface InstanceMaps {
   readonly destinations6: Table<typeof destination6Key, U32>;
   /** Per-CPU counters, one for each direction and reason: `reasonIndex(direction, reason)`. */
   readonly reasons: Table<U32, U64>;
+  /** By index, the interfaces between which XDP may send packets; empty where it leaves all of them to TC. */
+  readonly xdp: Table<U32, typeof xdpRecord>;
   /** One entry, key 0. */
   readonly interface: GlobalData<typeof interfaceRecord>;
 }
 
 export const DEFAULT_CAPACITY = 65_536;
+/** Interfaces of an instance that XDP works on: the outside one and those inside. */
+export const MOST_XDP = 128;
 /** Tries take memory as they grow; this is only where growing ends. */
 const MOST_NETS = 1 << 20;
 
@@ -257,6 +270,7 @@ export function instanceMaps(capacity: number = DEFAULT_CAPACITY): InstanceMaps 
       value: u64,
       maxEntries: 2 * REASONS.length,
     }),
+    xdp: defineMap({ name: 'xdp', type: 'hash', key: u32, value: xdpRecord, maxEntries: MOST_XDP }),
     interface: { ...defineGlobal({ name: 'interface', value: interfaceRecord }), flags: BPF_F_RDONLY_PROG },
   };
 }

@@ -16,6 +16,7 @@ export interface Status {
   readonly ifindex: number;
   readonly netns?: string;
   readonly hook: 'tcx' | 'clsact';
+  readonly xdp?: { readonly mode: 'native' | 'generic'; readonly inside: readonly string[] };
   readonly unmapped: Policy | { readonly outbound: Policy; readonly inbound: Policy };
   readonly healthy: boolean;
   readonly problems: readonly string[];

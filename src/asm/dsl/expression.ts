@@ -271,6 +271,11 @@ export class Place<K extends ScalarKind = ScalarKind> extends Expression<K> {
     this.recorder.emit({ op: 'atomic_add', base, offset, size: size as 4 | 8, value, site });
   }
 
+  /** Where it lies. @internal */
+  get location(): { readonly base: Vreg; readonly offset: number } {
+    return { base: this.#memory.base, offset: this.#offset };
+  }
+
   #access(aligned: boolean): { base: Vreg; offset: number; size: 1 | 2 | 4 | 8 } {
     const size = sizeOf(this.kind);
     if (aligned && this.#offset % size !== 0) {

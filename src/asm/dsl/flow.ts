@@ -6,7 +6,15 @@ import type { Helper } from '../helper.ts';
 import type { FieldType, ScalarKind } from '../layout.ts';
 import { BuildError, complaintSite, type Site } from '../source.ts';
 import type { Condition } from './condition.ts';
-import { type Expression, exactOperand, type Input, type Literal, Value, Variable } from './expression.ts';
+import {
+  type Expression,
+  exactOperand,
+  type Input,
+  type Literal,
+  type Place,
+  Value,
+  Variable,
+} from './expression.ts';
 import type { Comparable, HostKind, Storable } from './kinds.ts';
 import { type Argument, argumentOperand, Pointer } from './pointer.ts';
 import type { Recorder } from './recorder.ts';
@@ -108,6 +116,22 @@ export class Flow {
       writeInput(view, layout, input);
       return address;
     });
+  }
+
+  /**
+   * Memory that one of several look-ups has found: `point` says from which place on, on each path to where `view` is used.
+   * Paths that have not said so read and write nothing: the kernel refuses them.
+   */
+  pointer<T extends FieldType>(layout: T): { point: (at: Place) => void; view: ViewOf<T> } {
+    const { recorder } = this;
+    const dst = recorder.vreg();
+    recorder.emit({ op: 'move', dst, from: 0n, site: recorder.called(this.pointer) });
+    const point = (at: Place): void => {
+      const { base, offset } = at.location;
+      const site = recorder.called(point);
+      recorder.emit({ op: 'binary', operator: 'add', width: 64, dst, a: base, b: BigInt(offset), site });
+    };
+    return { point, view: viewOf(recorder, layout, dst, 0) };
   }
 
   /** Calls a kernel helper; the result is what it returns, errors being negative. */

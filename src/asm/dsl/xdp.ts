@@ -5,7 +5,7 @@ import { HELPERS } from '../helper.ts';
 import { type ScalarType, type StructType, struct, u32 } from '../layout.ts';
 import type { MapSpec } from '../program.ts';
 import { PacketBuilder } from './context.ts';
-import type { Input } from './expression.ts';
+import { type Input, Value } from './expression.ts';
 import type { HostKind } from './kinds.ts';
 import type { Recorder } from './recorder.ts';
 import { type ViewOf, viewOf } from './view.ts';
@@ -51,6 +51,22 @@ export class XdpBuilder extends PacketBuilder {
       storeFlags: [],
     });
     this.xdp = viewOf(recorder, xdpMd, CONTEXT, 0);
+  }
+
+  /** Bytes of the frame, which is of one piece. */
+  length(): Value<'u32'> {
+    const { recorder } = this;
+    return recorder.statement(this.length, (site) => {
+      const [start, end, size] = [recorder.vreg('packet'), recorder.vreg('packet'), recorder.vreg()];
+      for (const [dst, offset] of [
+        [start, xdpMd.offsets.data],
+        [end, xdpMd.offsets.dataEnd],
+      ] as const) {
+        recorder.emit({ op: 'load', dst, base: CONTEXT, offset, size: 4, site });
+      }
+      recorder.emit({ op: 'binary', operator: 'sub', width: 64, dst: size, a: end, b: start, site });
+      return new Value(recorder, 'u32', size);
+    });
   }
 
   /** Up to the stack. */

@@ -1,10 +1,10 @@
 // tsnat attach: translate on an interface from now on.
 
-import type { AttachOptions, Hook } from '../../nat/instance/types.ts';
+import type { AttachOptions } from '../../nat/instance/types.ts';
 import type { MappingFile } from '../../nat/mapping-file.ts';
 import { placeOf, statusJson } from '../describe.ts';
 import type { Input } from '../input.ts';
-import { HOOKS, POLICIES } from '../options.ts';
+import { HOOKS, POLICIES, XDP_MODES } from '../options.ts';
 import type { Output } from '../output.ts';
 import { unmappedOf } from '../policy-options.ts';
 import { readMappings } from '../read-mappings.ts';
@@ -31,7 +31,10 @@ async function attachOptions(input: Input): Promise<AttachOptions> {
     exclude: input.texts('exclude'),
   };
   const { mappings, include, exclude, file } = await readMappings(words, path);
-  const hook: Hook | 'auto' | undefined = input.choice('hook', HOOKS) ?? file?.hook?.value;
+  const hook: AttachOptions['hook'] = input.choice('hook', HOOKS) ?? file?.hook?.value;
+  const named = input.texts('inside');
+  const inside = named.length > 0 ? named : file?.inside?.value;
+  const xdpMode = input.choice('xdp-mode', XDP_MODES) ?? file?.xdp_mode?.value;
   const unmapped = unmappedOf(input) ?? file?.unmapped?.value;
   const spoofed = input.choice('spoofed', POLICIES) ?? file?.spoofed?.value;
   const mss = input.count('mss') ?? file?.mss?.value;
@@ -43,6 +46,8 @@ async function attachOptions(input: Input): Promise<AttachOptions> {
     interface: interfaceOf(input.argument('IFACE'), file),
     ...(name !== undefined && { name }),
     ...(hook !== undefined && { hook }),
+    ...(inside !== undefined && { inside }),
+    ...(xdpMode !== undefined && { xdpMode }),
     ...(netns !== undefined && { netns }),
     ...(unmapped !== undefined && { unmapped }),
     ...(spoofed !== undefined && { spoofed }),

@@ -48,10 +48,13 @@ function settings(
   ): Setting<string> | undefined => setting && { value: text(setting.value), origin: setting.origin };
   const sorted = (prefixes: readonly Prefix[]): string =>
     prefixesText(prefixes).split(' ').sort().join(' ') || NONE;
+  const names = (list: readonly string[]): string => [...list].sort().join(' ') || NONE;
   const listed = (entries: readonly LocatedPrefix[]): string => sorted(entries.map(({ prefix }) => prefix));
   return [
     ['interface', file.interface, status.interface],
-    ['hook', file.hook, status.hook],
+    ['hook', file.hook, status.xdp === undefined ? status.hook : 'xdp'],
+    ['inside', said(file.inside, names), names(status.xdp?.inside ?? [])],
+    ['xdp_mode', file.xdp_mode, status.xdp?.mode ?? NONE],
     ['unmapped', said(file.unmapped, unmappedText), unmappedText(status.unmapped)],
     ['spoofed', file.spoofed, status.spoofed],
     ['mss', said(file.mss, String), String(status.mss ?? NONE)],

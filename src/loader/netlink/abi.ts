@@ -9,6 +9,7 @@ export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 export const NETLINK_ROUTE = 0;
+export const NETLINK_GENERIC = 16;
 export const SOL_SOCKET = 1;
 export const SOL_NETLINK = 270;
 export const SO_RCVBUF = 8;

@@ -1,4 +1,4 @@
-// A NETLINK_ROUTE socket: requests with an acknowledgement, many at once, and dumps. Synchronous.
+// A netlink socket, of NETLINK_ROUTE unless said otherwise: requests with an acknowledgement, many at once, and dumps. Synchronous.
 // It belongs to the network namespace of the thread that opened it.
 
 import { LITTLE_ENDIAN } from '../../asm/index.ts';
@@ -46,6 +46,8 @@ const RECEIVE_BUFFER = 1024 * 1024;
 export interface NetlinkSocketOptions {
   /** Bytes of the largest datagram that can be received; for tests. */
   readonly bufferSize?: number;
+  /** NETLINK_ROUTE where left out. */
+  readonly protocol?: number;
 }
 
 export class NetlinkSocket implements Disposable {
@@ -55,10 +57,10 @@ export class NetlinkSocket implements Disposable {
   #sequence = 0;
 
   /** @throws LoaderError when there can be no such socket. */
-  constructor({ bufferSize = BUFFER_SIZE }: NetlinkSocketOptions = {}) {
+  constructor({ bufferSize = BUFFER_SIZE, protocol = NETLINK_ROUTE }: NetlinkSocketOptions = {}) {
     requireHome();
     this.#buffer = new Uint8Array(bufferSize);
-    const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    const fd = libc('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     if (fd < 0) throw systemError(fd, 'socket', 'cannot open a netlink socket');
     this.#descriptor = new Descriptor(fd, 'netlink socket');
     try {

@@ -38,7 +38,8 @@ export function updatedChecksum(check: Value<'be16'>, change: Value<'u64'>): Val
   return folded.add(folded.shr(16)).not().as('u16').bits();
 }
 
-const foldOnce = (sum: Value<'u64'>): Value<'u64'> => sum.and(0xffff).add(sum.shr(16));
+/** Ever fewer bits of a sum, without changing what it is in one's complement. */
+export const foldOnce = (sum: Value<'u64'>): Value<'u64'> => sum.and(0xffff).add(sum.shr(16));
 
 /** A difference as the kernel takes it, 32 bits (`__wsum`). */
 const fold32 = (sum: Value<'u64'>): Value<'u64'> => {

@@ -156,6 +156,8 @@ export const IPV6_VERSION = 6;
 export const MIN_IHL = 5;
 /** The part of `fragOff` that is not zero in every fragment but the first. */
 export const IP_OFFSET = 0x1fff;
+/** Not zero in every fragment: more to come, or not the first. */
+export const IP_FRAGMENT = 0x3fff;
 /** The same of an IPv6 fragment header. */
 export const IP6_OFFSET = 0xfff8;
 

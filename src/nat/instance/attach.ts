@@ -24,6 +24,7 @@ import { Changeover, type Pair } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { InstanceError } from './error.ts';
 import { createMaps } from './own-maps.ts';
+import { loadPair } from './pair.ts';
 import { instancesFolder, Pins, withFolder } from './pins.ts';
 import { HOOK_DIRECTIONS } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
@@ -32,11 +33,14 @@ import { replace } from './replace.ts';
 import { statusOf } from './status.ts';
 import { outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
-import { afterwards, loadPair, settleAttach } from './transition.ts';
+import { afterwards, settleAttach } from './transition.ts';
 import type { AttachOptions, Hook, InstanceStatus } from './types.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, requireUplink, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
+import { prepareXdp } from './xdp/change.ts';
+import { wake } from './xdp/switch.ts';
+import { xdpWish } from './xdp/wish.ts';
 
 /** What tests put in place of the real thing. */
 export interface Context {
@@ -89,10 +93,10 @@ function checked(options: AttachOptions): Request {
   return { ...options, name, ...(both && { unmapped: both }) } as Request;
 }
 
-function chooseHook(wanted: Hook | 'auto', uplink: Interface): Hook {
+function chooseHook(wanted: Hook | 'auto' | 'xdp', uplink: Interface): Hook {
   if (wanted === 'clsact') return wanted;
   if (hasTcx(uplink.index)) return 'tcx';
-  if (wanted === 'auto') return 'clsact';
+  if (wanted !== 'tcx') return 'clsact';
   throw new InstanceError(
     'ENOTSUP',
     "this kernel has no TCX, which came with Linux 6.6: use '--hook clsact'",
@@ -129,6 +133,7 @@ function build(
   const { include = DEFAULT_POLICY.include, exclude = DEFAULT_POLICY.exclude } = request;
   requireFit(pins.name, mappings, capacity);
   const destinations = encodeDestinations({ include, exclude });
+  const wish = xdpWish(request, target);
   const state = uplinkState(target.socket, target.uplink);
   const record: InstanceRecord = {
     hook: target.hook,
@@ -145,6 +150,7 @@ function build(
     madeQdisc: target.hook === 'clsact' && findClsact(target.socket, target.uplink.index) === undefined,
     subnetsLeftOut: state.leftOut,
     programs: { outbound: UNPLACED, inbound: UNPLACED },
+    xdp: undefined,
   };
   const { outbound, inbound, maps: definitions } = makeDatapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
@@ -162,13 +168,18 @@ function build(
     shadow.pinRecord(withPrograms(record, loaded.pair, {}));
     for (const direction of DIRECTIONS) loaded.pair[direction].pin(shadow.path(`progs/${direction}`));
     using changeover = Changeover.make(shadow, { next: loaded.pair });
-    const whole = withPrograms(record, loaded.pair, place(shadow, target, changeover.relays));
+    const placed = withPrograms(record, loaded.pair, place(shadow, target, changeover.relays));
+    const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.pair, xdp: wish ?? 'none' });
+    const whole = { ...placed, xdp };
     shadow.writeRecord(whole);
     changeover.turn('next');
     onFailure(() => changeover.turn('nothing'));
     settleAttach(pins, shadow, whole, loaded.pair);
   });
-  afterwards(pins.name, () => pins.tidy());
+  afterwards(pins.name, () => {
+    wake(pins, pins.record());
+    pins.tidy();
+  });
 }
 
 const UNPLACED = { id: 0, priority: 0, handle: 0 };

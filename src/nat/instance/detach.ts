@@ -8,6 +8,7 @@ import { unknownInstance } from './open.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { attempt, programIds } from './placement.ts';
 import { afterwards, openPair } from './transition.ts';
+import { restIfThere } from './xdp/switch.ts';
 
 /**
  * Removes an instance, or whatever is left of one.
@@ -33,6 +34,7 @@ function detachOne(instances: string, name: string): void {
   const [pins, shadow] = [new Pins(instances, name), new Pins(instances, name, true)];
   if (!pins.exist && !shadow.exist) throw unknownInstance(instances, name);
   // What a killed command has left is taken apart together with the instance.
+  if (pins.exist) restIfThere(pins);
   if (pins.exist && !shadow.exist) silence(pins, shadow);
   afterwards(name, () => dismantle(shadow, pins));
 }

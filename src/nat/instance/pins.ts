@@ -29,7 +29,7 @@ const SHADOW = '%new';
 const DATAPATH_MAPS = Object.keys(instanceMaps()) as (keyof InstanceMaps)[];
 export type MapName = keyof InstanceMaps | 'instance';
 
-/** Every pin that an instance has, relative to its folder; links with TCX only. */
+/** Every pin that an instance has, relative to its folder; links with TCX only. With XDP it has more (`xdpParts`). */
 const PARTS: readonly string[] = [
   ...[...DATAPATH_MAPS, 'instance'].map((name) => `maps/${name}`),
   ...DIRECTIONS.flatMap((direction) => [`progs/${direction}`, `links/${direction}`]),
@@ -43,7 +43,14 @@ const PASSING: readonly string[] = [
   'maps/journal',
   ...DIRECTIONS.map((direction) => `progs/${direction}_relay`),
 ];
-const KNOWN: ReadonlySet<string> = new Set([...PARTS, ...PASSING]);
+const XDP_PROGRAMS: readonly string[] = DIRECTIONS.map((direction) => `progs/xdp_${direction}`);
+const KNOWN: ReadonlySet<string> = new Set([...PARTS, ...XDP_PROGRAMS, ...PASSING]);
+const XDP_LINK = /^links\/xdp_(\d+)$/;
+const isKnown = (part: string): boolean => KNOWN.has(part) || XDP_LINK.test(part);
+export const xdpLink = (ifindex: number): string => `links/xdp_${ifindex}`;
+/** What a record's XDP has besides. */
+const xdpParts = ({ ifindex, xdp }: InstanceRecord): string[] =>
+  xdp === undefined ? [] : [...XDP_PROGRAMS, ...[ifindex, ...xdp.insides].map(xdpLink)];
 const SUBFOLDERS = ['maps', 'progs', 'links'] as const;
 
 /** The folder of all instances; `root` stands in for it in tests. */
@@ -110,6 +117,21 @@ export class Pins {
     return this.#whole(`progs/${direction}`, (path) => BpfProgram.openPin(path));
   }
 
+  /** Of XDP. @throws InstanceError with code `EHALF` */
+  xdpProgram(direction: Direction): BpfProgram {
+    return this.#whole(`progs/xdp_${direction}`, (path) => BpfProgram.openPin(path));
+  }
+
+  /** Interfaces that XDP has a link pinned for, here. */
+  xdpLinks(): number[] {
+    return this.present().flatMap((part) => XDP_LINK.exec(part)?.slice(1, 2).map(Number) ?? []);
+  }
+
+  /** @throws InstanceError with code `EHALF` */
+  xdpLink(ifindex: number): BpfLink {
+    return this.#whole(xdpLink(ifindex), (path) => BpfLink.openPin(path));
+  }
+
   /** @throws InstanceError with code `EHALF` */
   link(direction: Direction): BpfLink {
     return this.#whole(`links/${direction}`, (path) => BpfLink.openPin(path));
@@ -142,11 +164,10 @@ export class Pins {
   }
 
   /** What should be pinned and is not. */
-  missing(hook: InstanceRecord['hook']): string[] {
+  missing(record: InstanceRecord): string[] {
     const there = this.present();
-    return PARTS.filter((part) => hook === 'tcx' || !part.startsWith('links/')).filter(
-      (part) => !there.includes(part),
-    );
+    const parts = PARTS.filter((part) => record.hook === 'tcx' || !part.startsWith('links/'));
+    return [...parts, ...xdpParts(record)].filter((part) => !there.includes(part));
   }
 
   /** Every pin in the folder, ours and others'. */
@@ -160,13 +181,13 @@ export class Pins {
 
   /** What is in the folder and not ours. */
   foreign(): string[] {
-    return this.present().filter((part) => !KNOWN.has(part));
+    return this.present().filter((part) => !isKnown(part));
   }
 
   /** @throws InstanceError with code `EHALF` when pins are missing or foreign. */
   requireWhole(): InstanceRecord {
     const record = this.record();
-    const missing = this.missing(record.hook);
+    const missing = this.missing(record);
     const foreign = this.foreign();
     if (missing.length === 0 && foreign.length === 0) return record;
     const what = [
@@ -198,7 +219,7 @@ export class Pins {
   /** Unpins what is ours and removes the folders. @throws InstanceError when foreign pins stay. */
   remove(): void {
     removePin(this.path(CHANGEOVER));
-    for (const part of this.present().filter((each) => KNOWN.has(each))) removePin(this.path(part));
+    for (const part of this.present().filter(isKnown)) removePin(this.path(part));
     const foreign = this.foreign();
     if (foreign.length > 0) {
       const paths = foreign.map((part) => this.path(part)).join(', ');

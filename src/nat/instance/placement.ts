@@ -66,8 +66,12 @@ export function programIds(folders: readonly Pins[]): Set<number> {
   return ids;
 }
 
-/** Takes TCX links off whose pins are in `pins`. The pins stay. */
+/** Takes links off whose pins are in `pins`, of XDP before TCX: what XDP leaves is TC's. The pins stay. */
 export function detachLinks(pins: Pins): void {
+  for (const ifindex of pins.xdpLinks()) {
+    using link = attempt(() => pins.xdpLink(ifindex));
+    if (link !== undefined && link.info.ifindex !== 0) takeOff(link);
+  }
   for (const direction of DIRECTIONS) {
     using link = attempt(() => pins.link(direction));
     if (link !== undefined && link.info.ifindex !== 0) takeOff(link);

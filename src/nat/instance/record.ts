@@ -1,7 +1,8 @@
 // What an instance knows of itself, in a pinned map of its own: one record, so that no file and no process has to.
-// Version 3. A program that finds another version must not guess.
+// Version 4. A program that finds another version must not guess.
 
 import {
+  array,
   type BytesType,
   bytes,
   decode,
@@ -13,20 +14,27 @@ import {
   u32,
   u64,
 } from '../../asm/index.ts';
+import type { XdpMode } from '../../loader/index.ts';
 import type { DatapathOptions } from '../datapath/index.ts';
+import { MOST_XDP } from '../maps.ts';
 import type { InstancePolicy } from '../policy.ts';
 import { DIRECTIONS, type Direction, type Policy } from '../reason.ts';
 import { USES, type Uses } from '../uses.ts';
 import type { Hook, LinkKind } from './types.ts';
 
-const VERSION = 3;
+const VERSION = 4;
 const HOOKS: readonly Hook[] = ['tcx', 'clsact'];
 const LINKS: readonly LinkKind[] = ['ethernet', 'none'];
 const POLICIES: readonly Policy[] = ['pass', 'drop'];
+/** By number; zero is none. */
+const XDP_MODES: readonly (XdpMode | undefined)[] = [undefined, 'native', 'generic'];
 const MADE_QDISC = 1;
 /** IFNAMSIZ, and NAME_MAX with its terminating zero. */
 const INTERFACE_SIZE = 16;
 const NETNS_SIZE = 256;
+
+/** Besides the outside one. */
+export const MOST_INSIDES: number = MOST_XDP - 1;
 
 const program = struct('program_record', { id: u32, priority: u32, handle: u32, reserved: u32 });
 
@@ -49,6 +57,9 @@ const layout = struct('instance_record', {
   inbound: program,
   interface: bytes(INTERFACE_SIZE),
   netns: bytes(NETNS_SIZE),
+  xdp_mode: u32,
+  xdp_insides: u32,
+  xdp_inside: array(u32, MOST_INSIDES),
 });
 
 /** A program of the instance and, of a clsact filter, its place; zeros until it is attached. */
@@ -56,6 +67,13 @@ export interface ProgramRecord {
   readonly id: number;
   readonly priority: number;
   readonly handle: number;
+}
+
+/** XDP beside the programs on TC. */
+export interface XdpRecord {
+  readonly mode: XdpMode;
+  /** Indexes of the inside interfaces. */
+  readonly insides: readonly number[];
 }
 
 /** What stands in the record itself; the lists of destinations are maps. */
@@ -78,6 +96,7 @@ export interface InstanceRecord extends RecordedPolicy {
   /** Subnets of the interface beyond MAX_SUBNETS, in which ARP is not answered. */
   readonly subnetsLeftOut: number;
   readonly programs: { readonly [D in Direction]: ProgramRecord };
+  readonly xdp: XdpRecord | undefined;
 }
 
 /** What the programs of an instance are made from. */
@@ -126,6 +145,9 @@ export function encodeRecord(record: InstanceRecord): Uint8Array {
     inbound: inbound!,
     interface: padded(record.interface, INTERFACE_SIZE),
     netns: padded(record.netns ?? '', NETNS_SIZE),
+    xdp_mode: XDP_MODES.indexOf(record.xdp?.mode),
+    xdp_insides: record.xdp?.insides.length ?? 0,
+    xdp_inside: Array.from({ length: MOST_INSIDES }, (_, i) => record.xdp?.insides[i] ?? 0),
   });
   const value = new Uint8Array(VALUE_SIZE);
   value.set(data);
@@ -141,6 +163,7 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
   if (raw.version !== VERSION || hook === undefined || link === undefined) return undefined;
   if (outbound === undefined || inbound === undefined || spoofed === undefined) return undefined;
   const netns = text(raw.netns);
+  const mode = XDP_MODES[raw.xdp_mode];
   const programOf = ({ id, priority, handle }: ProgramRecord): ProgramRecord => ({ id, priority, handle });
   return {
     hook,
@@ -157,6 +180,7 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
     madeQdisc: (raw.flags & MADE_QDISC) !== 0,
     subnetsLeftOut: raw.subnets_left_out,
     programs: { outbound: programOf(raw.outbound), inbound: programOf(raw.inbound) },
+    xdp: mode && { mode, insides: raw.xdp_inside.slice(0, raw.xdp_insides) },
   };
 }
 

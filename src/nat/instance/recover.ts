@@ -9,6 +9,7 @@ import { Pins } from './pins.ts';
 import { attempt } from './placement.ts';
 import { recordMap } from './record.ts';
 import { complete, openPair, settleAttach, undo } from './transition.ts';
+import { wake } from './xdp/switch.ts';
 
 /** Whether there may be something to make good. Without the lock: another command may be at work just now. */
 export function needsRecovery(instances: string, name: string): boolean {
@@ -26,7 +27,10 @@ export function recover(instances: string, name: string): void {
   if (shadow.exist) settle(pins, shadow);
   if (!pins.exist) return;
   replay(pins);
-  if (pins.changing) pins.tidy();
+  if (!pins.changing) return;
+  const record = attempt(() => pins.record());
+  if (record !== undefined) wake(pins, record);
+  pins.tidy();
 }
 
 function settle(pins: Pins, shadow: Pins): void {

@@ -14,16 +14,18 @@ import type { Request } from './attach.ts';
 import { type Owned, readDestinations } from './contents.ts';
 import { detachHint, InstanceError } from './error.ts';
 import { openMaps } from './own-maps.ts';
+import { loadPair } from './pair.ts';
 import type { Pins } from './pins.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import type { Replaced } from './replacement.ts';
 import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
-import { afterwards, change, inTurn, loadPair, type Wanted } from './transition.ts';
+import { afterwards, change, inTurn, type Wanted } from './transition.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
+import { xdpWish } from './xdp/wish.ts';
 
 type MakeDatapath = (options: DatapathOptions) => Datapath;
 
@@ -36,6 +38,7 @@ export function replace(
 ): void {
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
+  const xdp = xdpWish(request, { socket, uplink }, record.xdp);
   using own = openMaps(pins, record.capacity);
   const { maps } = own;
   const table = new Table(pins.name, maps);
@@ -62,8 +65,9 @@ export function replace(
   };
   using fresh = loadPair(makeDatapath(datapathOptions(wanted)), maps);
   const contents = { ...entries, ...(isListed && destinations) };
+  const next: Wanted = { record: wanted, programs: fresh.pair, contents, ...(xdp && { xdp }) };
   withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
-    change(pins, maps, { record: wanted, programs: fresh.pair, contents }, makeDatapath),
+    change(pins, maps, next, makeDatapath),
   );
 }
 
@@ -149,7 +153,7 @@ function requireSame(pins: Pins, request: Request, record: InstanceRecord, uplin
   if (uplink.index !== record.ifindex) {
     throw differ('interface', of(uplink.name, uplink.index), of(record.interface, record.ifindex));
   }
-  if (hook !== 'auto' && hook !== record.hook) throw differ('hook', hook, record.hook);
+  if (hook !== 'auto' && hook !== 'xdp' && hook !== record.hook) throw differ('hook', hook, record.hook);
   if (capacity !== record.capacity) throw differ('capacity', `${capacity}`, `${record.capacity}`);
   requireInPlace(pins, record);
 }

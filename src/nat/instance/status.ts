@@ -13,13 +13,14 @@ import { attempt, placeOf } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
 import type { Counters, InstanceStatus, ProgramState } from './types.ts';
 import { uplinkState } from './uplink.ts';
+import { xdpProblems, xdpState } from './xdp/state.ts';
 
 /** @throws InstanceError with code `EHALF` only when there is no telling what the instance is. */
 export function statusOf(pins: Pins): InstanceStatus {
   const record = pins.record();
   const definitions = instanceMaps(record.capacity);
   const problems: string[] = [];
-  const missing = pins.missing(record.hook);
+  const missing = pins.missing(record);
   if (missing.length > 0) problems.push(`pins are missing: ${missing.join(', ')}`);
   const foreign = pins.foreign();
   if (foreign.length > 0) problems.push(`foreign pins in its folder: ${foreign.join(', ')}`);
@@ -29,6 +30,7 @@ export function statusOf(pins: Pins): InstanceStatus {
   problems.push(...problemsAt(pins, record, programs, where, uplink));
   if (where !== undefined && uplink !== undefined) {
     problems.push(...uplinkProblems(pins, record, definitions, where, uplink));
+    problems.push(...xdpProblems(pins, record, where));
   }
   // All of them or none: what is missing is a problem already.
   using own = attempt(() => openMaps(pins, record.capacity));
@@ -40,12 +42,14 @@ export function statusOf(pins: Pins): InstanceStatus {
       `mappings in one direction only, as another program leaves them: ${table.torn}; 'tsnat map replace ${pins.name} FILE' with all mappings repairs it`,
     );
   }
+  const xdp = xdpState(record, where);
   return {
     name: pins.name,
     interface: uplink?.name ?? record.interface,
     ifindex: record.ifindex,
     ...netnsOf(record, where),
     hook: record.hook,
+    ...(xdp && { xdp }),
     link: record.link,
     unmapped: record.unmapped,
     spoofed: record.spoofed,

@@ -3,7 +3,7 @@
 // it; then the instance itself is brought to the same, unseen, and takes over again. New contents stand in tables of
 // their own meanwhile (stand-in.ts), so the maps of the instance stay the ones others have open.
 
-import { loadProgram, renamePin, waitForPrograms } from '../../loader/index.ts';
+import { renamePin, waitForPrograms } from '../../loader/index.ts';
 import type { Datapath, DatapathOptions } from '../datapath/index.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import { Changeover, type Pair } from './changeover.ts';
@@ -11,13 +11,16 @@ import type { Contents, Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { putBack, putOn } from './hooks.ts';
 import { openMaps } from './own-maps.ts';
+import { loadPair } from './pair.ts';
 import { Pins } from './pins.ts';
-import { attempt, programIds } from './placement.ts';
+import { attempt, detachLinks, programIds } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { type Replaced, Replacement } from './replacement.ts';
 import { settle } from './settlement.ts';
 import { StandIn } from './stand-in.ts';
 import { allOrNothing } from './undo.ts';
+import { prepareXdp, settleXdp, type XdpWish } from './xdp/change.ts';
+import { rest, wake } from './xdp/switch.ts';
 
 export interface Wanted {
   /** The record as it is to be; the programs' identifiers are filled in. */
@@ -26,6 +29,8 @@ export interface Wanted {
   readonly programs?: Pair;
   /** What these tables are to hold; those left out stay. */
   readonly contents?: Partial<Contents>;
+  /** XDP as it is to be, or to be without; left out, it stays. */
+  readonly xdp?: XdpWish | 'none';
 }
 
 /**
@@ -49,10 +54,12 @@ export function change(
   using inbound = pins.program('inbound');
   const former = { outbound, inbound };
   const final = wanted.programs ?? former;
-  const next = withIds(wanted.record, final);
   allOrNothing((onFailure) => {
     onFailure(() => shadow.exist && undo(pins, shadow));
     shadow.make();
+    rest(maps.xdp);
+    const xdp = prepareXdp(pins, shadow, maps, wanted);
+    const next = { ...withIds(wanted.record, final), xdp };
     shadow.pinRecord(next);
     if (wanted.programs !== undefined) {
       for (const direction of DIRECTIONS) final[direction].pin(shadow.path(`progs/${direction}`));
@@ -85,33 +92,14 @@ function withIds(record: InstanceRecord, pair: Pair): InstanceRecord {
   return { ...record, programs: { outbound: idOf('outbound'), inbound: idOf('inbound') } };
 }
 
-/** Loads both programs of a datapath on these maps. */
-export function loadPair(
-  { outbound, inbound }: Pick<Datapath, 'outbound' | 'inbound'>,
-  maps: Owned,
-): Disposable & { readonly pair: Pair } {
-  const first = loadProgram(outbound, maps);
-  try {
-    const second = loadProgram(inbound, maps);
-    return {
-      pair: { outbound: first, inbound: second },
-      [Symbol.dispose]: () => {
-        second.close();
-        first.close();
-      },
-    };
-  } catch (error) {
-    first.close();
-    throw error;
-  }
-}
-
 /** Takes back a change that the word has not made. */
 export function undo(pins: Pins, shadow: Pins): void {
   const record = attempt(() => pins.record());
   if (record !== undefined) {
     using former = openPair(pins);
     putBack(pins, record, former.pair, programIds([shadow]));
+    detachLinks(shadow);
+    wake(pins, record);
   }
   shadow.remove();
 }
@@ -147,6 +135,7 @@ function tidy(pins: Pins, shadow: Pins): void {
     if (!shadow.has(`progs/${direction}`)) continue;
     renamePin(shadow.path(`progs/${direction}`), pins.path(`progs/${direction}`));
   }
+  settleXdp(pins, shadow);
   shadow.remove();
 }
 

@@ -1,5 +1,6 @@
 // What can be asked of an instance, as plain data: the contract between the command line and src/nat/instance.
 
+import type { XdpMode } from '../../loader/index.ts';
 import type { Counters } from '../entries.ts';
 import type { Mapping } from '../mapping.ts';
 import type { InstancePolicy } from '../policy.ts';
@@ -20,7 +21,12 @@ export interface AttachOptions {
   readonly interface: string;
   /** Name of the instance and of its pin folder; the interface's name where left out. */
   readonly name?: string;
-  readonly hook?: Hook | 'auto';
+  /** `xdp` is `auto`, and XDP on top of it. */
+  readonly hook?: Hook | 'auto' | 'xdp';
+  /** With `xdp`: the interfaces that what is translated comes from and goes to, on the same host. */
+  readonly inside?: readonly string[];
+  /** With `xdp`: `auto`, the default, is native where all the interfaces can and none is a veth, else generic. */
+  readonly xdpMode?: XdpMode | 'auto';
   /** Name of a network namespace under /run/netns. */
   readonly netns?: string;
   /** What becomes of packets that no mapping names, in both directions or in each. */
@@ -42,12 +48,19 @@ export interface ProgramState {
   readonly tag: string;
 }
 
+/** XDP on top of the hook, and the interfaces it takes packets from besides the outside one. */
+export interface XdpState {
+  readonly mode: XdpMode;
+  readonly inside: readonly string[];
+}
+
 export interface InstanceStatus extends InstancePolicy {
   readonly name: string;
   readonly interface: string;
   readonly ifindex: number;
   readonly netns?: string;
   readonly hook: Hook;
+  readonly xdp?: XdpState;
   readonly link: LinkKind;
   /** False when something of it is missing, each thing named in `problems`. */
   readonly healthy: boolean;

@@ -26,18 +26,22 @@ const MOST_NAMES = 10;
 const inNamespace = (netns: string | undefined): string =>
   netns === undefined ? 'in this network namespace' : `in network namespace '${netns}'`;
 
+/** @throws InstanceError with code `ENODEV`. */
+export function requireInterface(socket: NetlinkSocket, name: string, netns: string | undefined): Interface {
+  const found = findInterface(socket, name);
+  if (found !== undefined) return found;
+  const names = listInterfaces(socket).map((each) => each.name);
+  const shown =
+    names.length > MOST_NAMES ? `${names.slice(0, MOST_NAMES).join(', ')}, ...` : names.join(', ');
+  throw new InstanceError(
+    'ENODEV',
+    `there is no interface '${name}' ${inNamespace(netns)}; there is ${shown}`,
+  );
+}
+
 /** @throws InstanceError with code `ENODEV` or `EINTERFACE`. */
 export function requireUplink(socket: NetlinkSocket, name: string, netns: string | undefined): Interface {
-  const found = findInterface(socket, name);
-  if (found === undefined) {
-    const names = listInterfaces(socket).map((each) => each.name);
-    const shown =
-      names.length > MOST_NAMES ? `${names.slice(0, MOST_NAMES).join(', ')}, ...` : names.join(', ');
-    throw new InstanceError(
-      'ENODEV',
-      `there is no interface '${name}' ${inNamespace(netns)}; there is ${shown}`,
-    );
-  }
+  const found = requireInterface(socket, name, netns);
   if (linkOf(found) === undefined) {
     throw new InstanceError(
       'EINTERFACE',

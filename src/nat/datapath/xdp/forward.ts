@@ -1,0 +1,126 @@
+// Translates a packet and sends it on to where routing says, or leaves it to the stack as it came: nothing is written, and
+// nothing counted, before all is known. What is left is translated, counted and judged by the program on TC.
+
+import { type ScalarType, type StructType, struct, u64, type Value } from '../../../asm/index.ts';
+import { difference, updatedChecksum } from '../checksum.ts';
+import { excluded } from '../destinations.ts';
+import { isForOutside } from '../hairpin.ts';
+import { ethhdr, half } from '../headers.ts';
+import { sideOf } from '../ip-packet.ts';
+import { countPacket, type IpVersion, type Translation, tablesOf, translationOf } from '../tables.ts';
+import { shifted } from '../transport.ts';
+import { read, type Words, write } from '../words.ts';
+import { type PlainPacket, readPlainIpv4, readPlainIpv6 } from './packet.ts';
+import { type Ends, findRoute, type Route } from './route.ts';
+import { requireOtherSide, stations, type XdpPath } from './station.ts';
+import { type PlainTransport, readPlainTransport, tailOf } from './transport.ts';
+
+/** Counters as they lie in every record. */
+const counters: StructType<{ packets: ScalarType<'u64'>; bytes: ScalarType<'u64'> }> = struct('counters', {
+  packets: u64,
+  bytes: u64,
+});
+
+/** Ends the path. */
+export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): void {
+  const { p, direction } = path;
+  const pass = (): void => p.pass();
+  const { own, other } = sideOf(direction);
+  const packet = version === 4 ? readPlainIpv4(path) : readPlainIpv6(path);
+  // Of what has reached the end of its way the stack tells the sender.
+  p.rarely(packet.hopLimit.le(1), pass);
+  const transport = readPlainTransport(path, packet, clampsMss);
+  const [ours, theirs] =
+    own === 'source' ? [transport.source, transport.dest] : [transport.dest, transport.source];
+
+  const tables = tablesOf(path, direction, version);
+  const before = read(packet[own]);
+  const counted = p.pointer(counters);
+  const isExcluded = excluded(path, version, packet[other]);
+  if (isExcluded) p.rarely(isExcluded.ne(0), pass);
+  const translation = translationOf(path, tables, before, tailOf(packet, ours, tables.hasPorts), {
+    onFound: () => {},
+    onUsed: ({ packets }) => counted.point(packets),
+    onMarked: pass,
+    onMissing: pass,
+  });
+  if (direction === 'outbound') {
+    const inbound = tablesOf(path, 'inbound', version);
+    const isHairpin = isForOutside(path, read(packet[other]), inbound, () =>
+      tailOf(packet, theirs, inbound.hasPorts),
+    );
+    p.rarely(isHairpin.ne(0), pass);
+  }
+  const ends = endsOf(packet, transport);
+  const { address, shift } = translation;
+  const seen: Ends =
+    direction === 'outbound'
+      ? ends
+      : { ...ends, destination: address, ...(shift && { dport: shifted(ends.dport, shift.get()) }) };
+  const route = findRoute(path, packet, transport, seen);
+  requireOtherSide(path, route.ifindex);
+
+  rewrite(path, packet, transport, before, translation);
+  sendOn(path, route);
+  countPacket(counted.view, p.length().sub(ethhdr.size));
+  p.redirect(route.ifindex);
+}
+
+const endsOf = (packet: PlainPacket, { source, dest }: PlainTransport): Ends => ({
+  source: read(packet.source),
+  destination: read(packet.destination),
+  sport: source.get().bits(),
+  dport: dest.get().bits(),
+});
+
+/** One hop less in the high byte of its word (RFC 1624, equation 3: ~m + m'). */
+const HOP_CHANGE = 0xfeff;
+
+/** Writes addresses, port, hop limit and checksums. */
+function rewrite(
+  path: XdpPath,
+  packet: PlainPacket,
+  transport: PlainTransport,
+  before: Words,
+  { address: after, shift, neutral }: Translation,
+): void {
+  const { p, direction } = path;
+  const { own } = sideOf(direction);
+  const place = (at: Value<'u32'>) => {
+    const atMost = packet.at + MAX_CHECK;
+    const [view] = p.packet.read([half], { at, atMost, orElse: () => p.pass() });
+    return view.value;
+  };
+  const check = place(transport.checkAt.get());
+  const port = shift && place((own === 'source' ? transport.sourceAt : transport.destAt).get());
+
+  const moved = difference(before, after);
+  const change = p.variable('u64', 0);
+  const covered = transport.covers.ne(0);
+  p.when(neutral === undefined ? covered : covered.and(neutral.eq(0)), () => change.set(moved));
+  if (port !== undefined && shift !== undefined) {
+    p.when(shift.ne(0), () => {
+      const [from, to] = [port.get(), shifted(port.get(), shift.get())];
+      change.set(change.add(from.bits().not()).add(to.bits()));
+      port.set(to);
+    });
+  }
+  const sum = p.variable('u16', updatedChecksum(check.get(), change.get()).bits());
+  p.when(sum.eq(0), () => sum.set(transport.zero));
+  check.set(sum.get().bits());
+
+  write(packet[own], after);
+  packet.hopLimit.set(packet.hopLimit.sub(1).as('u8'));
+  const { headerChecksum } = packet;
+  const hop = p.constant('be16', HOP_CHANGE).bits();
+  headerChecksum?.set(updatedChecksum(headerChecksum.get(), moved.add(hop)));
+}
+
+/** The last place of a checksum behind the start of a transport header: TCP's. */
+const MAX_CHECK = 16;
+
+function sendOn({ p }: XdpPath, { sourceMac, destinationMac }: Route): void {
+  const [frame] = p.packet.read([stations], { orElse: () => p.pass() });
+  destinationMac.map((part, i) => frame.destination.at(i).set(part));
+  sourceMac.map((part, i) => frame.source.at(i).set(part));
+}

@@ -1,0 +1,64 @@
+// What XDP is doing, and what is not as it should be.
+
+import { findInterface, NetlinkSocket, takesXdp, withNetns } from '../../../loader/index.ts';
+import type { Where } from '../namespace.ts';
+import type { Pins } from '../pins.ts';
+import { attempt } from '../placement.ts';
+import type { InstanceRecord } from '../record.ts';
+import type { XdpState } from '../types.ts';
+import { namesOf } from './interfaces.ts';
+import { openStations, stationsOf, wordsOf } from './switch.ts';
+
+/** Undefined where an instance has none. */
+export function xdpState({ xdp }: InstanceRecord, where: Where | undefined): XdpState | undefined {
+  if (xdp === undefined) return undefined;
+  const inside =
+    where === undefined
+      ? xdp.insides.map((index) => `index ${index}`)
+      : withNetns(where.enter, () => {
+          using socket = new NetlinkSocket();
+          return namesOf(socket, xdp.insides);
+        });
+  return { mode: xdp.mode, inside };
+}
+
+/** Missing pins are a problem of their own. */
+export function xdpProblems(pins: Pins, record: InstanceRecord, { enter }: Where): string[] {
+  const { xdp, ifindex: outside } = record;
+  if (xdp === undefined) return [];
+  const indexes = [outside, ...xdp.insides];
+  const live = stationsOf(record);
+  const again = `'tsnat attach ${record.interface} --name ${pins.name} --replace'`;
+  using stations = attempt(() => openStations(pins));
+  const takes = withNetns(enter, () => takesXdp(indexes));
+  return indexes.flatMap((index, i) => {
+    const mac = live.get(index);
+    if (mac === undefined)
+      return [`inside interface (index ${index}) is gone; ${again} with --inside names others`];
+    const name = nameOf(enter, index);
+    if (!isRunning(pins, index))
+      return [`XDP is not attached to interface '${name}' any more: ${again} repairs it`];
+    const known = stations?.get(index)?.mac;
+    if (known === undefined) return [`XDP is at rest on interface '${name}': ${again} wakes it`];
+    if (`${known}` !== `${wordsOf(mac)}`) {
+      return [
+        `the MAC of interface '${name}' has changed, so that XDP leaves everything to TC: ${again} takes the new one`,
+      ];
+    }
+    if (xdp.mode === 'generic' || takes[i] !== false) return [];
+    return [
+      `interface '${name}' cannot take what native XDP sends to it, which is lost: of a veth the peer needs GRO or XDP`,
+    ];
+  });
+}
+
+function isRunning(pins: Pins, index: number): boolean {
+  using link = attempt(() => pins.xdpLink(index));
+  return link === undefined || link.info.ifindex === index;
+}
+
+const nameOf = (enter: string | undefined, index: number): string =>
+  withNetns(enter, () => {
+    using socket = new NetlinkSocket();
+    return findInterface(socket, index)?.name ?? `${index}`;
+  });
