@@ -10,7 +10,9 @@ export interface Place {
   readonly root: string;
   readonly interface: string;
   readonly netns: string;
-  readonly hook: 'tcx' | 'clsact';
+  readonly hook: 'tcx' | 'clsact' | 'xdp';
+  /** With `xdp`: the other interface. */
+  readonly inside: string;
   /** Of the tables; a number nobody else uses, by which they are known. */
   readonly capacity: number;
 }
@@ -40,10 +42,11 @@ const OLD: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 6), ma
 const NEW: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 7), mapped(8, 8)] };
 const MANY: readonly string[] = Array.from({ length: 100 }, (_, i) => `10.9.0.${i}=203.0.112.${i}`);
 
-const options = ({ interface: device, netns, hook }: Place) => ({
+const options = ({ interface: device, netns, hook, inside }: Place) => ({
   interface: device,
   netns,
   hook,
+  ...(hook === 'xdp' && { inside: [inside] }),
   name: NAME,
 });
 
