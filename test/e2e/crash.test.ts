@@ -109,7 +109,7 @@ for (const hook of HOOKS) {
 }
 
 test.serial('killed at any moment of attach, the next commands put it right', async (t) => {
-  t.timeout(280_000);
+  t.timeout(280_000 * PATIENCE);
   const lab = await makeLab(t);
   const name = instanceName(t);
   const attach = [
