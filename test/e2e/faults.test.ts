@@ -9,7 +9,7 @@ import { needsRootAndBpf } from '../support/requirements.ts';
 import { TC_HOOKS } from '../support/tcx.ts';
 
 /** Every how many calls; a prime, so that the samples of operations with like beginnings differ. */
-const STRIDE = EMULATED ? 101 : 37;
+const STRIDE = EMULATED ? 127 : 47;
 const SHORT_STRIDE = EMULATED ? 11 : 5;
 
 needsRootAndBpf(test);

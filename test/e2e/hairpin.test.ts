@@ -4,7 +4,9 @@
 import test, { type ExecutionContext } from 'ava';
 import { Capture } from '../support/capture.ts';
 import {
+  GATEWAY,
   INSIDE,
+  INSIDE_ROUTER,
   type Lab,
   makeLab,
   NEAR_OUTSIDE,
@@ -12,12 +14,20 @@ import {
   SECOND_INSIDE,
   SECOND_ON_LINK,
 } from '../support/lab.ts';
-import { INSIDE6, NEAR_OUTSIDE6, ON_LINK6, SECOND_INSIDE6, SECOND_ON_LINK6 } from '../support/lab6.ts';
+import {
+  GATEWAY6,
+  INSIDE_ROUTER6,
+  INSIDE6,
+  NEAR_OUTSIDE6,
+  ON_LINK6,
+  SECOND_INSIDE6,
+  SECOND_ON_LINK6,
+} from '../support/lab6.ts';
 import { patternHash } from '../support/peer/pattern.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { ask, overBoth, serve } from '../support/seen.ts';
 import { statusOf } from '../support/state.ts';
-import { pingOk, startHttp, transfer } from '../support/traffic.ts';
+import { ping, pingOk, startHttp, transfer } from '../support/traffic.ts';
 import { HOOKS, type Translation, translate } from '../support/translate.ts';
 
 const BULK = 10_000_000;
@@ -168,5 +178,26 @@ test.serial('between ports of one shared outside address', async (t) => {
       'errors between ports come back',
     );
     await pingOk(t, lab.inside, shared, { more: ['-e', '20007'] });
+  }
+});
+
+test.serial('errors about what was turned round come back: path MTU and hops', async (t) => {
+  const lab = await makeLab(t, { secondInside: true, insideRouter: { mtu: 1280 }, ipv6: true });
+  const [{ map } = { map: [] }] = WORLDS;
+  await translate(t, lab, { map, unmapped: 'drop' });
+  const second = lab.secondInside!;
+  for (const [{ outsides }, hops] of [
+    [ON_LINK_PAIRS[0]!, ['10.0.2.1', GATEWAY, INSIDE_ROUTER]],
+    [ON_LINK_PAIRS[1]!, ['fd00:2::1', GATEWAY6, INSIDE_ROUTER6]],
+  ] as const) {
+    const [target] = outsides;
+    const { stdout, stderr } = await ping(second, target, { size: 1400, count: 2, more: ['-M', 'do'] });
+    t.regex(stdout + stderr, /mtu ?= ?1280/i);
+    const text = await second.must(['traceroute', '-n', '-q', '1', '-w', '2', '-m', '6', target]);
+    // Twice through the gateway: once on the way out, once on the way in.
+    t.deepEqual(
+      [...text.matchAll(/^ *\d+ {2}(\S+)/gm)].map(([, hop]) => hop),
+      [...hops, target],
+    );
   }
 });

@@ -200,6 +200,7 @@ test.serial('REQ-13: what is too big and may not be cut is answered', async (t) 
 test.serial('REQ-13a: what is too big and may be cut is cut, in order', async (t) => {
   const { lab } = await world(t);
   await lab.gateway.ip(`link set ${lab.device} mtu 1280`);
+  await lab.outside.ip('link set down0 mtu 1280');
   const wire = await Capture.start(t, lab.outside, 'down0', `src ${ON_LINK}`);
   await pingOk(t, lab.inside, NEAR_OUTSIDE, { size: 1400, count: 1, more: ['-M', 'dont'] });
   await wire.stop();

@@ -3,7 +3,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { Capture } from '../support/capture.ts';
-import { refuses } from '../support/cli.ts';
+import { refuses, tsnatOk } from '../support/cli.ts';
 import { sleep } from '../support/command.ts';
 import {
   INSIDE,
@@ -162,10 +162,10 @@ test.serial('REQ-7: no two insides have the same outside port', async (t) => {
   const one = await ask(lab.inside, tcp([INSIDE, 2000], [NEAR_OUTSIDE, PORT]));
   const two = await ask(lab.secondInside!, tcp([SECOND_INSIDE, 2000], [NEAR_OUTSIDE, PORT]));
   t.notDeepEqual(one, two);
-  const taken = `10.0.9.9:80/tcp=${SECOND_ON_LINK}:2000/tcp`;
-  await refuses(t, ['map', 'add', name, taken, `10.0.9.10:81/tcp=${SECOND_ON_LINK}:2000/tcp`], {
+  await tsnatOk(t, ['map', 'add', name, `10.0.9.9:80/tcp=${SECOND_ON_LINK}:9000/tcp`]);
+  await refuses(t, ['map', 'add', name, `10.0.9.10:81/tcp=${SECOND_ON_LINK}:9000/tcp`], {
     status: 1,
-    names: [SECOND_ON_LINK],
+    names: [`${SECOND_ON_LINK}:9000/tcp`],
   });
 });
 

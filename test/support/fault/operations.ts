@@ -130,14 +130,6 @@ export const OPERATIONS: readonly Operation[] = [
     run: inInstance((instance) => instance.addMappings(list(OTHERS))),
   },
   {
-    title: 'map del, other kinds',
-    before: MIXED,
-    after: OLD,
-    run: inInstance((instance) =>
-      instance.deleteMappings(list(OTHERS).map((mapping) => endpointOf(mapping, 'inside'))),
-    ),
-  },
-  {
     title: 'map replace, other kinds',
     before: MIXED,
     after: { ...NEW, mappings: [...NEW.mappings, ...OTHERS.slice(3)] },
