@@ -13,7 +13,7 @@ import { destinationEntries, entriesOf } from './support/entries.ts';
 import { addressText, mappingText } from './support/reference/mappings.ts';
 import { hex } from './support/rig.ts';
 
-const numRuns = Number(process.env['TSNAT_DATAPATH_PACKETS'] ?? 2_000);
+const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 2_000);
 
 /** `map key value` of each, in order. */
 const listed = (
