@@ -22,6 +22,7 @@ const TESTS = [
   'loader/netlink/fuzz',
   'vm/differential',
   'nat/datapath/property',
+  'nat/datapath/twin',
   'nat/datapath/scapy',
   'nat/datapath/agree',
   'nat/datapath/specialised',

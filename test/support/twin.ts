@@ -1,7 +1,9 @@
 // Attaches the C twins of fixtures/twin with clang, bpftool and tc: the datapath without a line of src/.
-// The end-to-end tests have to pass with it as well, which shows that they test behaviour and not our code.
+// The end-to-end tests of IPv4 addresses have to pass with it as well, which shows that they test behaviour and not our
+// code.
 
 import { mkdirSync, mkdtempSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must } from './command.ts';
@@ -64,7 +66,11 @@ const hex = (bytes: Iterable<number>): string[] => [
   'hex',
   ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0')),
 ];
-export const addressBytes = (address: string): number[] => address.split('.').map(Number);
+/** @throws Error for anything but an IPv4 address: the twins know nothing else */
+export function addressBytes(address: string): number[] {
+  if (!isIPv4(address)) throw new Error(`no IPv4 address: ${address}`);
+  return address.split('.').map(Number);
+}
 
 interface AddressInfo {
   readonly address: string;

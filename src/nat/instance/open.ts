@@ -2,16 +2,15 @@
 // processes that are at work on instances.
 
 import { type BpfMap, FolderLock } from '../../loader/index.ts';
-import { datapath } from '../datapath/index.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { decodeEntries, type MappingState } from '../entries-decode.ts';
 import type { Mapping } from '../mapping.ts';
 import { requireSound } from '../mapping-check.ts';
 import { usesOf } from '../uses.ts';
-import type { Context } from './attach.ts';
 import type { Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { Journal } from './journal.ts';
+import { type Context, makingOf } from './making.ts';
 import { openMaps } from './own-maps.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { type InstanceRecord, isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
@@ -67,7 +66,7 @@ export function openInstance(name: string, context: Context = {}): Instance {
         table.requireFree(mappings, uses);
         const isNew = [...needed].some((use) => !uses.has(use));
         inTurn(
-          () => isNew && extendUses(pins, needed, context.datapath ?? datapath),
+          () => isNew && extendUses(pins, needed, makingOf(context)),
           () => {
             widenOutsides(maps.interface, mappings);
             table.add(mappings, uses, journal);
@@ -77,7 +76,7 @@ export function openInstance(name: string, context: Context = {}): Instance {
     },
     replaceMappings: (mappings) => {
       requireSound(mappings);
-      return parts.locked(() => replaceMappings(pins, mappings, context.datapath ?? datapath));
+      return parts.locked(() => replaceMappings(pins, mappings, makingOf(context)));
     },
     deleteMappings: (insides) => parts.locked(({ table, journal }) => table.remove(insides, journal)),
     listMappings: () => decodeEntries(parts.open().table.read()).states,

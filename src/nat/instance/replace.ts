@@ -3,7 +3,6 @@
 
 import type { ValueOf } from '../../asm/index.ts';
 import { type Interface, type NetlinkSocket, netnsInode } from '../../loader/index.ts';
-import type { Datapath, DatapathOptions } from '../datapath/index.ts';
 import { decodeDestinations, encodeDestinations } from '../destinations.ts';
 import { decodeEntries } from '../entries-decode.ts';
 import { encodeMappings } from '../entries-encode.ts';
@@ -13,6 +12,7 @@ import type { Uses } from '../uses.ts';
 import type { Request } from './attach.ts';
 import { type Owned, readDestinations } from './contents.ts';
 import { detachHint, InstanceError } from './error.ts';
+import type { Making } from './making.ts';
 import { openMaps } from './own-maps.ts';
 import { loadPair } from './pair.ts';
 import type { Pins } from './pins.ts';
@@ -27,14 +27,12 @@ import { linkOf, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
 import { xdpWish } from './xdp/wish.ts';
 
-type MakeDatapath = (options: DatapathOptions) => Datapath;
-
 /** To be called with the lock held, in the network namespace of the interface. */
 export function replace(
   pins: Pins,
   request: Request,
   { socket, uplink }: { readonly socket: NetlinkSocket; readonly uplink: Interface },
-  makeDatapath: MakeDatapath,
+  making: Making,
 ): void {
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
@@ -63,20 +61,16 @@ export function replace(
     interface: uplink.name,
     subnetsLeftOut: state.leftOut,
   };
-  using fresh = loadPair(makeDatapath(datapathOptions(wanted)), maps);
+  using fresh = loadPair(making.datapath(datapathOptions(wanted)), maps);
   const contents = { ...entries, ...(isListed && destinations) };
-  const next: Wanted = { record: wanted, programs: fresh.pair, contents, ...(xdp && { xdp }) };
+  const next: Wanted = { record: wanted, programs: fresh.pair, contents, mappings, ...(xdp && { xdp }) };
   withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
-    change(pins, maps, next, makeDatapath),
+    change(pins, maps, next, making),
   );
 }
 
 /** To be called with the lock held. Exactly these mappings from one packet to the next; those that stay count on. */
-export function replaceMappings(
-  pins: Pins,
-  mappings: readonly Mapping[],
-  makeDatapath: MakeDatapath,
-): Replaced {
+export function replaceMappings(pins: Pins, mappings: readonly Mapping[], making: Making): Replaced {
   const record = pins.requireWhole();
   requireInPlace(pins, record);
   using own = openMaps(pins, record.capacity);
@@ -86,28 +80,29 @@ export function replaceMappings(
   const uses = usesOfInstance(mappings, readDestinations(maps));
   const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
   return withInterface(pins, maps, known, mappings, () =>
-    changeWithUses(pins, maps, { record: { ...record, uses }, contents: entries }, makeDatapath),
+    changeWithUses(pins, maps, { record: { ...record, uses }, contents: entries, mappings }, making),
   );
 }
 
 /** To be called with the lock held. Makes the programs able to do what they are not yet. */
-export function extendUses(pins: Pins, more: Uses, makeDatapath: MakeDatapath): void {
+export function extendUses(pins: Pins, more: Uses, making: Making): void {
   const record = pins.requireWhole();
   const uses = new Set([...record.uses, ...more]);
   if (uses.size === record.uses.size) return;
   requireInPlace(pins, record);
   using own = openMaps(pins, record.capacity);
-  changeWithUses(pins, own.maps, { record: { ...record, uses } }, makeDatapath);
+  const mappings = mappingsOf(new Table(pins.name, own.maps));
+  changeWithUses(pins, own.maps, { record: { ...record, uses }, mappings }, making);
 }
 
 /** With new programs where others are needed. */
-function changeWithUses(pins: Pins, maps: Owned, wanted: Wanted, makeDatapath: MakeDatapath): Replaced {
+function changeWithUses(pins: Pins, maps: Owned, wanted: Wanted, making: Making): Replaced {
   const { uses } = pins.record();
   const isSame =
     uses.size === wanted.record.uses.size && [...uses].every((use) => wanted.record.uses.has(use));
-  if (isSame) return change(pins, maps, wanted, makeDatapath);
-  using fresh = loadPair(makeDatapath(datapathOptions(wanted.record)), maps);
-  return change(pins, maps, { ...wanted, programs: fresh.pair }, makeDatapath);
+  if (isSame) return change(pins, maps, wanted, making);
+  using fresh = loadPair(making.datapath(datapathOptions(wanted.record)), maps);
+  return change(pins, maps, { ...wanted, programs: fresh.pair }, making);
 }
 
 /**

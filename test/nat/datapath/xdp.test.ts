@@ -10,8 +10,8 @@ import { Tally } from './support/tally.ts';
 import { agrees, answer, rigNamed } from './support/xdp/agrees.ts';
 import { plain } from './support/xdp/conversation.ts';
 
-const numRuns = Number(process.env['TSNAT_DATAPATH_PACKETS'] ?? 600);
-const seed = process.env['TSNAT_SEED'] === undefined ? {} : { seed: Number(process.env['TSNAT_SEED']) };
+const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 600);
+const seed = process.env.TSNAT_SEED === undefined ? {} : { seed: Number(process.env.TSNAT_SEED) };
 const SETTINGS = { numRuns, ...seed, includeErrorInReport: true };
 const names = fc.constantFrom(...Object.keys(OPTIONS));
 

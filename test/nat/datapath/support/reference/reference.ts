@@ -3,9 +3,9 @@
 
 import { type Address, type Bytes, ETH_P_ARP, ETH_P_IP, read16 } from '../wire.ts';
 import { isError, quoteOf, translateError } from './error.ts';
-import { type Header, ICMPV6, wholeHeader } from './header.ts';
+import { AUTHENTICATION, type Header, ICMPV6, wholeHeader } from './header.ts';
 import { type Found, find, type Key, keyOf, type Miss } from './lookup.ts';
-import { widthOf, within } from './mappings.ts';
+import { within } from './mappings.ts';
 import { clamp } from './mss.ts';
 import { advertisement, arpReply } from './neighbour.ts';
 import { move, sealHeader, sealTransport, type Work } from './rewrite.ts';
@@ -89,6 +89,7 @@ function translate(frame: Bytes, header: Header, world: World, direction: Direct
     return outcome ?? strange(frame, header, world, direction);
   }
   if (excluded(header[other])) return leave(frame, world, direction, 'excluded');
+  if (header.protocol === AUTHENTICATION) return leave(frame, world, direction, 'authenticated');
   const found = find(world.mappings, direction, header[end], keyOf(frame, header, end));
   if (found === undefined) return strange(frame, header, world, direction);
   if (typeof found === 'string') return leave(frame, world, direction, found);
@@ -114,12 +115,10 @@ function strange(frame: Bytes, header: Header, world: World, direction: Directio
 
 /** The longest entry that matches says; where none does, everything is translated. */
 function isExcluded(address: Address, { destinations = [] }: World): boolean {
-  const own = destinations.filter(({ network }) => widthOf(network) === widthOf(address));
-  const [longest] = own
+  const [longest] = destinations
     .filter(({ network, length }) => within(address, network, length))
     .sort((a, b) => b.length - a.length);
-  // An include list says what is translated, so that all else is not.
-  return longest ? !longest.translate : own.some(({ translate }) => translate);
+  return longest !== undefined && !longest.translate;
 }
 
 /** Whether the translated packet is for an outside address of ours, so that the way in has to have it. */
