@@ -12,14 +12,15 @@ import { TWINS, twinArguments } from '../test/support/twin.ts';
 import type { Emission } from './emission/once.ts';
 import { interleave, type Summary, summarize, timed } from './measure.ts';
 import type { Row, Section } from './report.ts';
+import { VARIANTS, type Variant } from './variants.ts';
 
 const COLD_TARGET_US = 10_000;
 const WARM_TARGET_US = 2_000;
 const SIZE_TARGET = 1;
 const ONCE = fileURLToPath(new URL('./emission/once.js', import.meta.url));
 
-function once(): Emission {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [ONCE], { encoding: 'utf8' });
+function once(variant: Variant): Emission {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [ONCE, variant], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${ONCE}: exit ${status}: ${stderr}`);
   return JSON.parse(stdout) as Emission;
 }
@@ -42,7 +43,7 @@ export async function emission(rounds: number): Promise<Section> {
     const runs: Emission[] = [];
     const { twins } = await interleave(rounds, {
       emitted: () => {
-        const run = once();
+        const run = once('plain');
         runs.push(run);
         return run.first;
       },
@@ -50,12 +51,15 @@ export async function emission(rounds: number): Promise<Section> {
     });
     // The first round of `interleave` is thrown away here as well.
     const of = (what: keyof Emission): Summary => summarize(runs.slice(1).map((run) => run[what]));
+    const largest = Array.from({ length: Math.ceil(rounds / 3) }, () => once('largest'));
+    const ofLargest = (what: keyof Emission): Summary => summarize(largest.map((run) => run[what]));
     const data = {
       imports: of('imports'),
       first: of('first'),
       firstProcessor: of('firstProcessor'),
       warm: of('warm'),
       twins,
+      largest: { first: ofLargest('first'), warm: ofLargest('warm') },
     };
     return {
       title: 'From TypeScript to bytecode: both programs, against clang -O2 and their C twins',
@@ -63,6 +67,8 @@ export async function emission(rounds: number): Promise<Section> {
         row('cold: the first time in a fresh process', data.first, twins, COLD_TARGET_US),
         row('warm', data.warm, twins, WARM_TARGET_US),
         row('cold, with loading the modules', add(data.first, data.imports), twins),
+        alone('everything there is, cold', ms(data.largest.first.median)),
+        alone('everything there is, warm', ms(data.largest.warm.median)),
         ...sizes(folder),
       ],
       data,
@@ -74,9 +80,9 @@ export async function emission(rounds: number): Promise<Section> {
 
 /** Instructions of each program as it stands, in 8-byte units; those of the twins as clang has just compiled them. */
 function sizes(folder: string): Row[] {
-  const built = datapath({ unmapped: 'pass' });
-  const ours = { egress: built.outbound, ingress: built.inbound };
-  return TWINS.map((name) => {
+  const [plain, largest] = [datapath(VARIANTS.plain), datapath(VARIANTS.largest)];
+  const ours = { egress: plain.outbound, ingress: plain.inbound };
+  const against = TWINS.map((name) => {
     const [twin] = parseElf(new Uint8Array(readFileSync(join(folder, `${name}.o`)))).programs;
     const [own, other] = [ours[name].code.length, twin!.code.length].map((bytes) => bytes / INSTRUCTION_SIZE);
     const ratio = own! / other!;
@@ -89,7 +95,16 @@ function sizes(folder: string): Row[] {
       reached: ratio <= SIZE_TARGET,
     };
   });
+  const sizeOf = ({ code }: { readonly code: Uint8Array }): string => `${code.length / INSTRUCTION_SIZE}`;
+  return [
+    ...against,
+    alone('egress, everything there is: instructions of the program', sizeOf(largest.outbound)),
+    alone('ingress, everything there is: instructions of the program', sizeOf(largest.inbound)),
+  ];
 }
+
+/** What has no peer. */
+const alone = (what: string, ours: string): Row => ({ what, ours, peer: '', ratio: '' });
 
 const add = (a: Summary, b: Summary): Summary => ({ ...a, median: a.median + b.median });
 

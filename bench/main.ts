@@ -6,6 +6,9 @@ import { ROOT } from '../test/support/root.ts';
 import { attachment } from './attach.ts';
 import { emission } from './emission.ts';
 import { loader } from './loader.ts';
+import { loading } from './loading.ts';
+import { lookups } from './lookups.ts';
+import { million } from './million.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
 import { scale } from './scale.ts';
@@ -20,9 +23,12 @@ const wanted = args.filter((arg) => !arg.startsWith('--'));
 
 const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
+  lookups: () => lookups(quick ? 3 : 15, quick ? 5_000 : 20_000),
+  million: () => million(quick ? 3 : 15, quick ? 2 ** 20 : 2 ** 21),
   tables: () => tables(quick ? 3 : 9),
   scale: () => scale(quick ? 100_000 : 1_000_000, quick ? 10_000 : 100_000),
   emission: () => emission(quick ? 3 : 15),
+  loading: () => loading(quick ? 3 : 9),
   interpreter: () => interpreter(quick ? 3 : 7),
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
   swap: () => swaps(quick ? 6 : 24),

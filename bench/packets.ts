@@ -1,105 +1,79 @@
-// The packets both datapaths are run on, built by hand so that they are the same in every run.
+// The packets both datapaths are run on: the same in every run.
 
-import { addressBytes } from '../test/support/twin.ts';
+import {
+  type Bytes,
+  bytes,
+  type FrameFields,
+  frame,
+  ICMP,
+  icmp,
+  ip4,
+  ipv4,
+  type Segment,
+  TCP,
+  tcp,
+  UDP,
+  udp,
+} from '../test/nat/datapath/support/wire.ts';
 
 export const INSIDE = '10.0.0.5';
 export const OUTSIDE = '203.0.113.5';
+/** Another mapped outside, to whom insides speak. */
+export const NEIGHBOUR = '203.0.113.77';
 const REMOTE = '192.0.2.2';
 const STRANGER = '10.9.9.9';
 
-const ICMP = 1;
-const TCP = 6;
-const UDP = 17;
+/** IEEE 802.1Q, VLAN 100. */
+const TAGGED: FrameFields = { tags: [[0x8100, 100]] };
+const LATER_FRAGMENT = 0x00b9;
 
-function sum(bytes: Uint8Array, start: number = 0): number {
-  let total = start;
-  for (let at = 0; at < bytes.length; at += 2) total += ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-  while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
-  return total;
+export interface Named {
+  readonly name: string;
+  readonly egress: Bytes;
+  /** Undefined for what only leaves. */
+  readonly ingress?: Bytes;
 }
 
-interface Shape {
-  readonly source: string;
-  readonly destination: string;
-  readonly protocol: number;
-  readonly payload: Buffer;
-  readonly fragment?: number;
-}
+/** A packet from one to the other. */
+type Build = (source: string, destination: string) => Bytes;
 
-function ipv4({ source, destination, protocol, payload, fragment = 0 }: Shape): Buffer {
-  const header = Buffer.alloc(20);
-  header.writeUInt8(0x45, 0);
-  header.writeUInt16BE(20 + payload.length, 2);
-  header.writeUInt16BE(0x1234, 4);
-  header.writeUInt16BE(fragment, 6);
-  header.writeUInt8(64, 8);
-  header.writeUInt8(protocol, 9);
-  header.set(addressBytes(source), 12);
-  header.set(addressBytes(destination), 16);
-  header.writeUInt16BE(~sum(header) & 0xffff, 10);
-  return Buffer.concat([header, payload]);
-}
+const carrying =
+  (protocol: number, segment: Segment, fragment: number = 0) =>
+  (source: string, destination: string): Bytes => {
+    const ends = { source: ip4(source), destination: ip4(destination) };
+    return ipv4({ ...ends, protocol, fragment }, segment(ends.source, ends.destination));
+  };
 
-function frame(packet: Buffer): Buffer {
-  return Buffer.concat([Buffer.from('020000000001020000000002', 'hex'), Buffer.from([0x08, 0x00]), packet]);
-}
+/** `size` bytes of payload. */
+const tcpOf = (size: number): Build => carrying(TCP, tcp({ payload: bytes(size) }));
+const udpOf = (size: number): Build => carrying(UDP, udp({ payload: bytes(size) }));
+const echo = carrying(ICMP, () => icmp(8, 0, bytes(4), bytes(56)));
+/** Port unreachable; what it quotes went the other way. */
+const error: Build = (source, destination) =>
+  carrying(ICMP, () => icmp(3, 3, new Uint8Array(4), udpOf(64)(destination, source)))(source, destination);
 
-/** A TCP, UDP or ICMP message with its checksum where the protocol has it. */
-function message(source: string, destination: string, protocol: number, size: number): Buffer {
-  const header = protocol === TCP ? 20 : 8;
-  const check = protocol === TCP ? 16 : protocol === UDP ? 6 : 2;
-  const bytes = Buffer.alloc(header + size, 0x5a);
-  bytes.fill(0, 0, header);
-  if (protocol === ICMP) bytes.writeUInt8(8, 0);
-  else bytes.writeUInt32BE(0x1388_0035, 0);
-  if (protocol === TCP) bytes.writeUInt8(0x50, 12);
-  if (protocol === UDP) bytes.writeUInt16BE(bytes.length, 4);
-  const pseudo = Buffer.from([
-    ...addressBytes(source),
-    ...addressBytes(destination),
-    ...[0, protocol, bytes.length >> 8, bytes.length & 0xff],
-  ]);
-  bytes.writeUInt16BE(~sum(bytes, protocol === ICMP ? 0 : sum(pseudo)) & 0xffff, check);
-  return bytes;
-}
+const both = (name: string, build: Build, fields?: FrameFields): Named => ({
+  name,
+  egress: frame(build(INSIDE, REMOTE), fields),
+  ingress: frame(build(REMOTE, OUTSIDE), fields),
+});
 
 /** Names of the packets with, for each direction, the frame. */
-export function packets(): readonly {
-  readonly name: string;
-  readonly egress: Buffer;
-  readonly ingress: Buffer;
-}[] {
-  const plain = (name: string, protocol: number, size: number) => {
-    const build = (source: string, destination: string) =>
-      frame(ipv4({ source, destination, protocol, payload: message(source, destination, protocol, size) }));
-    return { name, egress: build(INSIDE, REMOTE), ingress: build(REMOTE, OUTSIDE) };
-  };
-  const later = (source: string, destination: string) =>
-    frame(ipv4({ source, destination, protocol: UDP, payload: Buffer.alloc(1_000, 7), fragment: 0x00b9 }));
-  const error = (source: string, destination: string, quoted: readonly [string, string]) => {
-    const quote = ipv4({
-      source: quoted[0],
-      destination: quoted[1],
-      protocol: UDP,
-      payload: message(quoted[0], quoted[1], UDP, 64),
-    });
-    const body = Buffer.concat([Buffer.from([3, 3, 0, 0, 0, 0, 0, 0]), quote]);
-    body.writeUInt16BE(~sum(body) & 0xffff, 2);
-    return frame(ipv4({ source, destination, protocol: ICMP, payload: body }));
-  };
-  const udp = (source: string, destination: string) =>
-    frame(ipv4({ source, destination, protocol: UDP, payload: message(source, destination, UDP, 64) }));
-  return [
-    plain('TCP, 64 bytes', TCP, 24),
-    plain('TCP, 1,500 bytes', TCP, 1_460),
-    plain('UDP, 64 bytes', UDP, 36),
-    plain('ICMP echo', ICMP, 56),
-    { name: 'later fragment', egress: later(INSIDE, REMOTE), ingress: later(REMOTE, OUTSIDE) },
-    {
-      name: 'ICMP error quoting UDP',
-      egress: error(INSIDE, REMOTE, [REMOTE, INSIDE]),
-      ingress: error(REMOTE, OUTSIDE, [OUTSIDE, REMOTE]),
-    },
-    { name: 'not mapped', egress: udp(STRANGER, REMOTE), ingress: udp(REMOTE, STRANGER) },
-  ];
-}
+export const packets = (): readonly Named[] => [
+  both('TCP, 64 bytes', tcpOf(24)),
+  both('TCP, 1,500 bytes', tcpOf(1_460)),
+  both('TCP, VLAN', tcpOf(24), TAGGED),
+  { name: 'TCP, hairpin', egress: frame(tcpOf(24)(INSIDE, NEIGHBOUR)) },
+  both('UDP, 64 bytes', udpOf(36)),
+  both('ICMP echo', echo),
+  both(
+    'later fragment',
+    carrying(UDP, () => bytes(1_000), LATER_FRAGMENT),
+  ),
+  both('ICMP error quoting UDP', error),
+  {
+    name: 'not mapped',
+    egress: frame(udpOf(64)(STRANGER, REMOTE)),
+    ingress: frame(udpOf(64)(REMOTE, STRANGER)),
+  },
+];

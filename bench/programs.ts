@@ -2,101 +2,69 @@
 // one, and time by BPF_PROG_TEST_RUN. Both run with the same tables, in which each address leads to another and back,
 // so that a packet can be translated a million times over without being a different case the second time.
 
-import { join } from 'node:path';
 import type { Program } from '../src/asm/index.ts';
-import { BpfMap, BpfProgram, loadProgram } from '../src/loader/index.ts';
-import { datapath, parseIpv4 } from '../src/nat/index.ts';
-import { BPF_FS, uniqueName } from '../test/support/registry.ts';
-import { addressBytes, loadTwin, twinObjects } from '../test/support/twin.ts';
-import { type Code, type Execution, execute, type MapModel } from './interpreter.ts';
+import { datapath } from '../src/nat/index.ts';
+import { KernelMachine, type Programs } from '../test/nat/datapath/support/machine.ts';
+import { TWIN_INTERFACE, twinPrograms } from '../test/nat/datapath/support/twin-machine.ts';
+import { addressBytes } from '../test/support/twin.ts';
+import { type Entries, type Executed, execute } from './executed.ts';
 import { interleave, type Summary } from './measure.ts';
-import { codeOf } from './object.ts';
-import { INSIDE, OUTSIDE, packets } from './packets.ts';
+import { INSIDE, NEIGHBOUR, OUTSIDE, packets } from './packets.ts';
 import type { Section } from './report.ts';
 
-const TARGET = 1.25;
+/** Of instructions; time wavers by more than that from run to run. */
+const TARGET = 1;
+const TIME_TARGET = 1.25;
 const NOT_MAPPED = 'not mapped';
-const REASON_COUNTERS = 12;
 const RECORD_SIZE = 24;
-/** Both ways round: see the head of this file. */
-const PAIRS: readonly (readonly [string, string])[] = [
-  [INSIDE, OUTSIDE],
-  [OUTSIDE, INSIDE],
-];
+const INTERFACE_SIZE = 432;
+const OUTSIDES_AT = 136;
 
 const DIRECTIONS = [
   { direction: 'outbound', side: 'egress' },
   { direction: 'inbound', side: 'ingress' },
 ] as const;
 
-function models(): Record<string, MapModel> {
-  const table = (): MapModel => ({
-    keySize: 4,
-    entries: new Map(
-      PAIRS.map(([from, to]) => {
-        const record = Buffer.alloc(RECORD_SIZE);
-        record.set(addressBytes(to));
-        return [Buffer.from(addressBytes(from)).toString('hex'), record];
-      }),
-    ),
-  });
-  const reasons = Array.from({ length: REASON_COUNTERS }, (_, index) => {
-    const key = Buffer.alloc(4);
-    key.writeUInt32LE(index);
-    return [key.toString('hex'), Buffer.alloc(8)] as const;
-  });
-  return {
-    outbound: table(),
-    inbound: table(),
-    reasons: { keySize: 4, entries: new Map(reasons) },
-    interface: { keySize: 4, entries: new Map([['00000000', Buffer.alloc(136)]]) },
-  };
+/** Both ways round: see the head of this file. */
+const PAIRS: readonly (readonly [string, string])[] = [
+  [INSIDE, OUTSIDE],
+  [OUTSIDE, INSIDE],
+  [NEIGHBOUR, '10.0.0.77'],
+];
+
+function entries(): Entries {
+  const addresses = (['outbound', 'inbound'] as const).flatMap((map) =>
+    PAIRS.map(([from, to]) => {
+      const record = Buffer.alloc(RECORD_SIZE);
+      record.set(addressBytes(to));
+      return [map, Buffer.from(addressBytes(from)), record] as const;
+    }),
+  );
+  const own = Buffer.alloc(INTERFACE_SIZE);
+  own.set([...addressBytes('203.0.113.0'), ...addressBytes('255.255.255.0')], OUTSIDES_AT);
+  return [...addresses, ['interface', Buffer.alloc(4), own]];
 }
 
-const codeOfProgram = ({ code, relocations }: Program): Code => ({
-  code,
-  maps: new Map(relocations.map(({ index, map }) => [index, map.name])),
-});
-
-interface Pair {
-  readonly ours: BpfProgram;
-  readonly twin: BpfProgram;
+function inKernel(programs: Programs): KernelMachine {
+  const machine = new KernelMachine(programs);
+  for (const [map, key, value] of entries()) machine.tables[map]!.set(key, value);
+  return machine;
 }
 
-/** Both kinds of program in the kernel, with equal tables. */
-async function loadBoth(): Promise<Readonly<Record<'egress' | 'ingress', Pair>> & { close(): void }> {
-  const { outbound, inbound, maps: definitions } = datapath({ unmapped: 'pass' });
-  const maps = {
-    outbound: BpfMap.create(definitions.outbound),
-    inbound: BpfMap.create(definitions.inbound),
-    reasons: BpfMap.create(definitions.reasons),
-    interface: BpfMap.create(definitions.interface),
-  };
-  for (const [from, to] of PAIRS) {
-    const record = { address: parseIpv4(to), reserved: 0, packets: 0n, bytes: 0n };
-    maps.outbound.set(parseIpv4(from), record);
-    maps.inbound.set(parseIpv4(from), record);
-  }
-  const folder = join(BPF_FS, uniqueName('bench'));
-  await loadTwin(folder, PAIRS);
-  const open = (name: string): BpfProgram => {
-    const program = BpfProgram.openPin(join(folder, name));
-    if (!program) throw new Error(`${folder}/${name} is not pinned`);
-    return program;
-  };
-  const programs = [
-    loadProgram(outbound, maps),
-    loadProgram(inbound, maps),
-    open('egress'),
-    open('ingress'),
-  ] as const;
+interface Contestant {
+  readonly programs: Programs;
+  readonly machine: KernelMachine;
+  /** What the map `interface` is called in the program. */
+  readonly interfaceName: string;
+}
+
+async function contestants(): Promise<{ readonly ours: Contestant; readonly twin: Contestant }> {
+  const { outbound, inbound, maps } = datapath({ unmapped: 'pass' });
+  const ours = { outbound, inbound, maps: { ...maps } };
+  const twin = await twinPrograms([]);
   return {
-    egress: { ours: programs[0], twin: programs[2] },
-    ingress: { ours: programs[1], twin: programs[3] },
-    close() {
-      for (const program of programs) program.close();
-      for (const map of Object.values(maps)) map.close();
-    },
+    ours: { programs: ours, machine: inKernel(ours), interfaceName: 'interface' },
+    twin: { programs: twin, machine: inKernel(twin), interfaceName: TWIN_INTERFACE },
   };
 }
 
@@ -108,50 +76,53 @@ interface Case {
   readonly nanoseconds: { readonly ours: Summary; readonly twin: Summary };
 }
 
-/** The stepped run has to be what the kernel does, or its count is worth nothing. */
-function agree(what: string, stepped: Execution, program: BpfProgram, frame: Buffer): void {
-  const ran = program.testRun({ data: frame });
-  if (ran.returnValue !== stepped.result || !stepped.packet.equals(ran.data)) {
-    const [a, b] = [stepped.packet.toString('hex'), Buffer.from(ran.data).toString('hex')];
-    throw new Error(`${what}: stepped ${stepped.result} ${a}, kernel ${ran.returnValue} ${b}`);
+/** @throws Error where the kernel makes something else of the frame than the interpreter */
+function step(
+  what: string,
+  { programs, machine, interfaceName }: Contestant,
+  way: Way,
+  frame: Uint8Array,
+): Executed {
+  const program: Program = programs[way];
+  const named = entries().map(
+    ([map, key, value]) => [map === 'interface' ? interfaceName : map, key, value] as const,
+  );
+  const stepped = execute(program, named, frame);
+  const ran = machine.run(way, frame);
+  if (ran.returnValue !== stepped.returnValue || !Buffer.from(ran.frame).equals(stepped.packet)) {
+    const [a, b] = [stepped.packet, ran.frame].map((bytes) => Buffer.from(bytes).toString('hex'));
+    throw new Error(`${what}: stepped ${stepped.returnValue} ${a}, kernel ${ran.returnValue} ${b}`);
   }
+  return stepped;
 }
 
+type Way = (typeof DIRECTIONS)[number]['direction'];
+
 export async function programs(rounds: number, repeat: number): Promise<Section> {
-  const emitted = datapath({ unmapped: 'pass' });
-  const objects = await twinObjects();
-  const loaded = await loadBoth();
+  const { ours, twin } = await contestants();
   const cases: Case[] = [];
-  try {
-    for (const { direction, side } of DIRECTIONS) {
-      const codes = { ours: codeOfProgram(emitted[direction]), twin: await codeOf(objects[side]) };
-      for (const packet of packets()) {
-        const frame = packet[side];
-        const stepped = {
-          ours: execute(codes.ours, frame, models()),
-          twin: execute(codes.twin, frame, models()),
-        };
-        agree(`emitted ${side}, ${packet.name}`, stepped.ours, loaded[side].ours, frame);
-        agree(`twin ${side}, ${packet.name}`, stepped.twin, loaded[side].twin, frame);
-        if (!stepped.ours.packet.equals(stepped.twin.packet)) {
-          throw new Error(`${side}, ${packet.name}: emitted program and twin make different packets of it`);
-        }
-        const run = (program: BpfProgram) => () => program.testRun({ data: frame, repeat }).duration;
-        const nanoseconds = await interleave(rounds, {
-          ours: run(loaded[side].ours),
-          twin: run(loaded[side].twin),
-        });
-        cases.push({
-          side,
-          packet: packet.name,
-          instructions: { ours: stepped.ours.instructions, twin: stepped.twin.instructions },
-          helpers: { ours: stepped.ours.helpers, twin: stepped.twin.helpers },
-          nanoseconds,
-        });
+  for (const { direction, side } of DIRECTIONS) {
+    for (const packet of packets()) {
+      const frame = packet[side];
+      if (frame === undefined) continue;
+      const stepped = {
+        ours: step(`emitted ${side}, ${packet.name}`, ours, direction, frame),
+        twin: step(`twin ${side}, ${packet.name}`, twin, direction, frame),
+      };
+      if (!Buffer.from(stepped.ours.packet).equals(stepped.twin.packet)) {
+        throw new Error(`${side}, ${packet.name}: emitted program and twin make different packets of it`);
       }
+      const run = (one: Contestant) => () =>
+        one.machine.programs[direction].testRun({ data: frame, repeat }).duration;
+      const nanoseconds = await interleave(rounds, { ours: run(ours), twin: run(twin) });
+      cases.push({
+        side,
+        packet: packet.name,
+        instructions: { ours: stepped.ours.instructions, twin: stepped.twin.instructions },
+        helpers: { ours: stepped.ours.helpers, twin: stepped.twin.helpers },
+        nanoseconds,
+      });
     }
-  } finally {
-    loaded.close();
   }
   return { title: 'Programs against C twins by clang -O2', rows: cases.flatMap(rowsOf), data: cases };
 }
@@ -160,22 +131,22 @@ function rowsOf({ side, packet, instructions, helpers, nanoseconds }: Case): Sec
   const executed = instructions.ours / instructions.twin;
   const { ours, twin } = nanoseconds;
   const spent = ours.median / twin.median;
-  const goal = (ratio: number) =>
-    packet === NOT_MAPPED ? {} : { target: `<= ${TARGET}x`, reached: ratio <= TARGET };
+  const goal = (ratio: number, target: number) =>
+    packet === NOT_MAPPED ? {} : { target: `<= ${target}x`, reached: ratio <= target };
   return [
     {
       what: `${side}, ${packet}: instructions (helper calls)`,
       ours: `${instructions.ours} (${helpers.ours})`,
       peer: `${instructions.twin} (${helpers.twin})`,
       ratio: `${executed.toFixed(2)}x`,
-      ...goal(executed),
+      ...goal(executed, TARGET),
     },
     {
       what: `${side}, ${packet}: time`,
       ours: `${ours.median.toFixed(0)} ns`,
       peer: `${twin.median.toFixed(0)} ns`,
       ratio: `${spent.toFixed(2)}x`,
-      ...goal(spent),
+      ...goal(spent, TIME_TARGET),
     },
   ];
 }

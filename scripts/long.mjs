@@ -1,5 +1,5 @@
 // npm run long: the random tests, at length: 100,000 mutated inputs of every reader, 10,000 random programs in the
-// interpreter and the kernel, 100,000 packets through the datapath. Variables that are set already are left alone.
+// interpreter and the kernel, 100,000 packets through the datapath, and through the kernel's own NAT beside it. Variables that are set already are left alone.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -22,7 +22,12 @@ const TESTS = [
   'loader/netlink/fuzz',
   'vm/differential',
   'nat/datapath/property',
+  'nat/datapath/twin',
   'nat/datapath/scapy',
+  'nat/datapath/agree',
+  'nat/datapath/specialised',
+  'nat/datapath/link-none',
+  'nat/differential/differential',
 ];
 
 const given = process.argv.slice(2);

@@ -42,13 +42,10 @@ const OUTCOMES: { readonly [F in Exclude<Fate, 'policy' | 'spoofed'>]: string } 
   turn: 'turned round',
 };
 
-function outcomeOf(
-  { unmapped, spoofed }: InstancePolicy,
-  direction: Direction,
-  { fate }: { readonly fate: Fate },
-): string {
-  if (fate === 'spoofed') return OUTCOMES[spoofed];
-  return OUTCOMES[fate === 'policy' ? unmapped[direction] : fate];
+/** Two fates are settings of the instance. */
+function outcomeOf({ unmapped, spoofed }: InstancePolicy, direction: Direction, fate: Fate): string {
+  if (fate === 'policy') return OUTCOMES[unmapped[direction]];
+  return OUTCOMES[fate === 'spoofed' ? spoofed : fate];
 }
 
 /** Everything about an instance, in a few small tables. */
@@ -115,10 +112,10 @@ function translatedTable({ translated }: InstanceStatus, output: Output): string
 /** Reasons that have occurred; empty where none has. */
 function reasonsTable(status: InstanceStatus, output: Output): string {
   const rows = DIRECTIONS.flatMap((direction) =>
-    REASONS.flatMap((reason) => {
-      const packets = status.reasons[direction][reason.name];
-      const outcome = outcomeOf(status, direction, reason);
-      return packets === 0n ? [] : [[direction, grouped(packets), outcome, reason.name, reason.meaning]];
+    REASONS.flatMap(({ name, fate, meaning }) => {
+      const packets = status.reasons[direction][name];
+      const outcome = outcomeOf(status, direction, fate);
+      return packets === 0n ? [] : [[direction, grouped(packets), outcome, name, meaning]];
     }),
   );
   if (rows.length === 0) return '';

@@ -24,7 +24,7 @@ import type { Mapping, PortProtocol } from './mapping.ts';
 import { NET_KINDS, PORT_BITS, PROTOCOL_BITS } from './maps.ts';
 import { lengthOf } from './mask.ts';
 import { portParts } from './port-parts.ts';
-import { DIRECTIONS, type Direction } from './reason.ts';
+import type { Direction } from './reason.ts';
 
 /** A mapping and what it has translated. */
 export interface MappingState {
@@ -96,10 +96,10 @@ class Half {
     const { valueSize, identitySize } = this.format;
     const name = keyNames(wanted, this.format);
     return Array.from({ length: wanted.count }, (_, i) => {
-      const at = this.#positions.get(name(i)) ?? -1;
+      const at = this.#positions.get(name(i));
+      if (at === undefined) return undefined;
       const { values } = this.entries;
-      const isSame = sameBytes(values, at * valueSize, wanted.values, i * valueSize, identitySize);
-      return at >= 0 && isSame ? at : undefined;
+      return sameBytes(values, at * valueSize, wanted.values, i * valueSize, identitySize) ? at : undefined;
     });
   }
 
@@ -132,21 +132,16 @@ class Half {
 
 /** Appends to `states`. @returns how many are torn. */
 function decodeNets(entries: TableEntries, family: Family, states: MappingState[]): number {
-  const [outbound, inbound] = DIRECTIONS.map((direction) => new Half(direction, family, entries)) as [
-    Half,
-    Half,
-  ];
+  const outbound = new Half('outbound', family, entries);
+  const inbound = new Half('inbound', family, entries);
   const encoder = new Encoder();
   for (let i = 0; i < outbound.entries.count; i++) {
     const mapping = mappingAt(outbound.views, i, outbound.format);
     if (mapping === undefined) continue;
     encoder.clear();
     encoder.add(mapping);
-    const wanted = encoder.entries;
-    const [out, back] = [outbound, inbound].map((half) => half.find(wanted[half.format.name])) as [
-      (number | undefined)[],
-      (number | undefined)[],
-    ];
+    const out = outbound.find(encoder.entriesOf(outbound.format));
+    const back = inbound.find(encoder.entriesOf(inbound.format));
     if (![...out, ...back].includes(undefined)) {
       outbound.claim(out);
       inbound.claim(back);

@@ -77,6 +77,11 @@ export class Encoder {
     ) as unknown as TableEntries;
   }
 
+  /** The same of one table. */
+  entriesOf(format: TableFormat): Entries {
+    return this.#writers[TABLES.indexOf(format)]!.entries;
+  }
+
   /** Forgets what has been added. */
   clear(): void {
     for (const writer of this.#writers) writer.clear();

@@ -24,8 +24,9 @@ interface Ports {
 export class MappingIndex {
   readonly #side: Side;
   readonly #addresses = new Map<Address, Position>();
-  /** By length, longest first; a bigint and a number are never the same key. */
+  /** By length; a bigint and a number are never the same key. */
   readonly #prefixes = new Map<number, Map<Address, Position>>();
+  /** Those there are, longest first. */
   #lengths: readonly number[] = [];
   readonly #ports = new Map<Address, Ports>();
 
@@ -105,12 +106,14 @@ export class MappingIndex {
   /** The widest that has `address`, of the prefixes longer than `length` and the addresses; and its last address. */
   #widest(address: Address, length: number): { position: Position; last: Address } | undefined {
     const bits = bitsOf(familyOf(address));
-    // From the shortest on.
-    for (const longer of this.#lengths.toReversed()) {
-      if (longer <= length || longer >= bits) continue;
-      const network = networkOf(address, longer);
-      const position = this.#prefixes.get(longer)?.get(addressKey(network));
-      if (position !== undefined) return { position, last: lastOf(network, longer) };
+    const has = (size: number): boolean =>
+      this.#prefixes.get(size)?.has(addressKey(networkOf(address, size))) === true;
+    // The shortest is the last.
+    const widest = this.#lengths.findLast((size) => size > length && size < bits && has(size));
+    if (widest !== undefined) {
+      const network = networkOf(address, widest);
+      const position = this.#prefixes.get(widest)!.get(addressKey(network))!;
+      return { position, last: lastOf(network, widest) };
     }
     const position = this.address(address);
     return position === undefined ? undefined : { position, last: address };

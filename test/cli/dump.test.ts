@@ -77,14 +77,24 @@ test('instructions are of TypeScript lines', async (t) => {
   const files = programs[0]!.instructions.flatMap(({ source }) => (source ? [source.file] : []));
   t.true(files.length > 10);
   t.deepEqual(
-    files.filter((file) => !/src\/nat\/datapath\/\w+\.ts$/.test(file)),
+    files.filter((file) => !/src\/nat\/datapath\/[\w-]+\.ts$/.test(file)),
     [],
   );
 });
 
 test('options make another program', async (t) => {
-  const drop = await tsnatOk(t, ['dump', 'egress', '--unmapped', 'drop', '--format', 'hex']);
-  t.not(drop, await tsnatOk(t, ['dump', 'egress', '--format', 'hex']));
+  const hex = (...options: string[]): Promise<string> =>
+    tsnatOk(t, ['dump', 'egress', '--format', 'hex', ...options]);
+  const plain = await hex();
+  const drop = await hex('--unmapped', 'drop');
+  t.not(drop, plain);
+  t.is(await hex('--unmapped', 'outbound=drop,inbound=pass'), drop);
+  t.is(await hex('--unmapped', 'outbound=pass,inbound=drop'), plain);
+  t.is(await hex('--uses', 'addresses'), plain);
+  const others = ['--spoofed=pass', '--mss=1360', '--link=none', '--uses=prefixes', '--uses=ports6'];
+  const made = await Promise.all(others.map((option) => hex(option)));
+  t.is(new Set([plain, drop, ...made]).size, others.length + 2, 'each is another');
+  t.not(await hex('--uses=prefixes', '--uses=ports6'), made[4]!);
   const { programs } = await tsnatJson<Dump>(t, ['dump', 'egress', '--capacity', '77']);
   t.is(programs[0]?.maps.find(({ name }) => name === 'outbound')?.maxEntries, 77);
 });

@@ -28,7 +28,7 @@ const MAP_SIZES: Readonly<Record<string, readonly [type: string, key: number, va
   outbound: ['hash', 4, 24],
   inbound: ['hash', 4, 24],
   reasons: ['percpu_array', 4, 8],
-  interface: ['array', 4, 136],
+  interface: ['array', 4, 432],
 };
 
 needsRootAndBpf(test);

@@ -1,7 +1,7 @@
 // A sample of `npm run faults`: processes killed at their calls to the kernel, with packets to tell what came of it.
 
 import test from 'ava';
-import { EMULATED } from '../support/emulation.ts';
+import { EMULATED, PATIENCE } from '../support/emulation.ts';
 import { campaign, descriptors, ERRNOS, leaks } from '../support/fault/campaign.ts';
 import { OPERATIONS } from '../support/fault/operations.ts';
 import { World } from '../support/fault/world.ts';
@@ -9,14 +9,14 @@ import { needsRootAndBpf } from '../support/requirements.ts';
 import { TC_HOOKS, TCX } from '../support/tcx.ts';
 
 /** Every how many calls; a prime, so that the samples of operations with like beginnings differ. */
-const STRIDE = EMULATED ? 101 : 37;
+const STRIDE = EMULATED ? 127 : 47;
 const SHORT_STRIDE = EMULATED ? 11 : 5;
 
 needsRootAndBpf(test);
 
 for (const hook of [...TC_HOOKS, ...(TCX ? (['xdp'] as const) : [])]) {
   test.serial(`killed or failing at a call, the instance is as it was or as asked, ${hook}`, async (t) => {
-    t.timeout(280_000);
+    t.timeout(280_000 * PATIENCE);
     const world = await World.make(t, hook === 'xdp' ? { offload: 'wire' } : {});
     const open = descriptors();
     for (const [i, operation] of OPERATIONS.entries()) {

@@ -4,15 +4,17 @@ import test from 'ava';
 import { Capture } from '../support/capture.ts';
 import { sleep } from '../support/command.ts';
 import { INSIDE, makeLab, NEAR_OUTSIDE, ON_LINK } from '../support/lab.ts';
+import { INSIDE6, NEAR_OUTSIDE6, ON_LINK6 } from '../support/lab6.ts';
 import type { Namespace } from '../support/namespace.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { PYTHON } from '../support/root.ts';
+import { scapy } from '../support/scapy.ts';
 import { ping, pingOk, sendDatagrams, startEcho, startHttp, transfer } from '../support/traffic.ts';
 import { HOOKS, translate } from '../support/translate.ts';
 
 needsRootAndBpf(test);
 
-const PROTOCOLS = { GRE: 47, ESP: 50, SCTP: 132, 'UDP-Lite in a fragment': 136, experimental: 253 };
+const PROTOCOLS = { IPIP: 4, GRE: 47, ESP: 50, SCTP: 132, 'UDP-Lite in a fragment': 136, experimental: 253 };
 
 async function sendRaw(
   host: Namespace,
@@ -23,7 +25,7 @@ async function sendRaw(
   const script = `
 from scapy.all import *
 conf.verb = 0
-send(IP(src="${source}",dst="${destination}",proto=${protocol},flags=${protocol === 136 ? 1 : 0})/Raw(bytes(range(64))))
+send(IP(src="${source}",dst="${destination}",proto=${protocol})/Raw(bytes(range(64))))
 `;
   await host.must([PYTHON, '-c', script]);
 }
@@ -89,6 +91,49 @@ for (const hook of HOOKS) {
     },
   );
 }
+
+test.serial('the same over IPv6: by address, payload untouched', async (t) => {
+  const lab = await makeLab(t, { ipv6: true, offload: 'wire' });
+  await translate(t, lab, { map: [[INSIDE6, ON_LINK6]], unmapped: 'drop' });
+  const numbers = [4, 41, 47, 50, 59, 132, 253];
+  const [outer, inner] = await Promise.all([
+    Capture.start(t, lab.outside, 'down0', 'ip6 and ip6[6] != 58'),
+    Capture.start(t, lab.inside, 'up0', 'ip6 and ip6[6] != 58'),
+  ]);
+  const send = (source: string, destination: string): string =>
+    `for number in ${JSON.stringify(numbers)}: send(IPv6(src="${source}",dst="${destination}",nh=number)/Raw(bytes(range(64))))`;
+  await scapy(lab.inside, send(INSIDE6, NEAR_OUTSIDE6));
+  await scapy(lab.outside, send(NEAR_OUTSIDE6, ON_LINK6));
+  await sleep(200);
+  await Promise.all([outer.stop(), inner.stop()]);
+  const payload = Buffer.from(Array.from({ length: 64 }, (_, index) => index));
+  for (const [capture, source, destination] of [
+    [outer, ON_LINK6, NEAR_OUTSIDE6],
+    [inner, NEAR_OUTSIDE6, INSIDE6],
+  ] as const) {
+    const filter = `ipv6.src == ${source} && ipv6.dst == ${destination}`;
+    const fields = await capture.tshark([
+      '-Y',
+      filter,
+      '-T',
+      'fields',
+      '-e',
+      'frame.number',
+      '-e',
+      'ipv6.nxt',
+    ]);
+    const seen = fields
+      .trim()
+      .split('\n')
+      .map((line) => line.split('\t'));
+    t.deepEqual(
+      seen.map(([, next]) => Number(next?.split(',')[0])),
+      numbers,
+    );
+    const frames = capture.frames();
+    t.true(seen.every(([number]) => frames[Number(number) - 1]?.subarray(14 + 40).equals(payload)));
+  }
+});
 
 test.serial('IP options do not hide the transport header', async (t) => {
   const lab = await makeLab(t, { offload: 'wire' });

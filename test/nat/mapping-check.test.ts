@@ -10,6 +10,7 @@ import {
   requireSound,
 } from '../../src/nat/mapping-check.ts';
 import { MappingError } from '../../src/nat/mapping-error.ts';
+import { processorTime } from '../support/processor-time.ts';
 
 const located = (...texts: string[]): LocatedMapping[] =>
   texts.map((text, i) => ({ mapping: parseMapping(text), origin: `--map #${i + 1}` }));
@@ -159,28 +160,30 @@ test('a complaint about a later entry comes after those about earlier ones', (t)
   );
 });
 
-test('4,000 addresses are found sound in milliseconds, a million in seconds, prefixes among them or not', (t) => {
-  const many = (count: number, base: (i: number) => number | bigint): Mapping[] =>
-    Array.from({ length: count }, (_, i) => ({
-      kind: 'address',
-      inside: base(i),
-      outside: base(i + 0x400000),
-    }));
-  const took = (mappings: readonly Mapping[]): number => {
-    const start = performance.now();
-    requireSound(mappings);
-    return performance.now() - start;
-  };
+const many = (count: number, base: (i: number) => number | bigint): Mapping[] =>
+  Array.from({ length: count }, (_, i) => ({
+    kind: 'address',
+    inside: base(i),
+    outside: base(i + 0x400000),
+  }));
+
+test('4,000 addresses are found sound in milliseconds', async (t) => {
   const few = many(4_000, (i) => 0x0a000000 + i);
-  t.true(Math.min(...Array.from({ length: 10 }, () => took(few))) < 10);
-  const million = many(1_000_000, (i) => 0x0a000000 + i);
-  t.true(took(million) < 10_000);
-  t.true(took([...million, parseMapping('10.64.0.0/10=10.192.0.0/10')]) < 20_000);
-  // All of them end alike.
-  t.true(took(many(200_000, (i) => (0xfd00n << 112n) | (BigInt(i) << 64n) | 1n)) < 10_000);
+  const times: number[] = [];
+  for (let i = 0; i < 10; i++) times.push(await processorTime(() => requireSound(few)));
+  t.true(Math.min(...times) < 10, String(times));
 });
 
-test('a thousand port blocks to an address, and many prefixes', (t) => {
+test('a million addresses are found sound in seconds, prefixes among them or not', async (t) => {
+  const million = many(1_000_000, (i) => 0x0a000000 + i);
+  t.true((await processorTime(() => requireSound(million))) < 5_000);
+  const nested = [...million, parseMapping('10.64.0.0/10=10.192.0.0/10')];
+  t.true((await processorTime(() => requireSound(nested))) < 10_000);
+});
+
+test('IPv6 addresses that all end alike, port blocks and prefixes by the thousands', async (t) => {
+  const alike = many(100_000, (i) => (0xfd00n << 112n) | (BigInt(i) << 64n) | 1n);
+  t.true((await processorTime(() => requireSound(alike))) < 5_000);
   const text = (i: number): string => `10.0.${i >> 6}.7:${(i & 63) * 1024}-${(i & 63) * 1024 + 1023}`;
   const blocks = Array.from({ length: 4_096 }, (_, i) =>
     parseMapping(`${text(i)}=${text(i).replace('10.0.', '203.0.')}`),
@@ -188,7 +191,5 @@ test('a thousand port blocks to an address, and many prefixes', (t) => {
   const prefixes = Array.from({ length: 65_536 }, (_, i) =>
     parseMapping(`11.${i >> 8}.${i & 255}.0/24=100.${i >> 8}.${i & 255}.0/24`),
   );
-  const start = performance.now();
-  requireSound([...blocks.toReversed(), ...prefixes]);
-  t.true(performance.now() - start < 5_000);
+  t.true((await processorTime(() => requireSound([...blocks.toReversed(), ...prefixes]))) < 5_000);
 });

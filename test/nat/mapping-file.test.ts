@@ -8,6 +8,7 @@ import { readBulk } from '../../src/nat/mapping-bulk.ts';
 import { MappingError } from '../../src/nat/mapping-error.ts';
 import { parseMappingFile } from '../../src/nat/mapping-file.ts';
 import { formatPrefix } from '../../src/nat/prefix.ts';
+import { processorTime } from '../support/processor-time.ts';
 
 const GOOD = `# the gateway
 version: 1
@@ -362,10 +363,11 @@ test('100,000 mappings are read and checked in a few seconds', async (t) => {
   }));
   const block = entries.map(({ inside, outside }) => `  - { inside: ${inside}, outside: ${outside} }\n`);
   for (const text of [`${HEAD}${block.join('')}`, JSON.stringify({ version: 1, mappings: entries })]) {
-    const start = performance.now();
-    const file = await parseMappingFile(text, 'f');
-    t.is(file.mappings.length, entries.length);
-    t.true(performance.now() - start < 5_000);
+    const taken = await processorTime(async () => {
+      const file = await parseMappingFile(text, 'f');
+      t.is(file.mappings.length, entries.length);
+    });
+    t.true(taken < 5_000, String(taken));
   }
   const twice = `${HEAD}${block.join('')}${block.slice(0, 3).join('')}`;
   const error = await t.throwsAsync(parseMappingFile(twice, 'f'), { instanceOf: MappingError });

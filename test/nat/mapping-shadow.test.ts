@@ -173,6 +173,9 @@ const SOUND: readonly (readonly string[])[] = [
     '10.1.0.5:1000-1999=203.0.113.6:5000-5999',
     '10.1.0.5:1500/tcp=203.0.113.7:80/tcp',
   ],
+  // What would go astray is taken away by a third.
+  ['10.1.0.0/24=203.0.113.0/24', '10.0.0.5=203.0.113.5', '10.1.0.5=203.0.114.5'],
+  ['10.0.0.9=203.0.113.9', '10.0.0.6:8080/tcp=203.0.113.9:80/tcp', '10.0.0.9:80/tcp=203.0.113.10:80/tcp'],
   // A port of an address that is another one outside.
   ['10.0.0.6=203.0.113.6', '10.0.0.6:8080/tcp=203.0.113.6:80/tcp'],
   // Two addresses of a prefix changing places.

@@ -87,8 +87,8 @@ export class Capture {
 
   /** Every checksum of every packet, by our own reckoning and by tshark's. @returns complaints */
   async faults(): Promise<string[]> {
-    const filter = ['ip.checksum', 'tcp.checksum', 'udp.checksum', 'icmp.checksum']
-      .map((field) => `${field}.status==${BAD}`)
+    const filter = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6', 'dccp']
+      .map((protocol) => `${protocol}.checksum.status==${BAD}`)
       .join(' || ');
     // A second opinion on bytes, which depends on no kernel.
     const listing = EMULATED ? '' : await this.tshark(['-Y', filter]);
@@ -102,7 +102,10 @@ export class Capture {
   }
 
   tshark(args: readonly string[]): Promise<string> {
-    const verify = ['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
+    const verify = ['ip', 'tcp', 'udp', 'udplite', 'dccp'].flatMap((protocol) => [
+      '-o',
+      `${protocol}.check_checksum:TRUE`,
+    ]);
     return must('tshark', ['-n', '-r', this.file, ...verify, ...args]);
   }
 }

@@ -2,6 +2,7 @@
 // The gateway routes and does nothing else; whatever translates is attached to its outside interface.
 
 import type { ExecutionContext } from 'ava';
+import { addIpv6 } from './lab6.ts';
 import { Namespace } from './namespace.ts';
 
 /** The hosts' own addresses. Each lab has namespaces of its own, so that all labs can share them. */
@@ -34,6 +35,8 @@ export interface LabOptions {
    * partial, what is captured behind the gateway is complete.
    */
   readonly offload?: 'on' | 'wire' | 'partial';
+  /** IPv6 beside IPv4, with the addresses of lab6.ts. */
+  readonly ipv6?: boolean;
 }
 
 export interface Lab {
@@ -50,7 +53,8 @@ export interface Lab {
   readonly namespaces: readonly Namespace[];
 }
 
-async function veth(
+/** Joins two namespaces. */
+export async function veth(
   [a, nameA]: readonly [Namespace, string],
   [b, nameB]: readonly [Namespace, string],
   mtu: number = 1500,
@@ -144,6 +148,7 @@ export async function makeLab(t: ExecutionContext, options: LabOptions = {}): Pr
   }
   await insideLinks(lab, options.insideRouter?.mtu);
   await outsideLinks(lab, options.outsideRouter?.mtu);
+  if (options.ipv6) await addIpv6(lab);
   await setOffload(lab, options.offload ?? 'on');
   return lab;
 }

@@ -3,10 +3,17 @@
 import { must, type Result, Running, type RunOptions, run } from './command.ts';
 import { disownNamespace, ownNamespace, uniqueName } from './registry.ts';
 
-/** Every namespace of a lab is quiet and permissive: no IPv6 chatter, no filter by reverse path, no ICMP limit. */
+/**
+ * Every namespace of a lab is quiet and permissive: no IPv6 unless it is asked for, and then without waiting for
+ * duplicate addresses; no filter by reverse path, no ICMP limit.
+ */
 const SYSCTLS: Readonly<Record<string, number>> = {
   'ipv6/conf/all/disable_ipv6': 1,
   'ipv6/conf/default/disable_ipv6': 1,
+  'ipv6/conf/all/accept_dad': 0,
+  'ipv6/conf/default/accept_dad': 0,
+  'ipv6/conf/default/router_solicitations': 0,
+  'ipv6/icmp/ratelimit': 0,
   'ipv4/conf/all/rp_filter': 0,
   'ipv4/conf/default/rp_filter': 0,
   'ipv4/conf/all/send_redirects': 0,

@@ -8,6 +8,8 @@ export interface Count {
   readonly bytes: number;
 }
 
+type Policy = 'pass' | 'drop';
+
 export interface Status {
   readonly name: string;
   readonly interface: string;
@@ -15,7 +17,7 @@ export interface Status {
   readonly netns?: string;
   readonly hook: 'tcx' | 'clsact';
   readonly xdp?: { readonly mode: 'native' | 'generic'; readonly inside: readonly string[] };
-  readonly unmapped: 'pass' | 'drop';
+  readonly unmapped: Policy | { readonly outbound: Policy; readonly inbound: Policy };
   readonly healthy: boolean;
   readonly problems: readonly string[];
   readonly programs: {

@@ -41,7 +41,7 @@ let compiled: Promise<string> | undefined;
 const FIRST = ['nice', '-n', '-15'];
 
 /** The peer, compiled once for each process. */
-function peer(): Promise<string> {
+export function streamPeer(): Promise<string> {
   compiled ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tsl-stream-'));
     ownFolder(folder);
@@ -54,7 +54,7 @@ function peer(): Promise<string> {
 }
 
 async function receive(t: Cleanup, host: Namespace): Promise<() => Promise<Received>> {
-  const running = host.start([...FIRST, await peer(), 'receive', PORT]);
+  const running = host.start([...FIRST, await streamPeer(), 'receive', PORT]);
   t.teardown(() => running.stop());
   await running.says(/ready/);
   return async () => {
@@ -70,7 +70,7 @@ async function send(
   address: string,
   rate: number,
 ): Promise<() => Promise<Omit<Flow, 'received'>>> {
-  const running = host.start([...FIRST, await peer(), 'send', address, PORT, `${rate}`]);
+  const running = host.start([...FIRST, await streamPeer(), 'send', address, PORT, `${rate}`]);
   t.teardown(() => running.stop());
   return async () => {
     running.process.stdin?.end();

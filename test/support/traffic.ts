@@ -40,26 +40,48 @@ const TRANSFER_TIMEOUT_MS = 120_000;
 
 const peer = (name: string): string[] => [process.execPath, `${PEERS}${name}.js`];
 
+export interface PingOptions {
+  readonly count?: number;
+  readonly size?: number;
+  /** More options of ping(8). */
+  readonly more?: readonly string[];
+}
+
 /** Sends `count` pings quickly; its exit status is 0 when an answer came to one of them. */
 export function ping(
   host: Namespace,
   address: string,
-  { count = 3, size = 56, more = [] }: { count?: number; size?: number; more?: readonly string[] } = {},
+  { count = 3, size = 56, more = [] }: PingOptions = {},
 ): Promise<Result> {
   const args = ['-n', '-c', `${count}`, '-i', '0.05', '-W', '1', '-s', `${size}`, ...more];
   return host.run(['ping', ...args, address]);
 }
 
 /** Every ping is answered, by the very address that was asked. */
-export async function pingOk(t: ExecutionContext, host: Namespace, address: string): Promise<void> {
-  const { stdout } = await ping(host, address);
+export async function pingOk(
+  t: ExecutionContext,
+  host: Namespace,
+  address: string,
+  options: PingOptions = {},
+): Promise<void> {
+  const { stdout } = await ping(host, address, options);
   t.regex(stdout, / 0% packet loss/, stdout);
   t.regex(stdout, new RegExp(`bytes from ${address.replaceAll('.', '\\.')}: `), stdout);
   t.notRegex(stdout, /DUP!|corrupt|BAD CHECKSUM|DIFFERENT ADDRESS/i, stdout);
 }
 
-export async function startHttp(t: ExecutionContext, host: Namespace): Promise<Running> {
-  const server = host.start([...peer('http-server'), `${HTTP_PORT}`]);
+/** Where a server listens; the usual port of its kind, and every IPv4 address, where left out. */
+export interface Listening {
+  readonly port?: number;
+  readonly address?: string;
+}
+
+export async function startHttp(
+  t: ExecutionContext,
+  host: Namespace,
+  { port = HTTP_PORT, address = '0.0.0.0' }: Listening = {},
+): Promise<Running> {
+  const server = host.start([...peer('http-server'), `${port}`, address]);
   t.teardown(() => server.stop());
   await server.says(/ready/);
   return server;
@@ -71,16 +93,21 @@ export async function transfer(
   address: string,
   method: 'get' | 'put',
   bytes: number,
+  port: number = HTTP_PORT,
 ): Promise<Received> {
-  const url = `http://${address}:${HTTP_PORT}`;
+  const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
   const text = await client.must([...peer('http-client'), method, url, `${bytes}`], {
     timeout: TRANSFER_TIMEOUT_MS,
   });
   return JSON.parse(text) as Received;
 }
 
-export async function startEcho(t: ExecutionContext, host: Namespace): Promise<{ stop(): Promise<Seen> }> {
-  const echo = host.start([...peer('udp-echo'), `${UDP_PORT}`]);
+export async function startEcho(
+  t: ExecutionContext,
+  host: Namespace,
+  { port = UDP_PORT, address = '0.0.0.0' }: Listening = {},
+): Promise<{ stop(): Promise<Seen> }> {
+  const echo = host.start([...peer('udp-echo'), `${port}`, address]);
   t.teardown(() => echo.stop());
   await echo.says(/ready/);
   return {
@@ -95,8 +122,8 @@ export async function startEcho(t: ExecutionContext, host: Namespace): Promise<{
 export async function sendDatagrams(
   host: Namespace,
   address: string,
-  { count = 100, size = 64 }: { count?: number; size?: number } = {},
+  { count = 100, size = 64, port = UDP_PORT }: { count?: number; size?: number; port?: number } = {},
 ): Promise<Tally> {
-  const args = [address, UDP_PORT, count, size].map(String);
+  const args = [address, port, count, size].map(String);
   return JSON.parse(await host.must([...peer('udp-send'), ...args])) as Tally;
 }

@@ -12,10 +12,13 @@ import { attachTwin } from './twin.ts';
 export type Hook = 'auto' | 'tcx' | 'clsact';
 
 export interface Translation {
-  /** Pairs of inside and outside address. */
+  /** Pairs of inside and outside, of any kind. */
   readonly map: readonly (readonly [inside: string, outside: string])[];
   readonly hook?: Hook;
-  readonly unmapped?: 'pass' | 'drop';
+  /** As the option of the same name has it. */
+  readonly unmapped?: string;
+  /** More options of `attach`. */
+  readonly options?: readonly string[];
 }
 
 export interface Instance {
@@ -32,7 +35,7 @@ export const HOOKS: readonly Hook[] = KIND === 'tsnat' ? TC_HOOKS : ['clsact'];
 export async function translate(
   t: ExecutionContext,
   lab: Lab,
-  { map, hook = 'auto', unmapped = 'pass' }: Translation,
+  { map, hook = 'auto', unmapped = 'pass', options = [] }: Translation,
 ): Promise<Instance> {
   if (KIND === 'none') return { name: 'none', detach: async () => {} };
   if (KIND === 'twin') {
@@ -46,6 +49,7 @@ export async function translate(
   await tsnatOk(t, [
     ...['attach', lab.device, '--name', name, '--netns', lab.gateway.name, '--hook', hook],
     ...['--unmapped', unmapped],
+    ...options,
     ...map.flatMap(([inside, outside]) => ['--map', `${inside}=${outside}`]),
   ]);
   return {

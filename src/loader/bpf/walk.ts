@@ -127,7 +127,7 @@ function lookup(map: MapHandle, command: number, room: number, token: Uint8Array
   frame.u32(batch.map_fd, map.fd);
   frame.u32(batch.count, room);
   if (token !== undefined) frame.pointer(batch.in_batch, frame.put(token));
-  const out = frame.reserve(tokenSize);
+  const out = frame.put(new Uint8Array(tokenSize));
   const keys = frame.reserve(room * map.keySize);
   const values = frame.reserve(room * map.transferSize);
   frame.pointer(batch.out_batch, out);
@@ -135,9 +135,10 @@ function lookup(map: MapHandle, command: number, room: number, token: Uint8Array
   frame.pointer(batch.values, values);
   const result = frame.callOnce(command);
   const answered = result === 0 || result === -ERRNO.ENOENT || result === -ERRNO.EINTR;
-  const reported = answered ? Math.min(frame.getU32(batch.count), room) : 0;
-  // Interrupted before the first element, the count may be as it was.
-  const count = result === -ERRNO.EINTR && reported === room ? 0 : reported;
+  const tokenOut = frame.read(out, tokenSize);
+  // Interrupted before the first element, the kernel leaves the token alone.
+  const isNone = !answered || (result === -ERRNO.EINTR && tokenOut.every((byte) => byte === 0));
+  const count = isNone ? 0 : Math.min(frame.getU32(batch.count), room);
   return {
     result,
     elements: {
@@ -145,7 +146,7 @@ function lookup(map: MapHandle, command: number, room: number, token: Uint8Array
       keys: frame.read(keys, count * map.keySize),
       values: frame.read(values, count * map.transferSize),
     },
-    token: frame.read(out, tokenSize),
+    token: tokenOut,
   };
 }
 

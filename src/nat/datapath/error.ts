@@ -7,9 +7,10 @@ import type { Value, Variable } from '../../asm/index.ts';
 import {
   accountAddress,
   difference,
+  halfDifference,
+  mayBeNone,
   PLAIN,
   PSEUDO,
-  PSEUDO_OR_NONE,
   replaceAddress,
   replaceCovered,
   updatedChecksum,
@@ -21,8 +22,8 @@ import { half, ICMP_CHECK, icmphdr } from './headers.ts';
 import { type IpPacket, sideOf } from './ip-packet.ts';
 import { readQuotedIpv4 } from './ipv4.ts';
 import { readQuotedIpv6 } from './ipv6.ts';
-import type { TcPath } from './path.ts';
-import { rewriteAddress, shifted } from './rewrite.ts';
+import { forget, type TcPath } from './path.ts';
+import { rewriteAddress } from './rewrite.ts';
 import {
   byAddress,
   type Counters,
@@ -35,11 +36,12 @@ import {
 } from './tables.ts';
 import {
   keyOf,
+  keyOfOther,
   NOWHERE,
   noTransport,
-  otherPorts,
   type Ports,
   readQuotedTransport,
+  shifted,
   type Transport,
 } from './transport.ts';
 import { leaveUnmapped } from './unmapped.ts';
@@ -54,7 +56,7 @@ export function translateError(path: TcPath, frame: Frame, packet: IpPacket, tab
   const transport = noTransport(path, quote.payload, tables.hasPorts);
   readQuotedTransport(path, quote, transport, other);
   const { ports } = transport;
-  forget(p, transport.checkAt, transport.checksum, ...(ports ? [ports.at, ports.elsewhere] : []));
+  forget(path, transport.checkAt, transport.checksum, ...(ports ? [ports.at, ports.elsewhere] : []));
   const [ownBefore, quotedBefore] = [read(packet[own]), read(quote[other])];
 
   // A router in between may be anybody: whose traffic it is about counts.
@@ -75,10 +77,11 @@ export function translateError(path: TcPath, frame: Frame, packet: IpPacket, tab
 
   const { tail, port } = keyOf(path, version, ports);
   const quoted = findTranslation(path, tables, quotedBefore, tail, { ...events, onUsed: () => {} });
-  const quotedFound = p.forget(quoted.found);
+  const quotedFound = p.variable('u32', quoted.found);
+  forget(path, quotedFound);
   const isSame = p.variable('u32', 0);
   p.when(same(ownBefore, quotedBefore), () => isSame.set(1));
-  forget(p, isSame);
+  forget(path, isSame);
 
   const ownFound = p.variable('u32', 0);
   const ownAfter = ownBefore.map((word) => p.variable('u32', word.bits()));
@@ -97,7 +100,7 @@ export function translateError(path: TcPath, frame: Frame, packet: IpPacket, tab
       settle(found.address);
     },
   );
-  forget(p, ownFound);
+  forget(path, ownFound);
   p.when(ownFound.eq(0), () => {
     p.when(quotedFound.eq(0), leaveUntranslated);
     // Inbound an error goes to whom it quotes: for anybody else the quote opens no door.
@@ -105,8 +108,9 @@ export function translateError(path: TcPath, frame: Frame, packet: IpPacket, tab
     countOn(p, tables, quotedBefore, tail, count);
   });
 
-  const isHairpin = direction === 'outbound' ? isErrorForOutside(path, packet, quote, ports) : undefined;
-  if (isHairpin) forget(p, isHairpin);
+  const isHairpin =
+    direction === 'outbound' ? isErrorForOutside(path, packet, quote, ports, quoted.shift) : undefined;
+  if (isHairpin) forget(path, isHairpin);
   const change = p.variable('u64', 0);
   p.when(quotedFound.ne(0), () => {
     rewriteQuote(path, quote, other, { address: quotedBefore, port }, quoted, transport, change);
@@ -156,26 +160,21 @@ function isErrorForOutside(
   packet: IpPacket,
   quote: IpPacket,
   ports: Ports | undefined,
+  shift: Translation['shift'],
 ): Variable<'u32'> {
   const { p } = path;
   const { version } = packet;
   const destination = read(packet.destination);
   return isForOutside(path, destination, tablesOf(path, 'inbound', version), () => {
     if (ports === undefined) return byAddress(version);
-    const seen = otherPorts(path, quote.payload, ports, 'destination');
-    const [at, elsewhere] = [p.variable('u32', seen.at), p.variable('u32', seen.elsewhere)];
+    const [at, elsewhere] = [p.variable('u32', ports.at), p.variable('u32', ports.elsewhere)];
     p.when(same(destination, read(quote.source)).not(), () => {
       at.set(NOWHERE);
       elsewhere.set(0);
     });
-    forget(p, at, elsewhere);
-    return keyOf(path, version, { ...seen, at, elsewhere }).tail;
+    forget(path, at, elsewhere);
+    return keyOfOther(path, quote.payload, { ...ports, at, elsewhere }, 'destination', shift);
   });
-}
-
-/** Errors are rare and full of cases: what they have in common from here on is verified once. */
-function forget(p: TcPath['p'], ...variables: readonly Variable<'u32'>[]): void {
-  for (const variable of variables) variable.set(p.forget(variable));
 }
 
 function readQuote(path: TcPath, { version, payload: { at, atMost, end } }: IpPacket): IpPacket {
@@ -223,7 +222,7 @@ function rewriteQuote(
     const [word] = p.packet.read([half], { at: checkAt, atMost: quote.payload.atMost + MOST_CHECK, orElse });
     const old = word.value.get();
     const now = p.variable('u16', updatedChecksum(old, inChecksum.get()).bits());
-    p.when(checksum.and(PSEUDO_OR_NONE & ~PSEUDO).ne(0), () => {
+    p.when(mayBeNone(checksum), () => {
       // Zero says that there is none (RFC 768), so none becomes zero.
       p.when(now.eq(0), () => now.set(0xffff));
       p.when(old.eq(0), () => now.set(0));
@@ -232,9 +231,6 @@ function rewriteQuote(
     add(halfDifference(old, now.get().bits()));
   });
 }
-
-const halfDifference = (before: Value<'be16'>, after: Value<'be16'>): Value<'u64'> =>
-  before.bits().not().as('u64').add(after.bits());
 
 /** The furthest that a checksum stands from the start of its header: TCP's. */
 const MOST_CHECK = 16;

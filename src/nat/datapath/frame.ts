@@ -23,7 +23,7 @@ import {
   iphdr,
   vlanhdr,
 } from './headers.ts';
-import type { TcPath } from './path.ts';
+import { forget, type TcPath } from './path.ts';
 
 const MOST_TAGS = 2;
 
@@ -81,17 +81,20 @@ export function readEthernet(path: TcPath, onOther: (frame: Frame) => void): Fra
   return frame();
 }
 
-function skipTags({ p }: TcPath, proto: Variable<'u16'>, at: Variable<'u32'>, onCut: () => void): void {
-  const skip = (tags: number): void => {
-    if (tags === 0) return;
+function skipTags(path: TcPath, proto: Variable<'u16'>, at: Variable<'u32'>, onCut: () => void): void {
+  const { p } = path;
+  const skip = (tag: number): void => {
+    if (tag === MOST_TAGS) return;
+    const start = ethhdr.size + tag * vlanhdr.size;
     p.when(isTag(proto.get().bits()), () => {
-      const tag = p.packet.copy(vlanhdr, at, { orElse: onCut });
-      proto.set(tag.proto.get().bits());
-      at.set(p.forget(at.add(vlanhdr.size)));
-      skip(tags - 1);
+      const [header] = p.packet.read([vlanhdr], { at: start, orElse: onCut });
+      proto.set(header.proto.get().bits());
+      at.set(start + vlanhdr.size);
+      skip(tag + 1);
     });
   };
-  skip(MOST_TAGS);
+  skip(0);
+  forget(path, at);
 }
 
 /** Too short for any IP header: no fault in a frame that should have none. */

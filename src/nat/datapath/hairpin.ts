@@ -5,22 +5,24 @@
 import type { Variable, ViewOf } from '../../asm/index.ts';
 import type { interfaceRecord } from '../maps.ts';
 import { ethhdr } from './headers.ts';
-import type { Path, TcPath } from './path.ts';
+import { forget, type Path, type TcPath } from './path.ts';
 import { type IpVersion, isMapped, type Tables, type Tail } from './tables.ts';
 import { type AddressPlace, type Words, within, wordsOf } from './words.ts';
 
 /** Not zero where what leaves for `destination` is for an outside address in `inbound`; `tail` is asked for only then. */
 export function isForOutside(
-  { p, maps }: Path,
+  path: Path,
   destination: Words,
   inbound: Tables,
   tail: () => Tail,
 ): Variable<'u32'> {
+  const { p, maps } = path;
   const found = p.variable('u32', 0);
   const self = p.data(maps.interface);
   // Nearly everything leaves for somewhere else, which this tells without a look-up.
   p.rarely(within(destination, outsidesOf(self, inbound.version)), () => {
-    found.set(p.forget(isMapped(p, inbound, destination, tail(), { marked: 'unmapped' })));
+    found.set(isMapped(p, inbound, destination, tail(), { marked: 'unmapped' }));
+    forget(path, found);
   });
   return found;
 }

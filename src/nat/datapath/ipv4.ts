@@ -4,7 +4,7 @@ import type { Expression, Value } from '../../asm/index.ts';
 import type { Place } from './frame.ts';
 import { IP_OFFSET, IP_VERSION, iphdr, MIN_IHL, PLAIN_HEADER } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
-import type { TcPath } from './path.ts';
+import { forget, type TcPath } from './path.ts';
 import { wordsOf } from './words.ts';
 
 /** The longest header: 15 words. */
@@ -21,7 +21,8 @@ export function readIpv4(path: TcPath, place: Place): IpPacket {
   p.rarely(versionIhl.ne(PLAIN_HEADER), () => {
     const words = headerWords(versionIhl);
     p.when(versionIhl.shr(4).ne(IP_VERSION).or(words.lt(MIN_IHL)), malformed);
-    payload.set(p.forget(at.add(words.shl(2))));
+    payload.set(at.add(words.shl(2)));
+    forget(path, payload);
   });
   const length = path.length();
   const end = p.variable('u32', at.add(ip.totLen.toHost()));

@@ -22,6 +22,8 @@ const MOST_EXTENSIONS = 8;
 /** The longest: a length of 255. */
 const MAX_EXTENSION: number = 256 * EXTENSION_UNIT;
 const MAX_CHAIN: number = MOST_EXTENSIONS * MAX_EXTENSION;
+/** A payload that starts behind this is not looked into: below 2^15 every verifier can follow (MAX_PACKET_OFF). */
+const FARTHEST = 32_000;
 
 /** Reads the headers at `place`. Leaves for those that contradict themselves, or are too many. */
 export function readIpv6(path: TcPath, place: Place): IpPacket {
@@ -130,7 +132,7 @@ function packetOf(
       version: 6,
       protocol: protocol.get(),
       at: at.get(),
-      atMost: atMost + ipv6hdr.size + MAX_CHAIN,
+      atMost: Math.min(atMost + ipv6hdr.size + MAX_CHAIN, FARTHEST),
       end,
     },
     isLater: () => later.ne(0),

@@ -1,9 +1,9 @@
 // What all parts of a program are given: what they are written with, which way packets go, and how to leave.
 
-import type { PacketBuilder, TcBuilder, Value } from '../../asm/index.ts';
+import type { PacketBuilder, TcBuilder, Value, Variable } from '../../asm/index.ts';
 import type { InstanceMaps } from '../maps.ts';
 import type { Direction, Reason } from '../reason.ts';
-import type { Uses } from '../uses.ts';
+import { hasIpv6, type Uses } from '../uses.ts';
 
 /** Ends the path for a reason. */
 export type Leave = (reason: Reason) => void;
@@ -19,3 +19,12 @@ export interface Path<P extends PacketBuilder = PacketBuilder> {
 }
 
 export type TcPath = Path<TcBuilder>;
+
+/**
+ * What all paths have in common from here on is verified once, not for each value of these: for places that many paths
+ * lead to. With IPv4 addresses alone there are few enough.
+ */
+export function forget({ p, uses }: Path, ...variables: readonly Variable<'u32'>[]): void {
+  if (!hasIpv6(uses) && !uses.has('prefixes') && !uses.has('ports')) return;
+  for (const variable of variables) variable.set(p.forget(variable));
+}

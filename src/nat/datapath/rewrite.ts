@@ -2,8 +2,11 @@
 
 import type { Place, Value } from '../../asm/index.ts';
 import {
+  account,
   accountAddress,
   difference,
+  halfDifference,
+  mayBeNone,
   PSEUDO,
   replaceAddress,
   replacePort,
@@ -13,7 +16,7 @@ import { half } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
 import type { TcPath } from './path.ts';
 import type { Translation } from './tables.ts';
-import { NOWHERE, type Transport } from './transport.ts';
+import { NOWHERE, shifted, type Transport } from './transport.ts';
 import { type AddressPlace, type Words, write } from './words.ts';
 
 /** Writes an address into an IP header, and the header's checksum with it where it has one. */
@@ -26,9 +29,6 @@ export function rewriteAddress(
   headerChecksum?.set(updatedChecksum(headerChecksum.get(), difference(before, after)));
   write(place, after);
 }
-
-export const shifted = (port: Value<'be16'>, shift: Value<'u16'>): Value<'be16'> =>
-  port.toHost().add(shift).as('u16').toNetwork();
 
 /** Writes an address and a port into the packet; afterwards no view of it is valid. */
 export function rewritePacket(
@@ -54,6 +54,11 @@ export function rewritePacket(
       const written = shifted(port, shift.get());
       const [word] = p.packet.read([half], { at: ports.at, atMost: ports.atMost, orElse: failed });
       word.value.set(written);
+      // A checksum that is not there makes up for nothing.
+      p.when(mayBeNone(checksum), () => {
+        const { value } = p.packet.copy(half, checkAt, { orElse: failed });
+        p.when(value.eq(0), () => account(p, halfDifference(port, written)));
+      });
       const result = replacePort(p, checkAt, port, written, checksum.get());
       p.rarely(result.isNegative(), failed);
     });

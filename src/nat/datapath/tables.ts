@@ -247,32 +247,33 @@ function look(
     readonly onMarked: () => void;
   },
 ): void {
-  const net = tables.nets?.(p, address, tail);
-  const byAddressOrPrefix = (): void => {
-    const prefix = (): void => {
-      if (net !== undefined) p.when(net.exists(), () => take.takeNet(net.value));
-    };
+  const byAddress = (otherwise: () => void): void => {
     if (tables.addresses === undefined) {
-      prefix();
+      otherwise();
       return;
     }
     const entry = tables.addresses(p, address);
-    p.when(entry.exists(), () => take.takeAddress(entry.value), prefix);
+    p.when(entry.exists(), () => take.takeAddress(entry.value), otherwise);
   };
-  if (net === undefined || !tables.hasPorts) {
-    byAddressOrPrefix();
+  const { nets } = tables;
+  if (nets === undefined || !tables.hasPorts) {
+    byAddress(() => {
+      const prefix = nets?.(p, address, tail);
+      if (prefix) p.when(prefix.exists(), () => take.takeNet(prefix.value));
+    });
     return;
   }
+  const net = nets(p, address, tail);
+  const ofNet = (): void => p.when(net.exists(), () => take.takeNet(net.value));
   const kind = p.variable('u32', NET_KINDS.prefix);
   p.when(net.exists(), () => kind.set(net.value.kind.get()));
-  const onPort = (): void => p.when(net.exists(), () => take.takeNet(net.value));
   p.match(
     kind,
     [
-      [NET_KINDS.prefix, byAddressOrPrefix],
+      [NET_KINDS.prefix, () => byAddress(ofNet)],
       [NET_KINDS.ports, take.onMarked],
     ],
-    onPort,
+    ofNet,
   );
 }
 

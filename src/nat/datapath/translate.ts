@@ -13,7 +13,7 @@ import { handleDiscovery } from './ndp.ts';
 import type { TcPath } from './path.ts';
 import { rewritePacket } from './rewrite.ts';
 import { countPacket, tablesOf, translationOf } from './tables.ts';
-import { icmpType, isOneOf, keyOf, noTransport, otherPorts, readQuery, readTransport } from './transport.ts';
+import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from './transport.ts';
 import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
 
@@ -24,9 +24,17 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   const { own, other } = sideOf(direction);
   const tables = tablesOf(path, direction, version);
 
+  const isExcluded = excluded(path, version, packet[other]);
+  const leaveIfExcluded = (): void => {
+    if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
+  };
+
   const transport = noTransport(path, payload, tables.hasPorts);
   const refuseAuthenticated = (): void =>
-    p.rarely(payload.protocol.eq(IPPROTO_AH), () => leave('authenticated'));
+    p.rarely(payload.protocol.eq(IPPROTO_AH), () => {
+      leaveIfExcluded();
+      leave('authenticated');
+    });
   p.when(
     packet.isLater().not(),
     () =>
@@ -47,10 +55,6 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
 
   const before = read(packet[own]);
   const { tail, port } = keyOf(path, version, transport.ports);
-  const isExcluded = excluded(path, version, packet[other]);
-  const leaveIfExcluded = (): void => {
-    if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
-  };
   const translation = translationOf(path, tables, before, tail, {
     onFound: leaveIfExcluded,
     onUsed: (counters) => countPacket(counters, path.length().sub(frame.at.offset)),
@@ -66,10 +70,9 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   const inbound = tablesOf(path, 'inbound', version);
   const isHairpin =
     direction === 'outbound'
-      ? isForOutside(path, read(packet[other]), inbound, () => {
-          const { ports } = transport;
-          return keyOf(path, version, ports && otherPorts(path, payload, ports, own)).tail;
-        })
+      ? isForOutside(path, read(packet[other]), inbound, () =>
+          keyOfOther(path, payload, transport.ports, own, translation.shift),
+        )
       : undefined;
   const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
   rewritePacket(path, packet, own, { before, port }, translation, transport);

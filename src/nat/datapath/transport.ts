@@ -222,21 +222,6 @@ export function icmpType({ p, leave }: Path, { at, atMost, end }: Payload): Valu
   return message.type.get();
 }
 
-/** The same ports seen from the other end; an identifier is that of both. `own` is the end they are of. */
-export function otherPorts(
-  { p }: Path,
-  { version, protocol }: Payload,
-  ports: Ports,
-  own: 'source' | 'destination',
-): Ports {
-  const at = p.variable('u32', ports.at);
-  const step = portOffset('destination');
-  p.when(protocol.ne(icmpOf(version).number).and(ports.at.ne(NOWHERE)), () =>
-    at.set(own === 'source' ? at.add(step) : at.sub(step)),
-  );
-  return { ...ports, at };
-}
-
 /** What a packet is looked up by, and its port. */
 export interface Keyed {
   readonly tail: Tail;
@@ -263,3 +248,34 @@ export function keyOf({ p, leave }: Path, version: IpVersion, ports: Ports | und
     port: port.get().bits(),
   };
 }
+
+/**
+ * What a packet will be looked up by at its other end, once its own has been translated. An identifier is that of both
+ * ends: there it is what `shift` has made of it. `own` is the end that `ports` are of.
+ */
+export function keyOfOther(
+  path: Path,
+  { version, protocol }: Payload,
+  ports: Ports | undefined,
+  own: 'source' | 'destination',
+  shift: Expression<'u16'> | undefined,
+): Tail {
+  if (ports === undefined || shift === undefined) return keyOf(path, version, ports).tail;
+  const { p } = path;
+  const at = p.variable('u32', ports.at);
+  const added = p.variable('u16', 0);
+  const step = portOffset('destination');
+  p.when(ports.at.ne(NOWHERE), () =>
+    p.when(
+      protocol.eq(icmpOf(version).number),
+      () => added.set(shift.get()),
+      () => at.set(own === 'source' ? at.add(step) : at.sub(step)),
+    ),
+  );
+  const { tail, port } = keyOf(path, version, { ...ports, at });
+  return port === undefined ? tail : { ...tail, port: shifted(port, added.get()) };
+}
+
+/** A port after a mapping has moved it. */
+export const shifted = (port: Value<'be16'>, shift: Value<'u16'>): Value<'be16'> =>
+  port.toHost().add(shift).as('u16').toNetwork();

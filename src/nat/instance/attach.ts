@@ -13,7 +13,6 @@ import {
   withNetns,
 } from '../../loader/index.ts';
 import { familyOf } from '../address.ts';
-import { type Datapath, type DatapathOptions, datapath } from '../datapath/index.ts';
 import { encodeDestinations } from '../destinations.ts';
 import type { Mapping } from '../mapping.ts';
 import { requireSound } from '../mapping-check.ts';
@@ -23,6 +22,7 @@ import { DIRECTIONS } from '../reason.ts';
 import { Changeover, type Pair } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { InstanceError } from './error.ts';
+import { type Context, type Making, makingOf } from './making.ts';
 import { createMaps } from './own-maps.ts';
 import { loadPair } from './pair.ts';
 import { instancesFolder, Pins, withFolder } from './pins.ts';
@@ -41,13 +41,6 @@ import { usesOfInstance } from './uses-of.ts';
 import { prepareXdp } from './xdp/change.ts';
 import { wake } from './xdp/switch.ts';
 import { xdpWish } from './xdp/wish.ts';
-
-/** What tests put in place of the real thing. */
-export interface Context {
-  /** Folder of all instances, in a bpffs. */
-  readonly root?: string;
-  readonly datapath?: (options: DatapathOptions) => Datapath;
-}
 
 /** What is asked for, found sound as far as that can be told without looking at the machine. */
 export interface Request extends AttachOptions {
@@ -70,9 +63,8 @@ export function attach(options: AttachOptions, context: Context = {}): InstanceS
     return withFolder(instances, () => {
       recover(instances, request.name);
       const pins = new Pins(instances, request.name);
-      if (!pins.exist)
-        build(pins, instances, request, { socket, uplink, hook }, context.datapath ?? datapath);
-      else if (request.replace) replace(pins, request, { socket, uplink }, context.datapath ?? datapath);
+      if (!pins.exist) build(pins, instances, request, { socket, uplink, hook }, makingOf(context));
+      else if (request.replace) replace(pins, request, { socket, uplink }, makingOf(context));
       else throw alreadyAttached(pins);
       return afterwards(pins.name, () => statusOf(pins));
     });
@@ -121,15 +113,10 @@ interface Target {
 /**
  * Builds the whole in the shadow folder, attached but idle. One word makes it translate, one rename the instance.
  */
-function build(
-  pins: Pins,
-  instances: string,
-  request: Request,
-  target: Target,
-  makeDatapath: (options: DatapathOptions) => Datapath,
-): void {
+function build(pins: Pins, instances: string, request: Request, target: Target, making: Making): void {
   const { mappings = [], capacity = DEFAULT_CAPACITY, mss } = request;
-  const { unmapped, spoofed, include, exclude } = { ...DEFAULT_POLICY, ...request };
+  const { unmapped = DEFAULT_POLICY.unmapped, spoofed = DEFAULT_POLICY.spoofed } = request;
+  const { include = DEFAULT_POLICY.include, exclude = DEFAULT_POLICY.exclude } = request;
   requireFit(pins.name, mappings, capacity);
   const destinations = encodeDestinations({ include, exclude });
   const wish = xdpWish(request, target);
@@ -151,7 +138,7 @@ function build(
     programs: { outbound: UNPLACED, inbound: UNPLACED },
     xdp: undefined,
   };
-  const { outbound, inbound, maps: definitions } = makeDatapath(datapathOptions(record));
+  const { outbound, inbound, maps: definitions } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {
     using made = createMaps(definitions);
@@ -161,6 +148,7 @@ function build(
       maps[name].raw.setBatch(destinations[name]);
     new Table(pins.name, maps).fill(mappings);
     using loaded = loadPair({ outbound, inbound }, maps);
+    making.selfTest(pins.name, loaded.pair, maps, mappings, record);
     onFailure(() => shadow.exist && dismantle(shadow));
     shadow.make();
     for (const [name, map] of Object.entries(maps)) map.pin(shadow.path(`maps/${name}`));

@@ -1,9 +1,9 @@
 // Detach: what attach added goes, whole or half-present; what others added stays.
 
-import type { Context } from './attach.ts';
 import { Changeover } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { putOn } from './hooks.ts';
+import type { Context } from './making.ts';
 import { unknownInstance } from './open.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { attempt, programIds } from './placement.ts';

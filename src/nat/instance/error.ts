@@ -21,6 +21,8 @@ export type InstanceErrorCode =
   | 'EINTERFACE'
   /** No privilege. */
   | 'EPERM'
+  /** The programs do not do to golden packets what they should. */
+  | 'ESELFTEST'
   /** Something failed, and putting back what was there before failed too. */
   | 'EROLLBACK'
   /** All is as it was asked to be; what came after that failed, such as clearing up. */

@@ -1,9 +1,10 @@
-import type { Context } from './attach.ts';
+import type { Context } from './making.ts';
 import { instancesFolder, listNames, Pins } from './pins.ts';
 
-export { attach, type Context } from './attach.ts';
+export { attach } from './attach.ts';
 export { detach, detachAll } from './detach.ts';
 export { InstanceError, type InstanceErrorCode } from './error.ts';
+export type { Context } from './making.ts';
 export { type Instance, openInstance } from './open.ts';
 export type { Replaced } from './replacement.ts';
 export type * from './types.ts';

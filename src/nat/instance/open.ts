@@ -2,16 +2,15 @@
 // processes that are at work on instances.
 
 import { type BpfMap, FolderLock } from '../../loader/index.ts';
-import { datapath } from '../datapath/index.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { decodeEntries, type MappingState } from '../entries-decode.ts';
 import type { Mapping } from '../mapping.ts';
 import { requireSound } from '../mapping-check.ts';
 import { usesOf } from '../uses.ts';
-import type { Context } from './attach.ts';
 import type { Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { Journal } from './journal.ts';
+import { type Context, makingOf } from './making.ts';
 import { openMaps } from './own-maps.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { type InstanceRecord, isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
@@ -21,6 +20,7 @@ import type { Replaced } from './replacement.ts';
 import { statusOf } from './status.ts';
 import { widenOutsides } from './subnet.ts';
 import { Table } from './table.ts';
+import { inTurn } from './transition.ts';
 import type { InstanceStatus } from './types.ts';
 
 /** Holds descriptors of the instance's maps until it is closed. */
@@ -64,14 +64,19 @@ export function openInstance(name: string, context: Context = {}): Instance {
       const needed = usesOf(mappings);
       parts.locked(({ table, maps, journal }, { uses }) => {
         table.requireFree(mappings, uses);
-        if ([...needed].some((use) => !uses.has(use))) extendUses(pins, needed, context.datapath ?? datapath);
-        widenOutsides(maps.interface, mappings);
-        table.add(mappings, uses, journal);
+        const isNew = [...needed].some((use) => !uses.has(use));
+        inTurn(
+          () => isNew && extendUses(pins, needed, makingOf(context)),
+          () => {
+            widenOutsides(maps.interface, mappings);
+            table.add(mappings, uses, journal);
+          },
+        );
       });
     },
     replaceMappings: (mappings) => {
       requireSound(mappings);
-      return parts.locked(() => replaceMappings(pins, mappings, context.datapath ?? datapath));
+      return parts.locked(() => replaceMappings(pins, mappings, makingOf(context)));
     },
     deleteMappings: (insides) => parts.locked(({ table, journal }) => table.remove(insides, journal)),
     listMappings: () => decodeEntries(parts.open().table.read()).states,

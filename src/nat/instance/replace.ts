@@ -3,7 +3,6 @@
 
 import type { ValueOf } from '../../asm/index.ts';
 import { type Interface, type NetlinkSocket, netnsInode } from '../../loader/index.ts';
-import type { Datapath, DatapathOptions } from '../datapath/index.ts';
 import { decodeDestinations, encodeDestinations } from '../destinations.ts';
 import { decodeEntries } from '../entries-decode.ts';
 import { encodeMappings } from '../entries-encode.ts';
@@ -13,6 +12,7 @@ import type { Uses } from '../uses.ts';
 import type { Request } from './attach.ts';
 import { type Owned, readDestinations } from './contents.ts';
 import { detachHint, InstanceError } from './error.ts';
+import type { Making } from './making.ts';
 import { openMaps } from './own-maps.ts';
 import { loadPair } from './pair.ts';
 import type { Pins } from './pins.ts';
@@ -21,20 +21,18 @@ import type { Replaced } from './replacement.ts';
 import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
-import { afterwards, change, type Wanted } from './transition.ts';
+import { afterwards, change, inTurn, type Wanted } from './transition.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
 import { xdpWish } from './xdp/wish.ts';
-
-type MakeDatapath = (options: DatapathOptions) => Datapath;
 
 /** To be called with the lock held, in the network namespace of the interface. */
 export function replace(
   pins: Pins,
   request: Request,
   { socket, uplink }: { readonly socket: NetlinkSocket; readonly uplink: Interface },
-  makeDatapath: MakeDatapath,
+  making: Making,
 ): void {
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
@@ -44,14 +42,15 @@ export function replace(
   const table = new Table(pins.name, maps);
   const mappings = request.mappings ?? mappingsOf(table);
   const lists = readDestinations(maps);
-  const { include, exclude } = { ...decodeDestinations(lists), ...request };
+  const known = decodeDestinations(lists);
+  const { include = known.include, exclude = known.exclude } = request;
   const isListed = request.include !== undefined || request.exclude !== undefined;
   const destinations = isListed ? encodeDestinations({ include, exclude }) : lists;
   const entries = request.mappings && encodeMappings(mappings);
   if (entries !== undefined) table.requireRoom(entries);
   const state = uplinkState(socket, uplink);
   // Left out, a setting stays: who asked for drop must not silently get pass.
-  const { unmapped, spoofed, mss } = { ...record, ...request };
+  const { unmapped = record.unmapped, spoofed = record.spoofed, mss = record.mss } = request;
   const wanted: InstanceRecord = {
     ...record,
     unmapped,
@@ -62,20 +61,16 @@ export function replace(
     interface: uplink.name,
     subnetsLeftOut: state.leftOut,
   };
-  using fresh = loadPair(makeDatapath(datapathOptions(wanted)), maps);
+  using fresh = loadPair(making.datapath(datapathOptions(wanted)), maps);
   const contents = { ...entries, ...(isListed && destinations) };
-  const next: Wanted = { record: wanted, programs: fresh.pair, contents, ...(xdp && { xdp }) };
+  const next: Wanted = { record: wanted, programs: fresh.pair, contents, mappings, ...(xdp && { xdp }) };
   withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
-    change(pins, maps, next, makeDatapath),
+    change(pins, maps, next, making),
   );
 }
 
 /** To be called with the lock held. Exactly these mappings from one packet to the next; those that stay count on. */
-export function replaceMappings(
-  pins: Pins,
-  mappings: readonly Mapping[],
-  makeDatapath: MakeDatapath,
-): Replaced {
+export function replaceMappings(pins: Pins, mappings: readonly Mapping[], making: Making): Replaced {
   const record = pins.requireWhole();
   requireInPlace(pins, record);
   using own = openMaps(pins, record.capacity);
@@ -85,28 +80,29 @@ export function replaceMappings(
   const uses = usesOfInstance(mappings, readDestinations(maps));
   const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
   return withInterface(pins, maps, known, mappings, () =>
-    changeWithUses(pins, maps, { record: { ...record, uses }, contents: entries }, makeDatapath),
+    changeWithUses(pins, maps, { record: { ...record, uses }, contents: entries, mappings }, making),
   );
 }
 
 /** To be called with the lock held. Makes the programs able to do what they are not yet. */
-export function extendUses(pins: Pins, more: Uses, makeDatapath: MakeDatapath): void {
+export function extendUses(pins: Pins, more: Uses, making: Making): void {
   const record = pins.requireWhole();
   const uses = new Set([...record.uses, ...more]);
   if (uses.size === record.uses.size) return;
   requireInPlace(pins, record);
   using own = openMaps(pins, record.capacity);
-  changeWithUses(pins, own.maps, { record: { ...record, uses } }, makeDatapath);
+  const mappings = mappingsOf(new Table(pins.name, own.maps));
+  changeWithUses(pins, own.maps, { record: { ...record, uses }, mappings }, making);
 }
 
 /** With new programs where others are needed. */
-function changeWithUses(pins: Pins, maps: Owned, wanted: Wanted, makeDatapath: MakeDatapath): Replaced {
+function changeWithUses(pins: Pins, maps: Owned, wanted: Wanted, making: Making): Replaced {
   const { uses } = pins.record();
   const isSame =
     uses.size === wanted.record.uses.size && [...uses].every((use) => wanted.record.uses.has(use));
-  if (isSame) return change(pins, maps, wanted, makeDatapath);
-  using fresh = loadPair(makeDatapath(datapathOptions(wanted.record)), maps);
-  return change(pins, maps, { ...wanted, programs: fresh.pair }, makeDatapath);
+  if (isSame) return change(pins, maps, wanted, making);
+  using fresh = loadPair(making.datapath(datapathOptions(wanted.record)), maps);
+  return change(pins, maps, { ...wanted, programs: fresh.pair }, making);
 }
 
 /**
@@ -120,23 +116,17 @@ function withInterface<T>(
   mappings: readonly Mapping[],
   run: () => T,
 ): T {
-  let late: unknown;
-  const result = allOrNothing((onFailure) => {
-    const former = maps.interface.get(0);
-    if (former !== undefined) onFailure(() => maps.interface.set(0, former));
-    const outsides = outsidesOf(mappings, knownOutsides(maps.interface));
-    maps.interface.set(0, { ...wanted, ...outsideFields(outsides) });
-    try {
-      return run();
-    } catch (error) {
-      if (!(error instanceof InstanceError && error.code === 'EDONE')) throw error;
-      late = error;
-      return undefined;
-    }
+  const former = maps.interface.get(0);
+  const between = outsidesOf(mappings, knownOutsides(maps.interface));
+  return allOrNothing((onFailure) => {
+    maps.interface.set(0, { ...wanted, ...outsideFields(between) });
+    let isDone = false;
+    onFailure(() => former !== undefined && !isDone && maps.interface.set(0, former));
+    return inTurn(run, () => {
+      isDone = true;
+      afterwards(name, () => maps.interface.set(0, wanted));
+    });
   });
-  afterwards(name, () => maps.interface.set(0, wanted));
-  if (result === undefined) throw late;
-  return result;
 }
 
 const mappingsOf = (table: Table): Mapping[] =>

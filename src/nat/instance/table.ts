@@ -190,12 +190,12 @@ export class Table {
     }
   }
 
-  /** Who took it has perhaps let go of it again. */
   #taken(mappings: readonly Mapping[], uses: Uses): MappingError {
     const complaints = takenComplaints(this.name, this.maps, mappings, uses);
-    const gone = `another program bound one of these on instance '${this.name}' at the same time: try again`;
+    // Who took it has let go of it again, or wrote one direction only.
+    const other = `another program bound one of these on instance '${this.name}' at the same time; try again, if 'tsnat status ${this.name}' knows of no mapping in one direction only`;
     return new MappingError(
-      complaints.length > 0 ? complaints : [complain('outside_taken', undefined, gone)],
+      complaints.length > 0 ? complaints : [complain('outside_taken', undefined, other)],
     );
   }
 

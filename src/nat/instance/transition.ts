@@ -4,12 +4,13 @@
 // their own meanwhile (stand-in.ts), so the maps of the instance stay the ones others have open.
 
 import { renamePin, waitForPrograms } from '../../loader/index.ts';
-import type { Datapath, DatapathOptions } from '../datapath/index.ts';
+import type { Mapping } from '../mapping.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import { Changeover, type Pair } from './changeover.ts';
 import type { Contents, Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { putBack, putOn } from './hooks.ts';
+import type { Making } from './making.ts';
 import { openMaps } from './own-maps.ts';
 import { loadPair } from './pair.ts';
 import { Pins } from './pins.ts';
@@ -29,6 +30,8 @@ export interface Wanted {
   readonly programs?: Pair;
   /** What these tables are to hold; those left out stay. */
   readonly contents?: Partial<Contents>;
+  /** The mappings there are then: what new programs are tested on. */
+  readonly mappings: readonly Mapping[];
   /** XDP as it is to be, or to be without; left out, it stays. */
   readonly xdp?: XdpWish | 'none';
 }
@@ -39,12 +42,7 @@ export interface Wanted {
  * @returns what became of the mappings that are in `contents`.
  * @throws with everything as it was; InstanceError with code `EDONE` when all is done but the clearing up.
  */
-export function change(
-  pins: Pins,
-  maps: Owned,
-  wanted: Wanted,
-  makeDatapath: (options: DatapathOptions) => Datapath,
-): Replaced {
+export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making): Replaced {
   const shadow = new Pins(pins.instances, pins.name, true);
   const record = pins.record();
   const { contents = {} } = wanted;
@@ -67,14 +65,21 @@ export function change(
     using standIn = replacement.isNone ? undefined : StandIn.make(shadow, contents);
     using between =
       standIn &&
-      loadPair(makeDatapath(datapathOptions(wanted.record)), { ...maps, ...standIn.maps } as Owned);
+      loadPair(making.datapath(datapathOptions(wanted.record)), { ...maps, ...standIn.maps } as Owned);
+    const test = (pair: Pair, own: Owned): void =>
+      making.selfTest(pins.name, pair, own, wanted.mappings, wanted.record);
+    if (between !== undefined) test(between.pair, { ...maps, ...standIn?.maps } as Owned);
+    else test(final, maps);
     using changeover = Changeover.make(shadow, { former, next: between?.pair ?? final });
     const ours = programIds([pins, shadow]);
     putOn(pins, record, changeover.relays, ours);
     changeover.turn('next');
     onFailure(() => changeover.turn('former'));
     onFailure(() => replacement.undo());
-    if (standIn !== undefined) replacement.apply();
+    if (standIn !== undefined) {
+      replacement.apply();
+      if (wanted.programs !== undefined) test(final, maps);
+    }
     onFailure(() => putBack(pins, record, changeover.relays, ours));
     putOn(pins, record, final, ours);
     onFailure(() => pins.writeRecord(record));
@@ -158,6 +163,21 @@ export function afterwards<T>(name: string, run: () => T): T {
     const message = `instance '${name}' is as it was asked to be, but what came after that failed: ${why}; 'tsnat status ${name}' shows it, and removes what was left over`;
     throw new InstanceError('EDONE', message, error);
   }
+}
+
+/** Runs both, the second one also where the first is done but for the clearing up, which is told in the end. */
+export function inTurn<T>(first: () => T, second: () => void): T {
+  const done = (() => {
+    try {
+      return { result: first() };
+    } catch (late) {
+      if (late instanceof InstanceError && late.code === 'EDONE') return { late };
+      throw late;
+    }
+  })();
+  second();
+  if ('late' in done) throw done.late;
+  return done.result;
 }
 
 export function openPair(pins: Pins): Disposable & { readonly pair: Partial<Pair> } {

@@ -12,7 +12,7 @@ import {
   listInterfaces,
   type NetlinkSocket,
 } from '../../loader/index.ts';
-import { bitsOf, type Family } from '../address.ts';
+import { bitsOf, compareAddresses, type Family } from '../address.ts';
 import { getAddress, viewOf } from '../entries.ts';
 import { type interfaceRecord, MAX_SUBNETS, MAX_SUBNETS6 } from '../maps.ts';
 import { formatPrefix, networkOf, type Prefix, prefixHas } from '../prefix.ts';
@@ -96,12 +96,10 @@ export function subnetsOf(
   family: Family,
 ): Prefix[] {
   const found = new Map<string, Prefix>();
-  for (const { address, prefixLength } of [...addresses].sort((a, b) => a.prefixLength - b.prefixLength)) {
-    if (prefixLength === 0 || prefixLength >= bitsOf(family)) continue;
-    const network = networkOf(getAddress(viewOf(address), 0, family), prefixLength);
-    if (prefixHas(LINK_LOCAL, network)) continue;
-    const subnet = { address: network, length: prefixLength };
-    found.set(formatPrefix(subnet), subnet);
+  for (const { address, prefixLength: length } of addresses) {
+    if (length === 0 || length >= bitsOf(family)) continue;
+    const subnet = { address: networkOf(getAddress(viewOf(address), 0, family), length), length };
+    if (!prefixHas(LINK_LOCAL, subnet.address)) found.set(formatPrefix(subnet), subnet);
   }
-  return [...found.values()];
+  return [...found.values()].sort((a, b) => a.length - b.length || compareAddresses(a.address, b.address));
 }

@@ -8,9 +8,26 @@ import { Namespace } from '../../support/namespace.ts';
 import { BPF_FS, ownFolder, removeFolder, uniqueName } from '../../support/registry.ts';
 import { needsRootAndBpf } from '../../support/requirements.ts';
 import { PYTHON, ROOT } from '../../support/root.ts';
+import { ip6, mapping } from './support/reference/mappings.ts';
 import { hex, Rig } from './support/rig.ts';
-import { type Bytes, be32, bytes, frame, ICMP, icmp, ip4, ipv4, TCP, tcp, UDP, udp } from './support/wire.ts';
-import { INSIDE, OUTSIDE, OUTSIDE_2, REMOTE } from './support/world.ts';
+import {
+  type Address,
+  type Bytes,
+  be32,
+  bytes,
+  frame,
+  ICMP,
+  icmp,
+  ip4,
+  ipv4,
+  type Segment,
+  TCP,
+  tcp,
+  UDP,
+  udp,
+} from './support/wire.ts';
+import { ICMPV6, icmp6, ipv6 } from './support/wire6.ts';
+import { INSIDE, OUTSIDE, REMOTE } from './support/world.ts';
 
 const test = anyTest as TestFn;
 needsRootAndBpf(test);
@@ -53,33 +70,59 @@ async function checker(
   };
 }
 
-const ends = (source: string, destination: string) => ({
-  source: ip4(source),
-  destination: ip4(destination),
-});
-const toOutside = ends(REMOTE, OUTSIDE);
-const packet = (protocol: number, segment: ReturnType<typeof tcp>): Bytes =>
-  frame(ipv4({ ...toOutside, protocol }, segment(toOutside.source, toOutside.destination)));
-const error = (protocol: number, segment: ReturnType<typeof tcp>, from = OUTSIDE): Bytes => {
-  const quoted = ends(from, REMOTE);
-  const quote = ipv4({ ...quoted, protocol }, segment(quoted.source, quoted.destination));
-  return packet(ICMP, () => icmp(3, 4, be32(1280), quote));
-};
-
-const packets: readonly Bytes[] = [
-  packet(TCP, tcp()),
-  packet(TCP, tcp({ payload: bytes(1300) })),
-  packet(UDP, udp()),
-  packet(UDP, udp({ payload: bytes(1001) })),
-  packet(UDP, udp({ checksum: 'none' })),
-  packet(ICMP, () => icmp(8, 0, be32(1), bytes(56))),
-  packet(47, () => bytes(41)),
-  error(TCP, tcp()),
-  error(UDP, udp()),
-  error(UDP, udp({ checksum: 'none' })),
-  error(253, () => bytes(20)),
-  error(TCP, tcp(), OUTSIDE_2),
+const MAP = [
+  `${INSIDE}=${OUTSIDE}`,
+  '10.0.0.7:4000-4999=203.0.113.9:1024-2023',
+  'fd00::5=2001:db8::5',
+  '[fd00::7]:4000-4999=[2001:db8::9]:1024-2023',
+  'fd01:203:405::/48=2001:db8:1::/48,neutral',
 ];
+const PORTS = [80, 1345] as const;
+const segments: readonly (readonly [protocol: number, Segment])[] = [
+  [TCP, tcp({ ports: PORTS })],
+  [TCP, tcp({ ports: PORTS, payload: bytes(1300) })],
+  // The MSS at an odd place.
+  [TCP, tcp({ ports: PORTS, flags: 2, options: Uint8Array.of(1, 2, 4, 5, 180, 1, 1, 1) })],
+  [UDP, udp({ ports: PORTS })],
+  [UDP, udp({ ports: PORTS, payload: bytes(1001) })],
+  [UDP, udp({ ports: PORTS, checksum: 'none' })],
+  [47, () => bytes(41)],
+];
+
+function packet(source: Address, destination: Address, protocol: number, segment: Segment): Bytes {
+  const payload = segment(source, destination);
+  return typeof source === 'number'
+    ? ipv4({ source, destination, protocol }, payload)
+    : ipv6({ source, destination: destination as bigint, protocol }, payload);
+}
+
+/** An error of `remote` about what `own` has sent. */
+function error(remote: Address, own: Address, protocol: number, segment: Segment): Bytes {
+  const turned =
+    protocol === TCP ? tcp({ ports: [1345, 80] }) : protocol === UDP ? udp({ ports: [1345, 80] }) : segment;
+  const quote = packet(own, remote, protocol, turned);
+  return typeof own === 'number'
+    ? packet(remote, own, ICMP, () => icmp(3, 4, be32(1280), quote))
+    : packet(remote, own, ICMPV6, icmp6(2, 0, be32(1280), quote));
+}
+
+const packets: readonly Bytes[] = MAP.flatMap((text) => {
+  const { outside, kind } = mapping(text);
+  const own = kind === 'prefix' ? (outside as bigint) | 0xd550_0000_0000_0000_1234n : outside;
+  const remote = typeof own === 'number' ? ip4(REMOTE) : ip6('2001:db8:ffff::7');
+  const query = Uint8Array.of(1345 >> 8, 1345 & 0xff, 0, 1);
+  const echo =
+    typeof own === 'number'
+      ? packet(remote, own, ICMP, () => icmp(8, 0, query, bytes(56)))
+      : packet(remote, own, ICMPV6, icmp6(128, 0, query, bytes(56)));
+  const byAddress = !text.includes('4000');
+  const known = segments.filter(([protocol]) => byAddress || protocol !== 47);
+  return [
+    echo,
+    ...known.map(([protocol, segment]) => packet(remote, own, protocol, segment)),
+    ...known.map(([protocol, segment]) => error(remote, own, protocol, segment)),
+  ].map((one) => frame(one));
+});
 
 test('the sum of a packet stays true to its bytes', async (t) => {
   const { near, far } = await tunnel(t);
@@ -96,7 +139,7 @@ test('the sum of a packet stays true to its bytes', async (t) => {
   ]);
   const before = await checker(join(folder, 'before'), object);
   const after = await checker(join(folder, 'after'), object);
-  const rig = new Rig({ map: [[INSIDE, OUTSIDE]] });
+  const rig = new Rig({ map: MAP, mss: 1200 });
   const pin = join(folder, 'inbound');
   rig.programs.inbound.pin(pin);
   await far.must(['tc', 'qdisc', 'add', 'dev', 'vx', 'clsact']);
@@ -109,5 +152,7 @@ test('the sum of a packet stays true to its bytes', async (t) => {
   await near.must([PYTHON, join(SUPPORT, 'send.py'), 'vx'], { input });
   t.deepEqual(await before.counts(), [0, packets.length, 0], 'not complete, right, wrong: before');
   t.deepEqual(await after.counts(), [0, packets.length, 0], 'not complete, right, wrong: after');
-  t.deepEqual(rig.take().reasons, {});
+  const { reasons, mappings } = rig.take();
+  t.deepEqual(reasons, {});
+  t.is(mappings.length, MAP.length, mappings.join());
 });

@@ -2,6 +2,7 @@
 
 import anyTest, { type TestFn } from 'ava';
 import { needsRootAndBpf } from '../../support/requirements.ts';
+import { needsChecksum, SUPER } from './support/vnet.ts';
 import {
   type Bytes,
   be16,
@@ -57,8 +58,8 @@ for (const direction of ['outbound', 'inbound'] as const) {
   test.serial(`${direction}: super-packets`, async (t) => {
     const wire = await WireRig.make(t, direction, { map: MAP }, US);
     for (const [protocol, segment, field, gso, header] of [
-      [TCP, tcp({ payload: bytes(30_000) }), 16, 1 /* VIRTIO_NET_HDR_GSO_TCPV4 */, 20],
-      [UDP, udp({ payload: bytes(20_000) }), 6, 5 /* VIRTIO_NET_HDR_GSO_UDP_L4 */, 8],
+      [TCP, tcp({ payload: bytes(30_000) }), 16, SUPER.tcp4, 20],
+      [UDP, udp({ payload: bytes(20_000) }), 6, SUPER.udp, 8],
     ] as const) {
       const make = partial(framed(protocol, segment), protocol, field);
       const whole = ends(make, before);
@@ -107,20 +108,4 @@ function partial(make: Make, protocol: number, field: number): Make {
     const sum = onesSum(pseudoHeader(ip4(source), ip4(destination), protocol, whole.length - 34));
     return patch(whole, 34 + field, be16(sum));
   };
-}
-
-/** struct virtio_net_hdr (include/uapi/linux/virtio_net.h), little-endian as the tap is on these machines. */
-function needsChecksum(
-  start: number,
-  offset: number,
-  gso?: { type: number; size: number; header: number },
-): Bytes {
-  const view = new DataView(new ArrayBuffer(10));
-  view.setUint8(0, 1); // VIRTIO_NET_HDR_F_NEEDS_CSUM
-  view.setUint8(1, gso?.type ?? 0);
-  view.setUint16(2, gso?.header ?? 0, true);
-  view.setUint16(4, gso?.size ?? 0, true);
-  view.setUint16(6, start, true);
-  view.setUint16(8, offset, true);
-  return new Uint8Array(view.buffer);
 }

@@ -4,6 +4,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { interpose } from '../../../src/loader/ffi.ts';
 import { BpfMap, deleteNetns, LoaderError, netnsInode } from '../../../src/loader/index.ts';
+import { encodeMappings } from '../../../src/nat/entries-encode.ts';
 import {
   attach,
   detach,
@@ -13,7 +14,8 @@ import {
 } from '../../../src/nat/instance/index.ts';
 import { instanceMaps } from '../../../src/nat/maps.ts';
 import { objectsWith } from './support/objects.ts';
-import { many, type Site, site } from './support/site.ts';
+import { many, mapped, type Site, site } from './support/site.ts';
+import { openTable, tableSizes } from './support/tables.ts';
 
 /** include/uapi/linux/bpf.h */
 const BPF_MAP_UPDATE_ELEM = 2;
@@ -180,4 +182,42 @@ test('who binds an address at the same time, without the lock, is noticed: nothi
     unbind(root, taken.outside);
     t.true(instance.status().healthy);
   }
+});
+
+test('who binds a port at the same time is noticed too, as are marks that others need', (t) => {
+  const { context, netns, root } = site(t);
+  const [first] = mapped('10.0.0.6:9/tcp=203.0.113.9:9/tcp');
+  attach({ interface: 'out0', netns, mappings: [first!] }, context);
+  using instance = openInstance('out0', context);
+  const before = tableSizes(root);
+  const list = Array.from({ length: 20 }, (_, i) => `10.0.1.${i}:80/tcp=203.0.113.9:${1000 + i}/tcp`);
+  const theirs = encodeMappings(mapped('10.10.10.10:80/tcp=203.0.113.9:1010/tcp')).inbound_net;
+  let updates = 0;
+  interpose((call, go, [command]) => {
+    if (call === 'bpf' && command === BPF_MAP_UPDATE_ELEM && updates++ === 5) {
+      interpose(undefined);
+      using table = openTable(root, 'inbound_net');
+      table.raw.setBatch(theirs);
+    }
+    return go();
+  });
+  try {
+    t.throws(() => instance.addMappings(mapped(...list)), {
+      name: 'MappingError',
+      message: /another program bound one of these on instance 'out0' at the same time/,
+    });
+  } finally {
+    interpose(undefined);
+  }
+  // Their port is there, and nothing of ours: the mark of the outside was there before.
+  const after = tableSizes(root);
+  t.is(
+    after.reduce((sum, size) => sum + size, 0),
+    before.reduce((sum, size) => sum + size, 0) + 1,
+  );
+  t.regex(instance.status().problems.join(), /in one direction only.*: 1;/);
+  t.is(instance.replaceMappings([first!]).kept, 1);
+  t.deepEqual(tableSizes(root), before);
+  instance.addMappings(mapped(...list));
+  t.true(instance.status().healthy);
 });

@@ -42,6 +42,17 @@ const OLD: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 6), ma
 const NEW: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 7), mapped(8, 8)] };
 const MANY: readonly string[] = Array.from({ length: 100 }, (_, i) => `10.9.0.${i}=203.0.112.${i}`);
 
+/** Of every other kind, none on an address that is probed. */
+const OTHERS: readonly string[] = [
+  '10.9.1.0/24=203.0.111.0/24',
+  '10.9.2.1:8080/tcp=203.0.110.1:80/tcp',
+  '10.9.2.2:1000-2047=203.0.110.1:1000-2047',
+  'fd00::5=2001:db8::5',
+  'fd00:1::/48=2001:db8:1::/48,neutral',
+  '[fd00::6]:53/udp=[2001:db8::9]:53/udp',
+];
+const MIXED: State = { ...OLD, mappings: [...OLD.mappings, ...OTHERS] };
+
 const options = ({ interface: device, netns, hook, inside }: Place) => ({
   interface: device,
   netns,
@@ -114,6 +125,18 @@ export const OPERATIONS: readonly Operation[] = [
         list([mapped(5, 5), mapped(7, 7)]).map((mapping) => endpointOf(mapping, 'inside')),
       ),
     ),
+  },
+  {
+    title: 'map add, other kinds',
+    before: OLD,
+    after: MIXED,
+    run: inInstance((instance) => instance.addMappings(list(OTHERS))),
+  },
+  {
+    title: 'map replace, other kinds',
+    before: MIXED,
+    after: { ...NEW, mappings: [...NEW.mappings, ...OTHERS.slice(3)] },
+    run: inInstance((instance) => instance.replaceMappings(list([...NEW.mappings, ...OTHERS.slice(3)]))),
   },
   {
     title: 'detach',

@@ -1,14 +1,16 @@
 // An HTTP server that sends a reproducible stream (GET /BYTES) and hashes what it is sent (PUT /).
-// Prints `ready` when it listens. Arguments: PORT.
+// Prints `ready` when it listens. Arguments: PORT, and the ADDRESS
+// to listen at.
 
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { pattern } from './pattern.ts';
 
-const [port = '8080'] = process.argv.slice(2);
+const [port = '8080', address = '0.0.0.0'] = process.argv.slice(2);
 
 const server = createServer(async (request, response) => {
-  const from = request.socket.remoteAddress ?? '';
+  // At `::` an IPv4 peer is seen by its mapped address.
+  const from = (request.socket.remoteAddress ?? '').replace('::ffff:', '');
   if (request.method === 'PUT') {
     const hash = createHash('sha256');
     let bytes = 0;
@@ -23,4 +25,4 @@ const server = createServer(async (request, response) => {
   response.writeHead(200, { 'content-length': bytes, 'x-from': from });
   pattern(bytes).pipe(response);
 });
-server.listen(Number(port), '0.0.0.0', () => console.log('ready'));
+server.listen(Number(port), address, () => console.log('ready'));

@@ -1,10 +1,11 @@
 // Echoes datagrams; prints `ready` when it listens, and when its input ends what it saw, as JSON.
-// The first 4 bytes of a datagram are its sequence number. Arguments: PORT.
+// The first 4 bytes of a datagram are its sequence number. Arguments: PORT, and the
+// ADDRESS to listen at.
 
 import { createSocket } from 'node:dgram';
 
-const [port = '9000'] = process.argv.slice(2);
-const socket = createSocket('udp4');
+const [port = '9000', at = '0.0.0.0'] = process.argv.slice(2);
+const socket = createSocket(at.includes(':') ? 'udp6' : 'udp4');
 const seen = new Map<number, number>();
 const from = new Set<string>();
 let bytes = 0;
@@ -16,7 +17,7 @@ socket.on('message', (message, { address, port: source }) => {
   bytes += message.length;
   socket.send(message, source, address);
 });
-socket.bind(Number(port), '0.0.0.0', () => console.log('ready'));
+socket.bind(Number(port), at, () => console.log('ready'));
 process.stdin.resume();
 process.stdin.on('end', () => {
   const duplicates = [...seen.values()].filter((times) => times > 1).length;

@@ -13,7 +13,7 @@ const PATIENCE_MS = 2_500;
 const [address = '', port = '0', count = '1', size = '64'] = process.argv.slice(2);
 const total = Number(count);
 const window = Math.max(1, Math.min(MOST_UNDER_WAY, Math.floor(WINDOW_BYTES / Number(size))));
-const socket = createSocket('udp4');
+const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
 const digest = (message: Buffer) => createHash('sha1').update(message).digest('base64');
 const waiting = new Map<number, string>();
 const from = new Set<string>();

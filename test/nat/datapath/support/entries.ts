@@ -164,21 +164,11 @@ function markers(mappings: readonly Mapping[], direction: Direction): Entry[] {
 export function destinationEntries(
   destinations: readonly Destination[],
 ): { map: string; key: Bytes; value: Bytes }[] {
-  const own = destinations.map(({ network, length, translate }) => ({
+  return destinations.map(({ network, length, translate }) => ({
     map: `destinations${suffix(network)}`,
     key: join(u32(length), addressBytes(network)),
     value: u32(translate ? 1 : 0),
   }));
-  const everything = ([0, 0n] as const)
-    .filter((zero) =>
-      destinations.some(({ network, translate }) => translate && typeof network === typeof zero),
-    )
-    .map((zero) => ({
-      map: `destinations${suffix(zero)}`,
-      key: join(u32(0), addressBytes(zero)),
-      value: u32(0),
-    }));
-  return [...everything, ...own];
 }
 
 const MOST_SUBNETS = 16;

@@ -1,6 +1,6 @@
 // Where the programs run: in the kernel by BPF_PROG_TEST_RUN, or in the interpreter. Both take maps and packets in bytes.
 
-import { type IsaLevel, inIsa, NEWEST_ISA, type Program } from '../../../../src/asm/index.ts';
+import { type IsaLevel, inIsa, type MapSpec, NEWEST_ISA, type Program } from '../../../../src/asm/index.ts';
 import { type BpfProgram, loadProgram, type MapDescriptor, RawMap } from '../../../../src/loader/index.ts';
 import type { Datapath } from '../../../../src/nat/datapath/index.ts';
 import { createMap, Vm, type VmMap } from '../../../../src/vm/index.ts';
@@ -38,15 +38,25 @@ const SK_BUFF = 192;
 /** BPF_F_INGRESS */
 const INGRESS = 1;
 
-export class KernelMachine implements Machine {
+/** What is to run, whoever made it. */
+export interface Programs {
+  readonly outbound: Program;
+  readonly inbound: Program;
+  /** By what an instance calls them. */
+  readonly maps: { readonly [name: string]: MapSpec };
+}
+
+export class KernelMachine implements Machine, Disposable {
   readonly programs: { readonly [D in Direction]: BpfProgram };
   readonly tables: { readonly [map: string]: RawMap };
 
-  constructor({ outbound, inbound, maps }: Datapath, isa: IsaLevel = NEWEST_ISA) {
+  constructor({ outbound, inbound, maps }: Programs, isa: IsaLevel = NEWEST_ISA) {
     this.tables = Object.fromEntries(
       Object.entries(maps).map(([name, definition]) => [name, RawMap.create(definition)]),
     );
-    const byName: { readonly [name: string]: MapDescriptor } = this.tables;
+    const byName: { readonly [name: string]: MapDescriptor } = Object.fromEntries(
+      Object.values(this.tables).map((table) => [table.spec.name, table]),
+    );
     const load = (one: Program): BpfProgram => loadProgram(inIsa(one, isa)!, byName);
     this.programs = { outbound: load(outbound), inbound: load(inbound) };
   }
@@ -59,6 +69,10 @@ export class KernelMachine implements Machine {
       ...(gsoSize === undefined ? {} : { context }),
     });
     return { returnValue, frame: data };
+  }
+
+  [Symbol.dispose](): void {
+    for (const one of [...Object.values(this.programs), ...Object.values(this.tables)]) one.close();
   }
 
   reasons(): bigint[] {

@@ -52,10 +52,18 @@ export interface RigOptions {
   readonly station?: Station;
   /** The newest instructions the programs may have. */
   readonly isa?: IsaLevel;
-  readonly machine?: 'kernel' | 'interpreter';
+  /** What runs the programs; or what else does the same. */
+  readonly machine?: 'kernel' | 'interpreter' | Machine;
 }
 
 const CAPACITY = 4_096;
+
+function machineOf(kind: 'kernel' | 'interpreter', options: DatapathOptions, isa?: IsaLevel): Machine {
+  const { outbound, inbound, maps } = datapath(options);
+  return kind === 'kernel'
+    ? new KernelMachine({ outbound, inbound, maps: { ...maps } }, isa)
+    : new VmMachine({ outbound, inbound, maps }, options.link ?? 'ethernet');
+}
 
 export class Rig {
   readonly machine: Machine;
@@ -69,8 +77,7 @@ export class Rig {
     const { spoofed, link = 'ethernet', mss, destinations = [] } = options;
     const rest = { ...(spoofed ? { spoofed } : {}), ...(mss === undefined ? {} : { mss }), link };
     const given: DatapathOptions = { unmapped, capacity: CAPACITY, uses: new Set(uses), ...rest };
-    this.machine =
-      machine === 'kernel' ? new KernelMachine(datapath(given), isa) : new VmMachine(datapath(given), link);
+    this.machine = typeof machine === 'string' ? machineOf(machine, given, isa) : machine;
     const policies = typeof unmapped === 'string' ? { outbound: unmapped, inbound: unmapped } : unmapped;
     const ipv6 = uses.some((use) => use.endsWith('6'));
     this.#world = { unmapped: policies, ...rest, ipv6, mappings: [] };

@@ -10,6 +10,10 @@ export const OPTIONS: { readonly [name: string]: RigOptions } = {
   outbound: { unmapped: { outbound: 'drop', inbound: 'pass' }, spoofed: 'pass' },
   inbound: { unmapped: { outbound: 'pass', inbound: 'drop' } },
   mss: { unmapped: 'drop', mss: 1360 },
+  including: {
+    unmapped: { outbound: 'drop', inbound: 'pass' },
+    destinations: ['0.0.0.0/0', '+0.0.0.0/2', '::/0', '+::/2'].map(destination),
+  },
   excluding: {
     unmapped: 'drop',
     destinations: ['0.0.0.0/4', '0.0.0.0/8', '+0.0.0.0/12', '::/4', '8000::/1', '+8000::/4'].map(destination),

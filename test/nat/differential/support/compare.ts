@@ -81,7 +81,8 @@ export function forwarded({ direction, frame }: Sent, outcome: Outcome): Bytes {
 /** Why the kernel does otherwise, where it is known to. */
 function documented(frame: Bytes, outcome: Outcome, { errors, stateful }: Peer): string | undefined {
   const { reason } = outcome;
-  if (reason === 'malformed' || reason === 'authenticated' || reason === 'fragment') return reason;
+  const own = ['malformed', 'authenticated', 'fragment', 'hairpin'];
+  if (reason !== undefined && own.includes(reason)) return reason;
   const header = wholeHeader(frame, 14, frame[14]! >> 4 === 4 ? 4 : 6, false);
   if (typeof header === 'string') return header;
   const { protocol, transportAt: at, family, later } = header;
@@ -108,10 +109,13 @@ function documented(frame: Bytes, outcome: Outcome, { errors, stateful }: Peer):
   return undefined;
 }
 
+const [GRE, SCTP] = [47, 132];
 const ECHO: { readonly [family: number]: readonly number[] } = { 4: [0, 8], 6: [128, 129] };
 const REQUESTS: readonly number[] = [8, 13, 15, 17, 128];
 
 function isNoBeginning(frame: Bytes, { protocol, transportAt: at }: Header): boolean {
+  // What only looks like GRE or SCTP.
+  if (protocol === GRE || protocol === SCTP) return true;
   if (protocol === TCP) return ![0x02, 0x10, 0x18].includes(frame[at + 13]!);
   return (protocol === ICMP || protocol === ICMPV6) && !REQUESTS.includes(frame[at]!);
 }

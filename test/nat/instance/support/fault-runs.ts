@@ -6,6 +6,7 @@ import type { ExecutionContext, TestFn } from 'ava';
 import { parseEndpoint } from '../../../../src/nat/endpoint.ts';
 import { attach, detach, listInstances, openInstance } from '../../../../src/nat/instance/index.ts';
 import { formatMapping } from '../../../../src/nat/mapping.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '../../../../src/nat/prefix.ts';
 import { type Fault, UNSTOPPABLE, withFault } from './faults.ts';
 import { many, mapped, type Site, site } from './site.ts';
 
@@ -32,14 +33,16 @@ interface Operation {
   readonly run: (here: Site, hook: 'tcx' | 'clsact') => void;
   /** Whether it is there before, with `BEFORE`. */
   readonly attached: boolean;
-  /** Policy and mappings after it; undefined for none attached. */
+  /** Settings and mappings after it; undefined for none attached. */
   readonly after: readonly string[] | undefined;
 }
 
-const texts = (list: typeof BEFORE, unmapped = 'pass'): string[] => [
+const texts = (list: typeof BEFORE, unmapped = 'pass', exclude: readonly Prefix[] = []): string[] => [
   unmapped,
+  ...exclude.map(formatPrefix),
   ...list.map(formatMapping).sort(),
 ];
+const LISTS = [parsePrefix('10.0.0.0/8'), parsePrefix('192.168.0.0/16')];
 const inInstance =
   (run: (instance: ReturnType<typeof openInstance>) => void): Operation['run'] =>
   ({ context }) => {
@@ -57,9 +60,9 @@ const OPERATIONS: readonly Operation[] = [
   {
     title: 'attach --replace',
     run: ({ context, netns }) =>
-      attach({ interface: 'out0', netns, replace: true, unmapped: 'drop' }, context),
+      attach({ interface: 'out0', netns, replace: true, unmapped: 'drop', exclude: LISTS }, context),
     attached: true,
-    after: texts(BEFORE, 'drop'),
+    after: texts(BEFORE, 'drop', LISTS),
   },
   {
     title: 'attach --replace with mappings',
@@ -125,11 +128,11 @@ function look(t: ExecutionContext, { context }: Site, what: string): string[] | 
     return undefined;
   }
   using instance = openInstance('out0', context);
-  const { problems, mappings, unmapped } = instance.status();
+  const { problems, mappings, unmapped, exclude } = instance.status();
   t.deepEqual(problems, [], what);
   const list = instance.listMappings().map(({ mapping }) => formatMapping(mapping));
   t.is(mappings, list.length);
-  return [unmapped.outbound, ...list.sort()];
+  return [unmapped.outbound, ...exclude.map(formatPrefix).sort(), ...list.sort()];
 }
 
 /** What may be there: of an instance the usual pins and a program at each hook, else nothing. */

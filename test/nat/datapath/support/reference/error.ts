@@ -44,6 +44,8 @@ export function translateError(
   const { mappings } = world;
   const quote = quoteOf(frame, header, direction);
   if (quote === 'malformed') return leave(frame, world, direction, 'malformed');
+  // What the conversation is, the quote says; the error may come from anywhere on the way.
+  if (excluded(quote.header[quote.other])) return leave(frame, world, direction, 'excluded');
   const end = direction === 'outbound' ? 'source' : 'destination';
   const quotedAddress = quote.header[quote.own];
   const quoted = find(mappings, direction, quotedAddress, keyOf(frame, quote.header, quote.own));
@@ -51,20 +53,16 @@ export function translateError(
   const alone = find(mappings, direction, header[end], 'none');
   const outer = same && quoted !== undefined ? quoted : alone;
 
+  if (typeof quoted === 'string') return leave(frame, world, direction, quoted);
   // Inbound an error goes to whom it quotes: for anybody else the quote opens no door.
   if (outer === undefined && (direction === 'inbound' || quoted === undefined)) return undefined;
-  // What the conversation is, the quote says; the error may come from anywhere on the way.
-  const others = quote.header[quote.other];
-  if (excluded(others)) return leave(frame, world, direction, 'excluded');
-  for (const reason of ['fragment', 'unmappable'] as const) {
-    if (quoted === reason || outer === reason) return leave(frame, world, direction, reason);
-  }
+  if (typeof outer === 'string') return leave(frame, world, direction, outer);
 
   const work: Work = { before: frame, out: Uint8Array.from(frame) };
   if (isFound(quoted)) {
     move(work, quote.header, quote.own, quoted);
     sealHeader(work, quote.header);
-    sealTransport(work, quote.header);
+    sealTransport(work, quote.header, quoted);
   }
   if (isFound(outer)) {
     move(work, header, end, { mapping: outer.mapping, address: outer.address });

@@ -38,14 +38,12 @@ export interface Header {
   readonly cut?: true;
 }
 
-export type Fault = 'malformed' | 'authenticated';
-
 export function read128(b: Bytes, at: number): bigint {
   return [0, 4, 8, 12].reduce((sum, i) => (sum << 32n) | BigInt(read32(b, at + i)), 0n);
 }
 
 /** Of a whole packet that starts at `at`. `jumbo`: its length may be missing, see RFC 2675 and the kernel's BIG TCP. */
-export function wholeHeader(frame: Bytes, at: number, family: 4 | 6, jumbo: boolean): Header | Fault {
+export function wholeHeader(frame: Bytes, at: number, family: 4 | 6, jumbo: boolean): Header | 'malformed' {
   const fixed = fixedHeader(frame, at, frame.length, family);
   if (fixed === undefined) return 'malformed';
   const stated = at + (family === 4 ? read16(frame, at + 2) : 40 + read16(frame, at + 4));
@@ -54,7 +52,6 @@ export function wholeHeader(frame: Bytes, at: number, family: 4 | 6, jumbo: bool
   if (end < fixed.payloadAt || end > frame.length) return 'malformed';
   const header = family === 4 ? header4(frame, at, fixed.payloadAt, end) : header6(frame, at, end);
   if (header.cut) return 'malformed';
-  if (header.protocol === AUTHENTICATION) return 'authenticated';
   const least = isOwn(family, header.protocol) ? (FIXED[header.protocol] ?? 0) : 0;
   if (!header.later && header.transportAt + least > end) return 'malformed';
   return header;

@@ -14,6 +14,8 @@ export interface Found {
   readonly mapping: number;
   readonly address: Address;
   readonly port?: number;
+  /** The sum of the address is what it was (RFC 6296). */
+  readonly neutral?: boolean;
 }
 
 /** The mapping cannot be told, or cannot be made. */
@@ -48,11 +50,9 @@ export function keyOf(frame: Bytes, header: Header, end: 'source' | 'destination
   if (later || cut) return 'elsewhere';
   const at = portAt(frame, header, end);
   if (at !== undefined) return { port: read16(frame, at), protocol };
-  // A quote that ends before the port.
-  if (PORTED.includes(protocol)) return 'elsewhere';
+  // A quote that ends before the port, or before it says whether it has an identifier.
   const isCut = transportAt + 8 > last && protocol === (family === 4 ? ICMP : ICMPV6);
-  const mayBeQuery = transportAt >= last || isQuery(header, frame[transportAt]!);
-  return isCut && mayBeQuery ? 'elsewhere' : 'none';
+  return isCut || PORTED.includes(protocol) ? 'elsewhere' : 'none';
 }
 
 export function find(
@@ -93,7 +93,9 @@ export function find(
   const longest = prefixes[0];
   if (longest === undefined) return undefined;
   const moved = movePrefix(longest.mapping, address, direction);
-  return moved === undefined ? 'unmappable' : { mapping: longest.index, address: moved };
+  if (moved === undefined) return 'unmappable';
+  const neutral = longest.mapping.kind === 'prefix' && longest.mapping.neutral;
+  return { mapping: longest.index, address: moved, neutral };
 }
 
 const lengthOf = (mapping: Mapping): number => (mapping.kind === 'prefix' ? mapping.length : -1);

@@ -103,7 +103,7 @@ export function mapping(text: string): Mapping {
 
 export const mappings = (...texts: readonly string[]): readonly Mapping[] => texts.map(mapping);
 
-/** `10.0.0.0/8` is excluded, `+10.0.0.0/8` included. */
+/** `10.0.0.0/8` is not translated for, `+10.0.0.0/8` is. A list of what is included excludes all else by a length of 0. */
 export function destination(text: string): Destination {
   const translate = text.startsWith('+');
   const [network, length] = text.replace('+', '').split('/');

@@ -82,9 +82,6 @@ export function advertisement(frame: Bytes, header: Header, { station, mappings 
 }
 
 function linkLayerOf(frame: Bytes, from: number, end: number): Bytes | undefined {
-  for (let at = from; at + 8 <= end; at += frame[at + 1]! * 8) {
-    if (frame[at] === SOURCE_LINK_LAYER && frame[at + 1] === 1) return frame.subarray(at + 2, at + 8);
-    if (frame[at + 1] === 0) return undefined;
-  }
-  return undefined;
+  const isFirst = from + 8 <= end && frame[from] === SOURCE_LINK_LAYER && frame[from + 1] === 1;
+  return isFirst ? frame.subarray(from + 2, from + 8) : undefined;
 }

@@ -3,9 +3,9 @@
 
 import { type Address, type Bytes, ETH_P_ARP, ETH_P_IP, read16 } from '../wire.ts';
 import { isError, quoteOf, translateError } from './error.ts';
-import { type Header, ICMPV6, wholeHeader } from './header.ts';
-import { find, keyOf } from './lookup.ts';
-import { widthOf, within } from './mappings.ts';
+import { AUTHENTICATION, type Header, ICMPV6, wholeHeader } from './header.ts';
+import { type Found, find, type Key, keyOf, type Miss } from './lookup.ts';
+import { within } from './mappings.ts';
 import { clamp } from './mss.ts';
 import { advertisement, arpReply } from './neighbour.ts';
 import { move, sealHeader, sealTransport, type Work } from './rewrite.ts';
@@ -58,14 +58,13 @@ export function reference(
   }
   if (link.type !== ETH_P_IP && link.type !== ETH_P_IPV6) return leaves('not_ip');
   const family = link.type === ETH_P_IP ? 4 : 6;
+  if (family === 6 && world.ipv6 !== true) return leaves('not_ip');
   const header = wholeHeader(frame, link.at, family, about.super === true);
   const sound = typeof header === 'object';
   if (family === 6 && sound && isNeighbourDiscovery(frame, header)) {
-    const reply =
-      world.ipv6 === true && link.at === ETHERNET ? advertisement(frame, header, world) : undefined;
+    const reply = link.at === ETHERNET ? advertisement(frame, header, world) : undefined;
     return reply === undefined ? leaves('ndp') : answered(reply, direction, 'ndp_answered');
   }
-  if (family === 6 && world.ipv6 !== true) return leaves('not_ip');
   if (!sound) return leaves(header);
 
   const outcome = translate(frame, header, world, direction);
@@ -89,16 +88,17 @@ function translate(frame: Bytes, header: Header, world: World, direction: Direct
     const outcome = translateError(frame, header, world, direction, excluded);
     return outcome ?? strange(frame, header, world, direction);
   }
+  if (excluded(header[other])) return leave(frame, world, direction, 'excluded');
+  if (header.protocol === AUTHENTICATION) return leave(frame, world, direction, 'authenticated');
   const found = find(world.mappings, direction, header[end], keyOf(frame, header, end));
   if (found === undefined) return strange(frame, header, world, direction);
-  if (excluded(header[other])) return leave(frame, world, direction, 'excluded');
   if (typeof found === 'string') return leave(frame, world, direction, found);
 
   const work: Work = { before: frame, out: Uint8Array.from(frame) };
   move(work, header, end, found);
   if (world.mss !== undefined) clamp(work, header, world.mss);
   sealHeader(work, header);
-  sealTransport(work, header);
+  sealTransport(work, header, found);
   return { verdict: 'next', frame: work.out, counted: found.mapping };
 }
 
@@ -106,6 +106,7 @@ function translate(frame: Bytes, header: Header, world: World, direction: Direct
 function strange(frame: Bytes, header: Header, world: World, direction: Direction): Outcome {
   if (direction === 'outbound') {
     const key = keyOf(frame, header, 'source');
+    // What has no ports is told by its address.
     const taken = find(world.mappings, 'inbound', header.source, key === 'elsewhere' ? 'none' : key);
     if (taken !== undefined) return leave(frame, world, direction, 'spoofed');
   }
@@ -114,27 +115,23 @@ function strange(frame: Bytes, header: Header, world: World, direction: Directio
 
 /** The longest entry that matches says; where none does, everything is translated. */
 function isExcluded(address: Address, { destinations = [] }: World): boolean {
-  const own = destinations.filter(({ network }) => widthOf(network) === widthOf(address));
-  const [longest] = own
+  const [longest] = destinations
     .filter(({ network, length }) => within(address, network, length))
     .sort((a, b) => b.length - a.length);
-  // An include list says what is translated, so that all else is not.
-  return longest ? !longest.translate : own.some(({ translate }) => translate);
+  return longest !== undefined && !longest.translate;
 }
 
 /** Whether the translated packet is for an outside address of ours, so that the way in has to have it. */
-function forInside(frame: Bytes, header: Header, world: World): boolean {
-  const { mappings } = world;
-  const key = keyOf(frame, header, 'destination');
-  if (isError(frame, header)) {
-    const quote = quoteOf(frame, header, 'inbound');
-    if (typeof quote === 'object' && quote.header.source === header.destination) {
-      const quoted = find(mappings, 'inbound', header.destination, keyOf(frame, quote.header, 'source'));
-      if (typeof quoted === 'object') return true;
-    }
-    return typeof find(mappings, 'inbound', header.destination, 'none') === 'object';
-  }
-  return typeof find(mappings, 'inbound', header.destination, key) === 'object';
+function forInside(frame: Bytes, header: Header, { mappings }: World): boolean {
+  const { destination } = header;
+  const ours = (key: Key): Found | Miss => find(mappings, 'inbound', destination, key);
+  // What cannot be mapped is ours as well: the way in says so. A fragment whose port lies elsewhere is nobody's.
+  const isOurs = (found: Found | Miss): boolean => found !== undefined && found !== 'fragment';
+  if (!isError(frame, header)) return isOurs(ours(keyOf(frame, header, 'destination')));
+  const quote = quoteOf(frame, header, 'inbound');
+  const isSame = quote !== 'malformed' && quote.header.source === destination;
+  const quoted = isSame ? ours(keyOf(frame, quote.header, 'source')) : undefined;
+  return isOurs(quoted ?? ours('none'));
 }
 
 function turnedIn(outcome: Outcome, { link, station }: World): Outcome {

@@ -7,6 +7,7 @@ import {
   be16,
   DCCP,
   ICMP,
+  join,
   onesSum,
   pseudoHeader,
   read16,
@@ -48,14 +49,17 @@ export function sealHeader(work: Work, { family, at, transportAt, end }: Header)
   if (family === 4) reseal(work, [at, Math.min(transportAt, end)], 10);
 }
 
-/** The checksum of the transport, where there is one and it is there. */
-export function sealTransport(work: Work, header: Header): void {
+/** The checksum of the transport, where there is one and it is there. `found` is what has changed the address. */
+export function sealTransport(work: Work, header: Header, found?: Found): void {
   const { family, protocol, transportAt, end, later, cut, routed } = header;
   const check = CHECKSUMS[protocol];
   if (later || cut || check === undefined || transportAt + check + 2 > end) return;
   if (protocol === (family === 4 ? ICMPV6 : ICMP)) return;
   const datagram = protocol === UDP || protocol === UDP_LITE;
-  if (protocol === UDP && read16(work.before, transportAt + check) === 0) return;
+  if (datagram && read16(work.before, transportAt + check) === 0) return;
+  // Nothing that it covers has changed, or nothing in sum.
+  const bare = (b: Bytes): Bytes => b.subarray(transportAt, end);
+  if (found?.neutral && Buffer.compare(bare(work.before), bare(work.out)) === 0) return;
   const pseudo = (b: Bytes): readonly Bytes[] => {
     if (protocol === ICMP) return [];
     const { source, destination } = addresses(b, header);
@@ -81,6 +85,8 @@ function reseal(
   pseudo: (b: Bytes) => readonly Bytes[] = () => [],
   neverZero: boolean = false,
 ): void {
+  const covered = (b: Bytes): Bytes => join(...pseudo(b), b.subarray(from, to));
+  if (Buffer.compare(covered(before), covered(out)) === 0) return;
   const fault = onesSum(...pseudo(before), before.subarray(from, to)) % 0xffff;
   out.set(be16(0), from + check);
   const rest = onesSum(...pseudo(out), out.subarray(from, to));

@@ -1,0 +1,73 @@
+// Nothing untranslated leaves or enters where that is the policy: not between the moment translation begins and the
+// moment it ends, whatever is done to the instance meanwhile, with thousands of packets a second on the way.
+
+import test from 'ava';
+import { Capture } from '../support/capture.ts';
+import { tsnatOk } from '../support/cli.ts';
+import { sleep } from '../support/command.ts';
+import { GATEWAY, INSIDE, makeLab, NEAR_OUTSIDE, ON_LINK } from '../support/lab.ts';
+import { needsRootAndBpf } from '../support/requirements.ts';
+import { runs, startSender } from '../support/sources.ts';
+import { HOOKS, instanceName } from '../support/translate.ts';
+
+const RATE = 2_000;
+const LEAD_MS = 200;
+/** What arrives for the outside address, and what arrives for the inside one itself. */
+const MAPPED_PORT = 9000;
+const DIRECT_PORT = 9001;
+
+needsRootAndBpf(test);
+
+for (const hook of HOOKS) {
+  test.serial(`attach, --replace, map add, map del and detach leave no gap, ${hook}`, async (t) => {
+    t.timeout(120_000);
+    const lab = await makeLab(t, { secondInside: true });
+    // Without answers from closed ports; and what is not translated can come in.
+    for (const host of [lab.inside, lab.outside]) {
+      await host.must(['iptables', '-A', 'INPUT', '-p', 'udp', '-j', 'DROP']);
+    }
+    await lab.outside.ip(`route add 10.0.0.0/24 via ${GATEWAY}`);
+    const [outer, inner] = await Promise.all([
+      Capture.start(t, lab.outside, 'down0', `udp and dst ${NEAR_OUTSIDE}`),
+      Capture.start(t, lab.inside, 'up0', `udp and dst ${INSIDE}`),
+    ]);
+    const senders = await Promise.all([
+      startSender(t, lab.inside, [NEAR_OUTSIDE, 9000], RATE),
+      startSender(t, lab.secondInside!, [NEAR_OUTSIDE, 9000], RATE),
+      startSender(t, lab.outside, [ON_LINK, MAPPED_PORT], RATE),
+      startSender(t, lab.outside, [INSIDE, DIRECT_PORT], RATE),
+    ]);
+    await sleep(LEAD_MS);
+    const name = instanceName(t);
+    const attach = ['attach', lab.device, '--netns', lab.gateway.name, '--name', name];
+    await tsnatOk(t, [...attach, '--hook', hook, '--unmapped', 'drop', '--map', `${INSIDE}=${ON_LINK}`]);
+    for (const options of [['--mss', '1300'], ['--exclude', '192.0.2.0/24'], []]) {
+      await tsnatOk(t, [...attach, '--replace', ...options]);
+    }
+    // A new kind changes the programs as well.
+    await tsnatOk(t, ['map', 'add', name, '10.7.0.0/24=198.51.100.0/24']);
+    await tsnatOk(t, ['map', 'del', name, '10.7.0.0/24']);
+    await sleep(LEAD_MS);
+    await tsnatOk(t, ['detach', name]);
+    await sleep(LEAD_MS);
+    await Promise.all(senders.map((sender) => sender.stop()));
+    await Promise.all([outer.stop(), inner.stop()]);
+    const left = runs(outer, ({ source }) => (source === ON_LINK ? 'translated' : 'untranslated'));
+    const entered = runs(inner, ({ port }) => (port === MAPPED_PORT ? 'translated' : 'untranslated'));
+    const thrice = ['untranslated', 'translated', 'untranslated'];
+    t.deepEqual(
+      left.map(([what]) => what),
+      thrice,
+      JSON.stringify(left),
+    );
+    t.deepEqual(
+      entered.map(([what]) => what),
+      thrice,
+      JSON.stringify(entered),
+    );
+    t.true(
+      [...left, ...entered].every(([, packets]) => packets > 50),
+      JSON.stringify([left, entered]),
+    );
+  });
+}
