@@ -114,7 +114,9 @@ function translated({ tables }: KernelMachine): bigint {
 }
 
 export async function million(rounds: number, repeat: number): Promise<Section> {
-  const instances = { one: instance(1), many: instance(MANY) };
+  using one = instance(1);
+  using many = instance(MANY);
+  const instances = { one, many };
   const program = await inProgram(rounds, repeat, instances);
   const router = await throughRouter(rounds, repeat, instances);
   requireTranslated(instances);

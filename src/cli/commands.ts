@@ -4,6 +4,7 @@ import {
   CAPACITY,
   FORMATS,
   HOOKS,
+  INSIDE,
   MSS,
   NETNS,
   OF_THE_DATAPATH,
@@ -13,7 +14,7 @@ import {
   SPOOFED,
   STAGES,
   UNMAPPED,
-  XDP_MODES,
+  XDP_MODE,
 } from './options.ts';
 import type { ArgumentSpec, CommandSpec } from './spec.ts';
 
@@ -57,21 +58,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         choices: HOOKS,
         summary: 'where in the kernel (auto: tcx if it has that)',
       },
-      {
-        name: 'inside',
-        type: 'text',
-        value: 'IFACE',
-        repeat: true,
-        offer: 'interface',
-        summary: 'with xdp: an interface of the inside',
-      },
-      {
-        name: 'xdp-mode',
-        type: 'text',
-        value: 'MODE',
-        choices: XDP_MODES,
-        summary: 'with xdp: where in it (auto: native if all can, veth not)',
-      },
+      INSIDE,
+      XDP_MODE,
       NETNS,
       UNMAPPED,
       SPOOFED,
@@ -102,8 +90,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       'checksum-neutral: fd00:1::/48=2001:db8:1::/48,neutral. Where they nest the narrowest goes first.',
       'Nothing has to stay running: all of it lives in the kernel, held by pins in /sys/fs/bpf/tsnat/NAME.',
       'With --replace, mappings and settings that are not given stay as they are.',
-      'Hook xdp is auto, and XDP on top of it: most packets between IFACE and the interfaces named by --inside go past',
-      'the stack, and past its firewall. What XDP leaves is translated as without it (docs/xdp.md).',
+      'Hook xdp is auto, and XDP on top of it: most packets between IFACE and the interfaces named by --inside',
+      'go past the stack, and past its firewall. What XDP leaves is translated as without it (docs/xdp.md).',
     ],
     examples: [
       ['attach eth0 --map 10.0.0.5=203.0.113.5', '10.0.0.5 is 203.0.113.5 beyond eth0'],

@@ -1,6 +1,6 @@
 // An instance's state as text for people and as JSON for programs.
 
-import type { InstanceStatus } from '../nat/instance/types.ts';
+import type { InstanceStatus, XdpState } from '../nat/instance/types.ts';
 import type { InstancePolicy } from '../nat/policy.ts';
 import { formatPrefix, type Prefix } from '../nat/prefix.ts';
 import { DIRECTIONS, type Direction, type Fate, type Policy, REASONS } from '../nat/reason.ts';
@@ -18,6 +18,12 @@ export function placeOf(status: InstanceStatus): string {
 function hookText({ hook, xdp }: InstanceStatus): string {
   return xdp === undefined ? hook : `${hook} and ${xdp.mode} xdp with ${xdp.inside.join(' ')}`;
 }
+
+/** What native XDP costs on these interfaces; undefined where nothing. */
+export const slowXdp = ({ mode, veths }: XdpState): string | undefined =>
+  mode === 'generic' || veths.length === 0
+    ? undefined
+    : `native XDP on ${veths.join(', ')}: what is at the other end of a veth then sends no super-packets, and TCP that leaves checksums to the device gets slower`;
 
 /** The same as JSON: what a mapping file has a way to write is written that way. */
 export function statusJson(status: InstanceStatus): object {

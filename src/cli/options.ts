@@ -126,5 +126,20 @@ const LINK: OptionSpec = {
   choices: LINKS,
   summary: 'what packets begin with: a link header or none (ethernet)',
 };
+export const INSIDE: OptionSpec = {
+  name: 'inside',
+  type: 'text',
+  value: 'IFACE',
+  repeat: true,
+  offer: 'interface',
+  summary: 'with xdp: an interface of the inside',
+};
+export const XDP_MODE: OptionSpec = {
+  name: 'xdp-mode',
+  type: 'text',
+  value: 'MODE',
+  choices: XDP_MODES,
+  summary: 'with xdp: native, generic, or the better one (auto)',
+};
 /** What the programs of the datapath are made to be, and nothing of an object file. */
 export const OF_THE_DATAPATH: readonly OptionSpec[] = [USED, UNMAPPED, SPOOFED, MSS, LINK, CAPACITY, ISA];

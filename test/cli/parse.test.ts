@@ -85,7 +85,7 @@ const REFUSED: readonly [line: string, message: RegExp][] = [
   ['attach eth0 --map --replace', /^attach: --map needs a value/],
   ['attach eth0 --map=', /^attach: --map needs a value/],
   ['attach eth0 --hook', /^attach: --hook needs a value: auto, tcx, clsact/],
-  ['attach eth0 --hook xdp', /^attach: --hook cannot be 'xdp': auto, tcx, clsact/],
+  ['attach eth0 --hook ebtables', /^attach: --hook cannot be 'ebtables': auto, tcx, clsact, xdp/],
   ['attach eth0 --hook clscat', /^attach: --hook cannot be 'clscat': did you mean clsact\?/],
   ['attach eth0 --hook tcx --hook tcx', /^attach: --hook is given twice/],
   ['attach eth0 --replace=yes', /^attach: --replace takes no value/],

@@ -1,12 +1,12 @@
 // A sample of `npm run faults`: processes killed at their calls to the kernel, with packets to tell what came of it.
 
 import test from 'ava';
-import { EMULATED } from '../support/emulation.ts';
+import { EMULATED, PATIENCE } from '../support/emulation.ts';
 import { campaign, descriptors, ERRNOS, leaks } from '../support/fault/campaign.ts';
 import { OPERATIONS } from '../support/fault/operations.ts';
 import { World } from '../support/fault/world.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
-import { TC_HOOKS } from '../support/tcx.ts';
+import { TC_HOOKS, TCX } from '../support/tcx.ts';
 
 /** Every how many calls; a prime, so that the samples of operations with like beginnings differ. */
 const STRIDE = EMULATED ? 127 : 47;
@@ -14,13 +14,14 @@ const SHORT_STRIDE = EMULATED ? 11 : 5;
 
 needsRootAndBpf(test);
 
-for (const hook of TC_HOOKS) {
+for (const hook of [...TC_HOOKS, ...(TCX ? (['xdp'] as const) : [])]) {
   test.serial(`killed or failing at a call, the instance is as it was or as asked, ${hook}`, async (t) => {
-    t.timeout(280_000);
-    const world = await World.make(t);
+    t.timeout(280_000 * PATIENCE);
+    const world = await World.make(t, hook === 'xdp' ? { offload: 'wire' } : {});
     const open = descriptors();
     for (const [i, operation] of OPERATIONS.entries()) {
-      const stride = operation.isShort ? SHORT_STRIDE : STRIDE;
+      // With XDP there are more calls, each of which is judged as slowly.
+      const stride = (operation.isShort ? SHORT_STRIDE : STRIDE) * (hook === 'xdp' ? 2 : 1);
       const plan = { stride, first: (i * 7) % stride, errnos: Object.keys(ERRNOS), everyErrno: false };
       const { calls, killed, repaired, failed, faults } = await campaign(world, hook, operation, plan);
       t.deepEqual(faults, [], operation.title);

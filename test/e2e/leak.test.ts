@@ -6,41 +6,51 @@ import { Capture } from '../support/capture.ts';
 import { tsnatOk } from '../support/cli.ts';
 import { sleep } from '../support/command.ts';
 import { GATEWAY, INSIDE, makeLab, NEAR_OUTSIDE, ON_LINK } from '../support/lab.ts';
+import { GATEWAY6, INSIDE6, NEAR_OUTSIDE6, ON_LINK6 } from '../support/lab6.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { runs, startSender } from '../support/sources.ts';
 import { HOOKS, instanceName } from '../support/translate.ts';
 
-const RATE = 2_000;
+const RATE = 1_000;
 const LEAD_MS = 200;
 /** What arrives for the outside address, and what arrives for the inside one itself. */
 const MAPPED_PORT = 9000;
 const DIRECT_PORT = 9001;
+
+const FAMILIES = [
+  { inside: INSIDE, outside: ON_LINK, server: NEAR_OUTSIDE },
+  { inside: INSIDE6, outside: ON_LINK6, server: NEAR_OUTSIDE6 },
+] as const;
 
 needsRootAndBpf(test);
 
 for (const hook of HOOKS) {
   test.serial(`attach, --replace, map add, map del and detach leave no gap, ${hook}`, async (t) => {
     t.timeout(120_000);
-    const lab = await makeLab(t, { secondInside: true });
+    const lab = await makeLab(t, { secondInside: true, ipv6: true });
     // Without answers from closed ports; and what is not translated can come in.
     for (const host of [lab.inside, lab.outside]) {
-      await host.must(['iptables', '-A', 'INPUT', '-p', 'udp', '-j', 'DROP']);
+      for (const tool of ['iptables', 'ip6tables'])
+        await host.must([tool, '-A', 'INPUT', '-p', 'udp', '-j', 'DROP']);
     }
-    await lab.outside.ip(`route add 10.0.0.0/24 via ${GATEWAY}`);
+    await lab.outside.ip(`route add 10.0.0.0/24 via ${GATEWAY}`, `route add fd00::/64 via ${GATEWAY6}`);
     const [outer, inner] = await Promise.all([
-      Capture.start(t, lab.outside, 'down0', `udp and dst ${NEAR_OUTSIDE}`),
-      Capture.start(t, lab.inside, 'up0', `udp and dst ${INSIDE}`),
+      Capture.start(t, lab.outside, 'down0', `udp and (dst ${NEAR_OUTSIDE} or dst ${NEAR_OUTSIDE6})`),
+      Capture.start(t, lab.inside, 'up0', `udp and (dst ${INSIDE} or dst ${INSIDE6})`),
     ]);
-    const senders = await Promise.all([
-      startSender(t, lab.inside, [NEAR_OUTSIDE, 9000], RATE),
-      startSender(t, lab.secondInside!, [NEAR_OUTSIDE, 9000], RATE),
-      startSender(t, lab.outside, [ON_LINK, MAPPED_PORT], RATE),
-      startSender(t, lab.outside, [INSIDE, DIRECT_PORT], RATE),
-    ]);
+    const senders = await Promise.all(
+      FAMILIES.flatMap(({ inside, outside, server }) => [
+        startSender(t, lab.inside, [server, 9000], RATE),
+        startSender(t, lab.secondInside!, [server, 9000], RATE),
+        startSender(t, lab.outside, [outside, MAPPED_PORT], RATE),
+        startSender(t, lab.outside, [inside, DIRECT_PORT], RATE),
+      ]),
+    );
     await sleep(LEAD_MS);
     const name = instanceName(t);
     const attach = ['attach', lab.device, '--netns', lab.gateway.name, '--name', name];
-    await tsnatOk(t, [...attach, '--hook', hook, '--unmapped', 'drop', '--map', `${INSIDE}=${ON_LINK}`]);
+    const maps = FAMILIES.flatMap(({ inside, outside }) => ['--map', `${inside}=${outside}`]);
+    await tsnatOk(t, [...attach, '--hook', hook, '--unmapped', 'drop', ...maps]);
     for (const options of [['--mss', '1300'], ['--exclude', '192.0.2.0/24'], []]) {
       await tsnatOk(t, [...attach, '--replace', ...options]);
     }
@@ -52,22 +62,25 @@ for (const hook of HOOKS) {
     await sleep(LEAD_MS);
     await Promise.all(senders.map((sender) => sender.stop()));
     await Promise.all([outer.stop(), inner.stop()]);
-    const left = runs(outer, ({ source }) => (source === ON_LINK ? 'translated' : 'untranslated'));
-    const entered = runs(inner, ({ port }) => (port === MAPPED_PORT ? 'translated' : 'untranslated'));
-    const thrice = ['untranslated', 'translated', 'untranslated'];
-    t.deepEqual(
-      left.map(([what]) => what),
-      thrice,
-      JSON.stringify(left),
-    );
-    t.deepEqual(
-      entered.map(([what]) => what),
-      thrice,
-      JSON.stringify(entered),
-    );
-    t.true(
-      [...left, ...entered].every(([, packets]) => packets > 50),
-      JSON.stringify([left, entered]),
-    );
+    for (const { inside, outside, server } of FAMILIES) {
+      const left = runs(outer, ({ source, destination }) =>
+        destination === server ? (source === outside ? 'translated' : 'untranslated') : undefined,
+      );
+      const entered = runs(inner, ({ destination, port }) =>
+        destination === inside ? (port === MAPPED_PORT ? 'translated' : 'untranslated') : undefined,
+      );
+      const thrice = ['untranslated', 'translated', 'untranslated'];
+      for (const seen of [left, entered]) {
+        t.deepEqual(
+          seen.map(([what]) => what),
+          thrice,
+          JSON.stringify(seen),
+        );
+        t.true(
+          seen.every(([, packets]) => packets > 50),
+          JSON.stringify(seen),
+        );
+      }
+    }
   });
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { tsnatOk } from '../support/cli.ts';
+import { PATIENCE } from '../support/emulation.ts';
 import { makeLab } from '../support/lab.ts';
 import { ownFolder } from '../support/registry.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
@@ -22,7 +23,7 @@ needsRootAndBpf(test);
 
 for (const hook of HOOKS) {
   test.serial(`new programs and new mappings in turn, under load, ${hook}`, async (t) => {
-    t.timeout(120_000);
+    t.timeout(120_000 * PATIENCE);
     const lab = await makeLab(t);
     const { name } = await translate(t, lab, { map: [[INSIDE, ON_LINK]], hook });
     const first = await statusOf(t, name);

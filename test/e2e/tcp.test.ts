@@ -4,7 +4,7 @@
 
 import test from 'ava';
 import { Capture } from '../support/capture.ts';
-import { EMULATED } from '../support/emulation.ts';
+import { EMULATED, PATIENCE } from '../support/emulation.ts';
 import { INSIDE, type Lab, makeLab, ON_LINK } from '../support/lab.ts';
 import { patternHash } from '../support/peer/pattern.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
@@ -24,7 +24,7 @@ async function superPackets(lab: Lab): Promise<string> {
 
 for (const hook of HOOKS) {
   test.serial(`${BULK / MEGABYTE} MB each way, client inside, ${hook}`, async (t) => {
-    t.timeout(240_000);
+    t.timeout(240_000 * PATIENCE);
     const lab = await makeLab(t);
     await translate(t, lab, { map: [[INSIDE, ON_LINK]], hook });
     t.regex(await superPackets(lab), /tcp-segmentation-offload: on/);
@@ -37,7 +37,7 @@ for (const hook of HOOKS) {
   });
 
   test.serial(`${BULK / MEGABYTE} MB each way, client outside, ${hook}`, async (t) => {
-    t.timeout(240_000);
+    t.timeout(240_000 * PATIENCE);
     const lab = await makeLab(t);
     await translate(t, lab, { map: [[INSIDE, ON_LINK]], hook });
     await startHttp(t, lab.inside);

@@ -24,6 +24,7 @@ import {
   loadCollection,
   RunStatistics,
 } from '../../src/loader/index.ts';
+import { PATIENCE } from '../support/emulation.ts';
 import { json } from './support/commands.ts';
 import { site } from './support/site.ts';
 
@@ -106,7 +107,7 @@ async function until(what: () => boolean): Promise<boolean> {
 }
 
 test.serial('every call fails in turn, and nothing is left', async (t) => {
-  t.timeout(280_000);
+  t.timeout(280_000 * PATIENCE);
   using place = site('ldrl');
   await life(place.name);
   const before = { descriptors: descriptors(), threads: threads() };

@@ -114,8 +114,16 @@ const BAD: readonly [what: string, text: string, complaints: readonly [string, R
   ['an unknown key', 'version: 1\nmapings: []\nmappings: []\n', [['unknown_key', /^f:2: key 'mapings'/]]],
   [
     'an unknown hook',
-    'version: 1\nhook: xdp\nmappings: []\n',
-    [['bad_value', /^f:2: hook 'xdp' is not known/]],
+    'version: 1\nhook: ebtables\nmappings: []\n',
+    [['bad_value', /^f:2: hook 'ebtables' is not known/]],
+  ],
+  [
+    'inside interfaces that are none',
+    'version: 1\nhook: xdp\ninside: lan0\nxdp_mode: fast\nmappings: []\n',
+    [
+      ['bad_value', /^f:3: inside 'lan0' is not a list of names/],
+      ['bad_value', /^f:4: xdp_mode 'fast' is not known/],
+    ],
   ],
   [
     'an interface that is a number',

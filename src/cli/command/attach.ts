@@ -2,7 +2,7 @@
 
 import type { AttachOptions } from '../../nat/instance/types.ts';
 import type { MappingFile } from '../../nat/mapping-file.ts';
-import { placeOf, statusJson } from '../describe.ts';
+import { placeOf, slowXdp, statusJson } from '../describe.ts';
 import type { Input } from '../input.ts';
 import { HOOKS, POLICIES, XDP_MODES } from '../options.ts';
 import type { Output } from '../output.ts';
@@ -17,7 +17,12 @@ export async function run(input: Input, output: Output): Promise<void> {
   const there = options.replace === true && listInstances().includes(options.name ?? options.interface);
   const status = attach(options);
   const action = there ? 'replaced' : 'attached';
-  output.result({ [action]: statusJson(status) }, () => `${action} ${status.name}: ${placeOf(status)}\n`);
+  const warning = status.xdp && slowXdp(status.xdp);
+  const slow = warning === undefined ? '' : `warning: ${warning}\n`;
+  output.result(
+    { [action]: statusJson(status) },
+    () => `${action} ${status.name}: ${placeOf(status)}\n${slow}`,
+  );
 }
 
 /** Everything said on the command line and in the file, as one. */

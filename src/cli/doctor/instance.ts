@@ -1,6 +1,7 @@
 // The doctor on instances: whole ones, and what killed commands have left.
 
 import type { InstanceStatus } from '../../nat/instance/types.ts';
+import { slowXdp } from '../describe.ts';
 import { type Finding, ok, worse } from './finding.ts';
 
 export interface InstanceFacts {
@@ -26,6 +27,7 @@ export function instanceFindings({ states, interrupted, unreadable }: InstanceFa
             ),
           ),
     ),
+    ...states.flatMap(xdpFindings),
     ...interrupted.map((name) =>
       worse(
         'warning',
@@ -42,5 +44,24 @@ export function instanceFindings({ states, interrupted, unreadable }: InstanceFa
         `'tsnat detach ${name}' removes what is left of it`,
       ),
     ),
+  ];
+}
+
+function xdpFindings({ name, xdp }: InstanceStatus): Finding[] {
+  if (xdp === undefined) return [];
+  const past = `instance '${name}': what XDP sends on meets no firewall, reverse path filter or qdisc of this host`;
+  const slow = slowXdp(xdp);
+  return [
+    worse('note', 'instances.xdp', past, 'docs/xdp.md says what that is'),
+    ...(slow === undefined
+      ? []
+      : [
+          worse(
+            'warning',
+            'instances.xdp_veth',
+            `instance '${name}': ${slow}`,
+            "detach it, and attach with '--xdp-mode generic'",
+          ),
+        ]),
   ];
 }

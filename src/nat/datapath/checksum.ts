@@ -1,7 +1,15 @@
 // Checksums after something has changed: updated from what was and is there alone (RFC 1624, equation 3),
 // HC' = ~(~HC + ~m + m'). One's complement sums do not depend on the byte order (RFC 1071, section 2B).
 
-import { HELPERS, type Input, type PacketBuilder, type TcBuilder, type Value } from '../../asm/index.ts';
+import {
+  type Condition,
+  type Expression,
+  HELPERS,
+  type Input,
+  type PacketBuilder,
+  type TcBuilder,
+  type Value,
+} from '../../asm/index.ts';
 import type { Words } from './words.ts';
 
 /** `bpf_l4_csum_replace` flags (include/uapi/linux/bpf.h). */
@@ -90,5 +98,17 @@ export function replaceCovered(p: TcBuilder, at: Input<'u32'>, change: Value<'u6
  * (inet_proto_csum_replace_by_diff), so that this is right whether a transport checksum was updated or not.
  */
 export function accountAddress(p: PacketBuilder, before: Words, after: Words): void {
-  p.call(HELPERS.csum_update, [p.context, fold32(difference(before, after))]);
+  account(p, difference(before, after));
 }
+
+/** Tells it of a change that no checksum in the packet makes up for. */
+export function account(p: PacketBuilder, change: Value<'u64'>): void {
+  p.call(HELPERS.csum_update, [p.context, fold32(change)]);
+}
+
+/** The one's complement difference of 16 bits. */
+export const halfDifference = (before: Value<'be16'>, after: Value<'be16'>): Value<'u64'> =>
+  before.bits().not().as('u64').add(after.bits());
+
+/** Whether zero says that there is no checksum. */
+export const mayBeNone = (checksum: Expression<'u32'>): Condition => checksum.and(BPF_F_MARK_MANGLED_0).ne(0);

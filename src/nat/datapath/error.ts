@@ -7,9 +7,10 @@ import type { Value, Variable } from '../../asm/index.ts';
 import {
   accountAddress,
   difference,
+  halfDifference,
+  mayBeNone,
   PLAIN,
   PSEUDO,
-  PSEUDO_OR_NONE,
   replaceAddress,
   replaceCovered,
   updatedChecksum,
@@ -221,7 +222,7 @@ function rewriteQuote(
     const [word] = p.packet.read([half], { at: checkAt, atMost: quote.payload.atMost + MOST_CHECK, orElse });
     const old = word.value.get();
     const now = p.variable('u16', updatedChecksum(old, inChecksum.get()).bits());
-    p.when(checksum.and(PSEUDO_OR_NONE & ~PSEUDO).ne(0), () => {
+    p.when(mayBeNone(checksum), () => {
       // Zero says that there is none (RFC 768), so none becomes zero.
       p.when(now.eq(0), () => now.set(0xffff));
       p.when(old.eq(0), () => now.set(0));
@@ -230,9 +231,6 @@ function rewriteQuote(
     add(halfDifference(old, now.get().bits()));
   });
 }
-
-const halfDifference = (before: Value<'be16'>, after: Value<'be16'>): Value<'u64'> =>
-  before.bits().not().as('u64').add(after.bits());
 
 /** The furthest that a checksum stands from the start of its header: TCP's. */
 const MOST_CHECK = 16;

@@ -83,17 +83,18 @@ export function readEthernet(path: TcPath, onOther: (frame: Frame) => void): Fra
 
 function skipTags(path: TcPath, proto: Variable<'u16'>, at: Variable<'u32'>, onCut: () => void): void {
   const { p } = path;
-  const skip = (tags: number): void => {
-    if (tags === 0) return;
+  const skip = (tag: number): void => {
+    if (tag === MOST_TAGS) return;
+    const start = ethhdr.size + tag * vlanhdr.size;
     p.when(isTag(proto.get().bits()), () => {
-      const tag = p.packet.copy(vlanhdr, at, { orElse: onCut });
-      proto.set(tag.proto.get().bits());
-      at.set(at.add(vlanhdr.size));
-      forget(path, at);
-      skip(tags - 1);
+      const [header] = p.packet.read([vlanhdr], { at: start, orElse: onCut });
+      proto.set(header.proto.get().bits());
+      at.set(start + vlanhdr.size);
+      skip(tag + 1);
     });
   };
-  skip(MOST_TAGS);
+  skip(0);
+  forget(path, at);
 }
 
 /** Too short for any IP header: no fault in a frame that should have none. */

@@ -2,8 +2,11 @@
 
 import type { Place, Value } from '../../asm/index.ts';
 import {
+  account,
   accountAddress,
   difference,
+  halfDifference,
+  mayBeNone,
   PSEUDO,
   replaceAddress,
   replacePort,
@@ -51,6 +54,11 @@ export function rewritePacket(
       const written = shifted(port, shift.get());
       const [word] = p.packet.read([half], { at: ports.at, atMost: ports.atMost, orElse: failed });
       word.value.set(written);
+      // A checksum that is not there makes up for nothing.
+      p.when(mayBeNone(checksum), () => {
+        const { value } = p.packet.copy(half, checkAt, { orElse: failed });
+        p.when(value.eq(0), () => account(p, halfDifference(port, written)));
+      });
       const result = replacePort(p, checkAt, port, written, checksum.get());
       p.rarely(result.isNegative(), failed);
     });

@@ -34,7 +34,6 @@ function detachOne(instances: string, name: string): void {
   const [pins, shadow] = [new Pins(instances, name), new Pins(instances, name, true)];
   if (!pins.exist && !shadow.exist) throw unknownInstance(instances, name);
   // What a killed command has left is taken apart together with the instance.
-  if (pins.exist) restIfThere(pins);
   if (pins.exist && !shadow.exist) silence(pins, shadow);
   afterwards(name, () => dismantle(shadow, pins));
 }
@@ -50,6 +49,7 @@ function silence(pins: Pins, shadow: Pins): void {
   if (record === undefined || outbound === undefined || inbound === undefined) return;
   try {
     shadow.make();
+    restIfThere(pins);
     using changeover = Changeover.make(shadow, { former: { outbound, inbound } });
     putOn(pins, record, changeover.relays, programIds([pins]));
     changeover.turn('nothing');

@@ -52,6 +52,8 @@ export interface ProgramState {
 export interface XdpState {
   readonly mode: XdpMode;
   readonly inside: readonly string[];
+  /** Of all of them, those that are an end of a veth. */
+  readonly veths: readonly string[];
 }
 
 export interface InstanceStatus extends InstancePolicy {

@@ -157,7 +157,8 @@ async function judge(
     return fault(`packets show ${JSON.stringify(seen)}, not ${JSON.stringify(expected)}`);
   const { programs, qdisc } = await world.hooks(place.hook);
   const there = is.state !== undefined;
-  if (programs !== (there ? 2 : 0)) return fault(`${programs} programs on the hooks`);
+  const whole = place.hook === 'xdp' ? 4 : 2;
+  if (programs !== (there ? whole : 0)) return fault(`${programs} programs on the hooks`);
   if (qdisc !== (there && place.hook === 'clsact')) return fault(`a qdisc: ${qdisc}`);
   const pins = world.pins().filter((pin) => !there || /%new|changeover|relay|journal/.test(pin));
   if (pins.length > 0) return fault(`pins left: ${pins.join(', ')}`);

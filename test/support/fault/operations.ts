@@ -10,7 +10,9 @@ export interface Place {
   readonly root: string;
   readonly interface: string;
   readonly netns: string;
-  readonly hook: 'tcx' | 'clsact';
+  readonly hook: 'tcx' | 'clsact' | 'xdp';
+  /** With `xdp`: the other interface. */
+  readonly inside: string;
   /** Of the tables; a number nobody else uses, by which they are known. */
   readonly capacity: number;
 }
@@ -51,10 +53,11 @@ const OTHERS: readonly string[] = [
 ];
 const MIXED: State = { ...OLD, mappings: [...OLD.mappings, ...OTHERS] };
 
-const options = ({ interface: device, netns, hook }: Place) => ({
+const options = ({ interface: device, netns, hook, inside }: Place) => ({
   interface: device,
   netns,
   hook,
+  ...(hook === 'xdp' && { inside: [inside] }),
   name: NAME,
 });
 

@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { ExecutionContext } from 'ava';
-import { findInterface, NetlinkSocket, queryTcx, withNetns } from '../../../src/loader/index.ts';
+import { findInterface, NetlinkSocket, queryTcx, queryXdp, withNetns } from '../../../src/loader/index.ts';
 import { must } from '../command.ts';
-import { type Lab, makeLab } from '../lab.ts';
+import { type Lab, type LabOptions, makeLab } from '../lab.ts';
 import type { Namespace } from '../namespace.ts';
 import { BPF_FS, ownFolder, removeFolder, uniqueName } from '../registry.ts';
 import { PYTHON, ROOT } from '../root.ts';
@@ -64,8 +64,9 @@ export class World {
     this.#fromOutside = fromOutside;
   }
 
-  static async make(t: Teardown): Promise<World> {
-    const lab = await makeLab(t as ExecutionContext);
+  /** @param options `wire` for senders that finish their checksums, without which XDP leaves all to TC */
+  static async make(t: Teardown, options: Pick<LabOptions, 'offload'> = {}): Promise<World> {
+    const lab = await makeLab(t as ExecutionContext, options);
     const root = `${BPF_FS}/${uniqueName('faults')}`;
     mkdirSync(root, { mode: 0o700 });
     ownFolder(root);
@@ -88,7 +89,14 @@ export class World {
 
   place(hook: Place['hook']): Place {
     const { lab, root } = this;
-    return { root, interface: lab.device, netns: lab.gateway.name, hook, capacity: CAPACITY };
+    return {
+      root,
+      interface: lab.device,
+      netns: lab.gateway.name,
+      hook,
+      inside: 'down0',
+      capacity: CAPACITY,
+    };
   }
 
   /** Sends packets both ways. `expected` is what would be plain to see; anything else is asked a second time. */
@@ -113,15 +121,21 @@ export class World {
     return existsSync(this.root) ? readdirSync(this.root, { recursive: true, encoding: 'utf8' }).sort() : [];
   }
 
-  /** How many programs there are at ingress and egress, and whether there is a clsact qdisc. */
+  /** How many programs there are at ingress and egress, of XDP as well, and whether there is a clsact qdisc. */
   async hooks(hook: Place['hook']): Promise<{ readonly programs: number; readonly qdisc: boolean }> {
     const { gateway, device } = this.lab;
-    if (hook === 'tcx') {
-      // bpftool 7.1 does not know TCX yet.
+    if (hook !== 'clsact') {
+      // bpftool 7.1 does not know TCX yet. With XDP it is TCX too, where the kernel has it.
       const programs = withNetns(gateway.name, () => {
         using socket = new NetlinkSocket();
         const ifindex = findInterface(socket, device)?.index ?? 0;
-        return (['ingress', 'egress'] as const).flatMap((direction) => queryTcx(ifindex, direction) ?? []);
+        const xdp = [device, 'down0'].flatMap((name) =>
+          Object.values(queryXdp(socket, findInterface(socket, name)?.index ?? 0) ?? {}),
+        );
+        const tcx = (['ingress', 'egress'] as const).flatMap(
+          (direction) => queryTcx(ifindex, direction) ?? [],
+        );
+        return [...tcx, ...xdp];
       });
       return { programs: programs.length, qdisc: await hasClsact(gateway, device) };
     }

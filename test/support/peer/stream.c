@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define BATCH 16
+#define FEWEST 4
 #define PAYLOAD 64
 #define BUFFER (1 << 27)
 #define NUMBERS (1u << 26)
@@ -39,10 +41,22 @@ static int fail(const char *what) {
   return 1;
 }
 
+/* A datagram socket that is connected to an IPv4 or IPv6 address. */
+static int connected(const char *address, int port) {
+  struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+  struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+  if (inet_pton(AF_INET, address, &four.sin_addr) == 1) {
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    return connect(fd, (void *)&four, sizeof four) ? -1 : fd;
+  }
+  if (inet_pton(AF_INET6, address, &six.sin6_addr) != 1) return -1;
+  int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+  return connect(fd, (void *)&six, sizeof six) ? -1 : fd;
+}
+
 static int send_all(const char *address, int port, double rate) {
-  int fd = socket(AF_INET, SOCK_DGRAM, 0);
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-  if (inet_pton(AF_INET, address, &to.sin_addr) != 1 || connect(fd, (void *)&to, sizeof to)) return fail("connect");
+  int fd = connected(address, port);
+  if (fd < 0) return fail("connect");
   static char data[BATCH][PAYLOAD];
   struct iovec parts[BATCH];
   struct mmsghdr messages[BATCH];
@@ -58,8 +72,8 @@ static int send_all(const char *address, int port, double rate) {
   while (!ended(0)) {
     double due = (now() - begun) * rate;
     int count = due - sent > BATCH ? BATCH : due > sent ? (int)(due - sent) : 0;
-    if (count < 4) {
-      usleep(100);
+    if (count < FEWEST) {
+      usleep(fmax(100, (FEWEST - (due - sent)) / rate * 1e6));
       continue;
     }
     for (int i = 0; i < count; i++) {

@@ -6,20 +6,19 @@ import type { Pins } from '../pins.ts';
 import { attempt } from '../placement.ts';
 import type { InstanceRecord } from '../record.ts';
 import type { XdpState } from '../types.ts';
-import { namesOf } from './interfaces.ts';
 import { openStations, stationsOf, wordsOf } from './switch.ts';
 
 /** Undefined where an instance has none. */
-export function xdpState({ xdp }: InstanceRecord, where: Where | undefined): XdpState | undefined {
+export function xdpState({ ifindex, xdp }: InstanceRecord, where: Where | undefined): XdpState | undefined {
   if (xdp === undefined) return undefined;
-  const inside =
-    where === undefined
-      ? xdp.insides.map((index) => `index ${index}`)
-      : withNetns(where.enter, () => {
-          using socket = new NetlinkSocket();
-          return namesOf(socket, xdp.insides);
-        });
-  return { mode: xdp.mode, inside };
+  const { mode, insides } = xdp;
+  if (where === undefined) return { mode, inside: insides.map((index) => `index ${index}`), veths: [] };
+  return withNetns(where.enter, () => {
+    using socket = new NetlinkSocket();
+    const found = [ifindex, ...insides].map((index) => findInterface(socket, index));
+    const veths = found.flatMap((each) => (each?.kind === 'veth' ? [each.name] : []));
+    return { mode, inside: insides.map((index, i) => found[i + 1]?.name ?? `index ${index}`), veths };
+  });
 }
 
 /** Missing pins are a problem of their own. */

@@ -46,7 +46,7 @@ export interface Programs {
   readonly maps: { readonly [name: string]: MapSpec };
 }
 
-export class KernelMachine implements Machine {
+export class KernelMachine implements Machine, Disposable {
   readonly programs: { readonly [D in Direction]: BpfProgram };
   readonly tables: { readonly [map: string]: RawMap };
 
@@ -69,6 +69,10 @@ export class KernelMachine implements Machine {
       ...(gsoSize === undefined ? {} : { context }),
     });
     return { returnValue, frame: data };
+  }
+
+  [Symbol.dispose](): void {
+    for (const one of [...Object.values(this.programs), ...Object.values(this.tables)]) one.close();
   }
 
   reasons(): bigint[] {

@@ -159,3 +159,6 @@ function unfinished(segment: Bytes, protocol: number, source: Address, destinati
   const pseudo = join(be16(protocol), be16(segment.length));
   return patch(segment, at, be16(onesSum(addressBytes(source), addressBytes(destination), pseudo)));
 }
+
+export const macText = (mac: Bytes): string =>
+  [...mac].map((byte) => byte.toString(16).padStart(2, '0')).join(':');

@@ -85,7 +85,7 @@ export class XdpRig {
   }
 
   private get stations(): VmMap {
-    return this.tc.machine.tables['xdp'] as VmMap;
+    return this.tc.machine.tables.xdp as VmMap;
   }
 
   /** @throws Error for a verdict that is neither to pass nor to redirect. */
