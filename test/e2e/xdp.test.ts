@@ -163,6 +163,7 @@ test.serial('interfaces that change are told of, and repaired', async (t) => {
   await lab.inside.offload('up0', 'gro on');
   await lab.gateway.ip('link del down0');
   t.regex((await brokenStatusOf(t, name)).problems.join(), /is gone/);
+  await tsnatOk(t, ['map', 'add', name, '10.0.0.9:80/tcp=203.0.113.9:8080/tcp']);
   await tsnatOk(t, ['detach', name]);
   t.false(isPinned(name));
 });

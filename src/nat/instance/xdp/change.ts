@@ -1,7 +1,14 @@
 // XDP through the changes of an instance, while it rests: new programs and links are made beside the old ones, in the
 // shadow folder, before the change is decided; taken over, or taken off again, when it is.
 
-import { NetlinkSocket, removePin, renamePin, withNetns, type XdpMode } from '../../../loader/index.ts';
+import {
+  findInterface,
+  NetlinkSocket,
+  removePin,
+  renamePin,
+  withNetns,
+  type XdpMode,
+} from '../../../loader/index.ts';
 import { xdpPrograms } from '../../datapath/xdp/index.ts';
 import { DIRECTIONS } from '../../reason.ts';
 import type { Pair } from '../changeover.ts';
@@ -43,9 +50,14 @@ export function prepareXdp(
   using loaded = loadPair(xdpPrograms(datapathOptions(record)), maps);
   for (const direction of DIRECTIONS) loaded.pair[direction].pin(shadow.path(`progs/xdp_${direction}`));
   const { ifindex: outside } = record;
-  const missing = [outside, ...xdp.insides].filter((ifindex) => !isAttached(pins, ifindex));
   const wish = { mode: record.xdp?.mode ?? xdp.mode, insides: xdp.insides, outside };
-  using attached = inNamespace(record, (socket) => attachLinks(socket, loaded.pair, wish, missing));
+  using attached = inNamespace(record, (socket) => {
+    // One that is gone since it was asked for is no reason to change nothing: status tells of it.
+    const missing = [outside, ...xdp.insides].filter(
+      (ifindex) => !isAttached(pins, ifindex) && findInterface(socket, ifindex) !== undefined,
+    );
+    return attachLinks(socket, loaded.pair, wish, missing);
+  });
   for (const [ifindex, link] of attached.links) link.pin(shadow.path(xdpLink(ifindex)));
   return { mode: attached.mode, insides: xdp.insides };
 }

@@ -48,7 +48,7 @@ export function attachLinks(
         links.set(ifindex, linkTo(socket, ifindex, program, each));
       }
       // Asked when the programs are there, which is what makes some drivers able to.
-      if (each === 'native') requireReachable(socket, all);
+      if (each === 'native' && missing.length > 0) requireReachable(socket, all);
       return attached;
     } catch (error) {
       closeAll(links);

@@ -6,6 +6,7 @@ import type { Pins } from '../pins.ts';
 import { attempt } from '../placement.ts';
 import type { InstanceRecord } from '../record.ts';
 import type { XdpState } from '../types.ts';
+import { SLOW_IF_NATIVE } from './links.ts';
 import { openStations, stationsOf, wordsOf } from './switch.ts';
 
 /** Undefined where an instance has none. */
@@ -16,7 +17,7 @@ export function xdpState({ ifindex, xdp }: InstanceRecord, where: Where | undefi
   return withNetns(where.enter, () => {
     using socket = new NetlinkSocket();
     const found = [ifindex, ...insides].map((index) => findInterface(socket, index));
-    const veths = found.flatMap((each) => (each?.kind === 'veth' ? [each.name] : []));
+    const veths = found.flatMap((each) => (each?.kind === SLOW_IF_NATIVE ? [each.name] : []));
     return { mode, inside: insides.map((index, i) => found[i + 1]?.name ?? `index ${index}`), veths };
   });
 }
