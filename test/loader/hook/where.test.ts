@@ -99,6 +99,8 @@ test('a namespace that is gone, or another with its name, is not mistaken for it
   using program = loadProgram(returning('ldrw_gone', TC_ACT_UNSPEC), {});
   const clsact = attach({ interface: 'lo', netns: name, hook: 'clsact', program });
   const tcx = TCX ? attach({ interface: 'lo', netns: name, hook: 'tcx', program }) : undefined;
+  // Lives on without its name: the next one would get the same inode otherwise, where the kernel is quick.
+  const former = openSync(`/run/netns/${name}`, 'r');
   deleteNetns(name);
   const missing = { code: 'ENOENT', message: new RegExp(`there is no network namespace '${name}'`) };
   t.throws(() => detach(clsact), missing);
@@ -112,6 +114,7 @@ test('a namespace that is gone, or another with its name, is not mistaken for it
     t.deepEqual(listPrograms({ interface: 'lo', netns: name }), []);
   } finally {
     deleteNetns(name);
+    closeSync(former);
   }
   // A link needs no namespace to come off; it may be off already.
   t.notThrows(() => tcx && detach(tcx));

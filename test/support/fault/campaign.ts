@@ -122,8 +122,11 @@ async function failures(
     for (const errno of wanted) {
       if (!ready) prepare(place, operation.before);
       const fault = { kind: 'errno', step, errno: ERRNOS[errno] ?? ENOMEM } as const;
+      const open = descriptors();
       const { error, calls } = withFault(fault, () => operation.run(place));
       const what = `${errno} at call ${step} (${calls[step]})`;
+      const kept = descriptors() - open;
+      if (kept > 0) tally.faults.push(`${what}: descriptors left open: ${kept}`);
       const state = await judge(world, place, operation, tally, what);
       // Unlike a killed command, one that fails has said so: nothing was done. One that succeeds did it.
       const expected = error === undefined ? 'new' : 'old';
