@@ -106,7 +106,12 @@ test('bpftool loads all programs of an object, which share their maps', (t) => {
   const { folder } = t.context;
   bpftool('prog', 'loadall', paths.both, join(folder, 'prog'), 'pinmaps', join(folder, 'map'));
   t.deepEqual(readdirSync(join(folder, 'prog')).sort(), ['tsnat_egress', 'tsnat_ingress']);
-  t.deepEqual(readdirSync(join(folder, 'map')).sort(), ['inbound', 'interface', 'outbound', 'reasons']);
+  t.deepEqual(readdirSync(join(folder, 'map')).sort(), [
+    '_rodata_interface',
+    'inbound',
+    'outbound',
+    'reasons',
+  ]);
   const pin = join(folder, 'map', 'outbound');
   const [key, value] = [
     ['10', '0', '0', '5'],
