@@ -1,5 +1,6 @@
 // npm run long: the random tests, at length: 100,000 mutated inputs of every reader, 10,000 random programs in the
-// interpreter and the kernel, 100,000 packets through the datapath, and through the kernel's own NAT beside it. Variables that are set already are left alone.
+// interpreter and the kernel, 100,000 packets through the datapath, and as many through each of the kernel's own ways
+// to translate, beside it. Variables that are set already are left alone.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

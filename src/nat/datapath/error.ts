@@ -27,7 +27,6 @@ import { rewriteAddress } from './rewrite.ts';
 import {
   byAddress,
   type Counters,
-  countOn,
   countPacket,
   findTranslation,
   type Tables,
@@ -76,7 +75,7 @@ export function translateError(path: TcPath, frame: Frame, packet: IpPacket, tab
   const events = { onFound: leaveIfExcluded, onMarked };
 
   const { tail, port } = keyOf(path, version, ports);
-  const quoted = findTranslation(path, tables, quotedBefore, tail, { ...events, onUsed: () => {} });
+  const quoted = findTranslation(path, tables, quotedBefore, tail, events);
   const quotedFound = p.variable('u32', quoted.found);
   forget(path, quotedFound);
   const isSame = p.variable('u32', 0);
@@ -105,7 +104,7 @@ export function translateError(path: TcPath, frame: Frame, packet: IpPacket, tab
     p.when(quotedFound.eq(0), leaveUntranslated);
     // Inbound an error goes to whom it quotes: for anybody else the quote opens no door.
     if (direction === 'inbound') p.when(isSame.eq(0), leaveUntranslated);
-    countOn(p, tables, quotedBefore, tail, count);
+    quoted.count(count);
   });
 
   const isHairpin =

@@ -160,14 +160,21 @@ export function translationOf(
   return translation;
 }
 
-/** As `translationOf`, but goes on where there is none, with `found` zero and the address as it was. */
+/** A translation, or `found` zero and the address as it was. */
+export interface Finding extends Translation {
+  readonly found: Expression<'u32'>;
+  /** Counts by the mapping, where there is one: for whoever knows only later whether to. */
+  readonly count: (count: (counters: Counters) => void) => void;
+}
+
+/** As `translationOf`, but goes on where there is none. */
 export function findTranslation(
   path: Path,
   tables: Tables,
   address: Words,
   tail: Tail,
-  { onFound, onUsed, onMarked }: Events,
-): Translation & { readonly found: Expression<'u32'> } {
+  { onFound, onUsed = () => {}, onMarked }: Pick<Events, 'onFound' | 'onMarked'> & Partial<Events>,
+): Finding {
   const { p } = path;
   const found = p.variable('u32', 0);
   const after = address.map((word) => p.variable('u32', word.bits()));
@@ -194,19 +201,15 @@ export function findTranslation(
     }
     onUsed(record);
   };
-  look(p, tables, address, tail, { takeAddress, takeNet, onMarked });
-  return { found, address: after.map((word) => word.get().bits()), shift, neutral };
-}
-
-/** Counts a packet on the mapping that `findTranslation` finds, where there is one. */
-export function countOn(
-  p: PacketBuilder,
-  tables: Tables,
-  address: Words,
-  tail: Tail,
-  count: (counters: Counters) => void,
-): void {
-  look(p, tables, address, tail, { takeAddress: count, takeNet: count, onMarked: () => {} });
+  const entry = tables.nets === undefined ? tables.addresses?.(p, address) : undefined;
+  if (entry !== undefined) p.when(entry.exists(), () => takeAddress(entry.value));
+  else look(p, tables, address, tail, { takeAddress, takeNet, onMarked });
+  // One record is kept at hand; of several it is looked up again which it was.
+  const count: Finding['count'] = (by) => {
+    if (entry !== undefined) p.when(entry.exists(), () => by(entry.value));
+    else look(p, tables, address, tail, { takeAddress: by, takeNet: by, onMarked: () => {} });
+  };
+  return { found, address: after.map((word) => word.get().bits()), shift, neutral, count };
 }
 
 /**

@@ -9,8 +9,8 @@ import { holds, same } from './support/holds.ts';
 import { RIG_NAMES, rigNamed } from './support/rigs.ts';
 import { Tally } from './support/tally.ts';
 
-const numRuns = Number(process.env['TSNAT_DATAPATH_PACKETS'] ?? 2_000);
-const seed = process.env['TSNAT_SEED'] === undefined ? {} : { seed: Number(process.env['TSNAT_SEED']) };
+const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 2_000);
+const seed = process.env.TSNAT_SEED === undefined ? {} : { seed: Number(process.env.TSNAT_SEED) };
 
 for (const family of [4, 6] as const) {
   test(`IPv${family}: kernel and interpreter`, (t) => {

@@ -13,22 +13,30 @@ import { destinationEntries, entriesOf } from './support/entries.ts';
 import { addressText, mappingText } from './support/reference/mappings.ts';
 import { hex } from './support/rig.ts';
 
-const numRuns = Number(process.env['TSNAT_DATAPATH_PACKETS'] ?? 2_000);
+const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 2_000);
 
-/** `map key value` of each, in order. */
+/** Where the adjustment of a neutral prefix stands in a `net6_record`. */
+const ADJUSTMENT = 40;
+
+/** A line for each; all ones, which in one's complement is zero too, is written as zero. */
+function line(map: string, key: Uint8Array, value: Uint8Array): string {
+  const one = Uint8Array.from(value);
+  if (map.endsWith('_net6') && one[ADJUSTMENT] === 0xff && one[ADJUSTMENT + 1] === 0xff) {
+    one.fill(0, ADJUSTMENT, ADJUSTMENT + 2);
+  }
+  return `${map} ${hex(key)} ${hex(one)}`;
+}
+
 const listed = (
   entries: readonly { readonly map: string; readonly key: Uint8Array; readonly value: Uint8Array }[],
-) => entries.map(({ map, key, value }) => `${map} ${hex(key)} ${hex(value)}`).sort();
+): string[] => entries.map(({ map, key, value }) => line(map, key, value)).sort();
 
 const taken = (tables: { readonly [map: string]: Entries }): string[] =>
   Object.entries(tables)
     .flatMap(([map, { count, keys, values }]) => {
-      const [keySize, valueSize] = [keys.length / count, values.length / count];
-      return Array.from(
-        { length: count },
-        (_, i) =>
-          `${map} ${hex(keys.subarray(i * keySize, (i + 1) * keySize))} ${hex(values.subarray(i * valueSize, (i + 1) * valueSize))}`,
-      );
+      const part = (all: Uint8Array, i: number): Uint8Array =>
+        all.subarray((i * all.length) / count, ((i + 1) * all.length) / count);
+      return Array.from({ length: count }, (_, i) => line(map, part(keys, i), part(values, i)));
     })
     .sort();
 

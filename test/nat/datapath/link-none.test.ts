@@ -12,7 +12,7 @@ import { Rig } from './support/rig.ts';
 import { Tally } from './support/tally.ts';
 import type { Address } from './support/wire.ts';
 
-const numRuns = Number(process.env['TSNAT_DATAPATH_PACKETS'] ?? 1_000);
+const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 1_000);
 const OPTIONS = { link: 'none', unmapped: 'drop', mss: 1360 } as const;
 const rigs = {
   kernel: new Rig(OPTIONS),

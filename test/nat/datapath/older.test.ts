@@ -11,7 +11,7 @@ import { holds } from './support/holds.ts';
 import { Rig } from './support/rig.ts';
 import { mac } from './support/shapes.ts';
 
-const numRuns = Number(process.env['TSNAT_DATAPATH_PACKETS'] ?? 600);
+const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 600);
 const STATION = { mac: mac('02:11:22:33:44:55'), subnets: [] };
 const LEVELS: readonly IsaLevel[] = [1, 2, 3];
 

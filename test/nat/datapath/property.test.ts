@@ -12,8 +12,8 @@ import { Tally } from './support/tally.ts';
 import { turned } from './support/turned.ts';
 import { bytes, patch } from './support/wire.ts';
 
-const numRuns = Number(process.env['TSNAT_DATAPATH_PACKETS'] ?? 2_000);
-const seed = process.env['TSNAT_SEED'] === undefined ? {} : { seed: Number(process.env['TSNAT_SEED']) };
+const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 2_000);
+const seed = process.env.TSNAT_SEED === undefined ? {} : { seed: Number(process.env.TSNAT_SEED) };
 const SETTINGS = { numRuns, ...seed, includeErrorInReport: true };
 
 const rigName = fc.constantFrom(...RIG_NAMES);

@@ -13,8 +13,8 @@ import { Router } from './support/router.ts';
 const test = anyTest as TestFn;
 needsRootAndBpf(test);
 
-const count = Number(process.env['TSNAT_DATAPATH_PACKETS'] ?? 2_000);
-const seed = Number(process.env['TSNAT_SEED'] ?? Math.trunc(Math.random() * 1e9));
+const count = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 2_000);
+const seed = Number(process.env.TSNAT_SEED ?? Math.trunc(Math.random() * 1e9));
 const BATCH = 5_000;
 
 for (const peer of PEERS) {

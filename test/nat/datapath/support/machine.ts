@@ -76,7 +76,7 @@ export class KernelMachine implements Machine, Disposable {
   }
 
   reasons(): bigint[] {
-    const { count, values } = this.tables['reasons']!.elements();
+    const { count, values } = this.tables.reasons!.elements();
     return sums(values, count);
   }
 }
@@ -112,7 +112,7 @@ export class VmMachine implements Machine {
   }
 
   reasons(): bigint[] {
-    return this.tables['reasons']!.entries().map(([, value]) => sums(value, 1)[0]!);
+    return this.tables.reasons!.entries().map(([, value]) => sums(value, 1)[0]!);
   }
 }
 

@@ -124,7 +124,7 @@ export class Rig {
 
   #tellInterface(): void {
     const { station, mappings } = this.#world;
-    this.machine.tables['interface']!.set(be32(0), interfaceValue(station, mappings));
+    this.machine.tables.interface!.set(be32(0), interfaceValue(station, mappings));
   }
 
   /** Runs the program and says what came of it. */

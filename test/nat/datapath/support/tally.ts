@@ -22,6 +22,10 @@ export class Tally {
     return `${this.#total} ${what}: ${parts.join(', ')}`;
   }
 
+  get total(): number {
+    return this.#total;
+  }
+
   has(name: string): boolean {
     return this.#counts.has(name);
   }

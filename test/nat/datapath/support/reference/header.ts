@@ -5,7 +5,6 @@ import { type Address, type Bytes, DCCP, ICMP, read16, read32, TCP, UDP, UDP_LIT
 
 export const ICMPV6 = 58;
 export const AUTHENTICATION = 51;
-export const NO_NEXT_HEADER = 59;
 const [ROUTING, FRAGMENT] = [43, 44];
 /** Hop-by-hop and destination options, routing, mobility, HIP, Shim6: their second byte counts words of eight bytes. */
 const EXTENSIONS: ReadonlySet<number> = new Set([0, ROUTING, 60, 135, 139, 140]);
