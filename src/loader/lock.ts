@@ -9,7 +9,7 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
 const POLL_MILLISECONDS = 20;
-const PATIENCE_MILLISECONDS = 10_000;
+const PATIENCE_MILLISECONDS = 30_000;
 
 /** A lock on a folder, to be held again and again without opening the folder each time. */
 export class FolderLock implements Disposable {
