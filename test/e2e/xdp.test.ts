@@ -16,6 +16,7 @@ import {
   INSIDE6,
   MODES,
   makeXdpLab,
+  NATIVE_VETH,
   ON_LINK6,
   SERVER6,
 } from '../support/xdp.ts';
@@ -151,15 +152,17 @@ test.serial('what XDP cannot be attached to is refused, with nothing left behind
 
 test.serial('interfaces that change are told of, and repaired', async (t) => {
   const lab = await makeXdpLab(t);
-  const name = await accelerate(t, lab, 'native');
+  const name = await accelerate(t, lab, MODES.at(-1) ?? 'generic');
   await acquaint(lab);
   await lab.gateway.ip('link set down0 address 02:00:00:00:77:77');
   t.regex((await brokenStatusOf(t, name)).problems.join(), /MAC of interface 'down0' has changed/);
   await pingOk(t, lab.inside, lab.server);
   await tsnatOk(t, ['attach', lab.device, '--name', name, '--netns', lab.gateway.name, '--replace']);
   t.true((await statusOf(t, name)).healthy);
-  await lab.inside.offload('up0', 'gro off');
-  t.regex((await brokenStatusOf(t, name)).problems.join(), /down0.*cannot take what native XDP sends/);
+  if (NATIVE_VETH) {
+    await lab.inside.offload('up0', 'gro off');
+    t.regex((await brokenStatusOf(t, name)).problems.join(), /down0.*cannot take what native XDP sends/);
+  }
   await lab.inside.offload('up0', 'gro on');
   await lab.gateway.ip('link del down0');
   t.regex((await brokenStatusOf(t, name)).problems.join(), /is gone/);

@@ -4,14 +4,17 @@
 import type { ExecutionContext } from 'ava';
 import { tsnatOk } from './cli.ts';
 import { INSIDE, type Lab, type LabOptions, makeLab, ON_LINK } from './lab.ts';
+import { since } from './since.ts';
 import { ping } from './traffic.ts';
 import { instanceName } from './translate.ts';
 
 export const INSIDE6 = 'fd00::5';
 export const ON_LINK6 = '2001:db8::5';
 export const SERVER6 = '2001:db8::2';
-export const MODES = ['generic', 'native'] as const;
-export type Mode = (typeof MODES)[number];
+export type Mode = 'generic' | 'native';
+/** Native XDP sends to a veth only where the kernel says that it can. */
+export const NATIVE_VETH: boolean = since('6.3');
+export const MODES: readonly Mode[] = NATIVE_VETH ? ['generic', 'native'] : ['generic'];
 
 /** The lab's links with IPv6 as well; native XDP can send to their ends. */
 export async function makeXdpLab(t: ExecutionContext, options: LabOptions = {}): Promise<Lab> {

@@ -84,11 +84,14 @@ const isAboutTheDriver = (error: unknown): boolean =>
 /** What native XDP sends to an interface that cannot take it is lost without a word. */
 function requireReachable(socket: NetlinkSocket, indexes: readonly number[]): void {
   const takes = takesXdp(indexes);
-  const deaf = indexes.filter((_, i) => takes[i] === false);
+  // A veth of which the kernel does not say so more often cannot.
+  const can = (index: number, i: number): boolean =>
+    takes[i] ?? findInterface(socket, index)?.kind !== SLOW_IF_NATIVE;
+  const deaf = indexes.filter((index, i) => !can(index, i));
   if (deaf.length === 0) return;
   throw new InstanceError(
     UNREACHABLE,
-    `native XDP cannot send to ${namesOf(socket, deaf).join(', ')}: of a veth the peer needs GRO or XDP ('ethtool -K PEER gro on'); generic XDP needs nothing`,
+    `native XDP cannot send to ${namesOf(socket, deaf).join(', ')}: of a veth the peer needs GRO or XDP ('ethtool -K PEER gro on'), and the kernel to say so (Linux 6.3); generic XDP needs nothing`,
   );
 }
 
