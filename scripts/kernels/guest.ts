@@ -13,7 +13,8 @@ const CPU = 'Nehalem';
  * One CPU is emulated, since tests wait more than they work; per-CPU maps have values for as many as may come. What
  * guards against speculation makes each system call slow and protects nothing here.
  */
-const KERNEL_OPTIONS = 'console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off possible_cpus=4';
+const KERNEL_OPTIONS =
+  'console=ttyS0 quiet loglevel=4 panic=-1 pti=off spectre_v2=off mds=off possible_cpus=4';
 const CPUS = '1';
 /** Everybody else on this machine comes first. */
 const NICE = '0';

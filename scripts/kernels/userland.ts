@@ -7,6 +7,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -14,7 +15,8 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
 import process from 'node:process';
 import { filesUnder } from './archive.ts';
 import { Archive, canonical } from './cpio.ts';
@@ -96,19 +98,31 @@ export function packCheckout(root: string, file: string): void {
   archive.close();
 }
 
+/** What the tests have clang make, by source. */
+const COMPILED: readonly (readonly [source: string, options: readonly string[]])[] = [
+  ['fixtures/foreign/count.c', ['-O2', '-g', '-target', 'bpf', '-I/usr/include/x86_64-linux-gnu', '-c']],
+  ['test/support/peer/stream.c', ['-O2']],
+];
+
 /** clang takes 350 MB: instead of it goes what it makes, and a `clang` that hands it out. */
 function packObjects(root: string, archive: Archive): void {
-  const source = join(root, 'fixtures', 'foreign', 'count.c');
-  const options = ['-O2', '-g', '-target', 'bpf', '-I/usr/include/x86_64-linux-gnu'];
-  const object = execFileSync('clang', [...options, '-c', source, '-o', '-'], { maxBuffer: 2 ** 24 });
-  archive.data('/objects/count.c.o', object);
+  const folder = mkdtempSync(join(tmpdir(), 'tsnat-objects-'));
+  const made = join(folder, 'made');
+  try {
+    for (const [source, options] of COMPILED) {
+      execFileSync('clang', [...options, join(root, source), '-o', made]);
+      archive.data(`/objects/${basename(source)}.o`, readFileSync(made), 0o755);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
   archive.text('/usr/local/bin/clang', CLANG, 0o755);
 }
 
 const CLANG = `#!/bin/bash
 while [ $# -gt 0 ]; do
   case "$1" in
-    -c) source=$2 ;;
+    *.c) source=$1 ;;
     -o) object=$2 ;;
   esac
   shift

@@ -10,6 +10,7 @@ import { BpfMap, loadProgram, RawMap, VerifierError } from '../../src/loader/ind
 import { resolveSource } from '../../src/loader/source-map.ts';
 import { run as runAsync } from '../support/command.ts';
 import { ROOT } from '../support/root.ts';
+import { since } from '../support/since.ts';
 import { json } from './support/commands.ts';
 import { EXIT, insn, LDX_DW, program, returning } from './support/programs.ts';
 
@@ -50,7 +51,8 @@ for (const [name, root] of [
     }
     t.true(places.some(([, text]) => text!.includes('p.rarely(')));
     t.regex(listing, /^int tsnat_egress\(struct __sk_buff \* ctx\):$/m);
-    t.regex(log, /^; .*p\.\w+\(.* @ \w+\.ts:\d+$/m);
+    // Linux 5.10 leaves the place out; 6.12 has it.
+    t.regex(log, since('6.12') ? /^; .*p\.\w+\(.* @ \w+\.ts:\d+$/m : /^; .*p\.\w+\(/m);
   });
 }
 
@@ -127,11 +129,14 @@ test('types that the kernel refuses do not stand in the way', (t) => {
 
 test('flags and the type of attachment are those of the program', (t) => {
   const BPF_F_XDP_HAS_FRAGS = 1 << 5;
-  using frags = loadProgram(
-    { ...returning('btft_frags', 2), type: 'xdp', attachType: 37, flags: BPF_F_XDP_HAS_FRAGS },
-    {},
-  );
-  t.true(frags.fd > 0);
+  const frags = {
+    ...returning('btft_frags', 2),
+    type: 'xdp',
+    attachType: 37,
+    flags: BPF_F_XDP_HAS_FRAGS,
+  } as const;
+  if (since('5.18')) t.notThrows(() => loadProgram(frags, {}).close());
+  else t.throws(() => loadProgram(frags, {}), { code: 'EINVAL' });
   // A flag that no kernel knows, and a place that is none of this type.
   t.throws(() => loadProgram({ ...returning('btft_flag', 2), flags: 1 << 30 }, {}), { code: 'EINVAL' });
   t.throws(() => loadProgram({ ...returning('btft_place', 1), type: 'sk_lookup', attachType: 0 }, {}), {

@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { FolderLock, withLock } from '../../src/loader/index.ts';
+import { PATIENCE } from '../support/emulation.ts';
 
 const HOLDER = fileURLToPath(new URL('./support/lock-holder.js', import.meta.url));
 
@@ -50,7 +51,7 @@ function ground(t: ExecutionContext): Ground {
       return { child, ended: once(child, 'exit') };
     },
     async until(pattern) {
-      for (let tries = 0; tries < 500; tries++) {
+      for (let tries = 0; tries < 500 * PATIENCE; tries++) {
         if (lines().some((line) => pattern.test(line))) return;
         await setTimeout(20);
       }
