@@ -8,6 +8,7 @@ import { walk } from '../../src/loader/bpf/walk.ts';
 import { stepwise } from '../../src/loader/bpf/walk-keys.ts';
 import { interpose } from '../../src/loader/ffi.ts';
 import { ERRNO, LoaderError, RawMap } from '../../src/loader/index.ts';
+import { since } from '../support/since.ts';
 
 const BPF_F_NO_PREALLOC = 1;
 const BPF_F_ZERO_SEED = 1 << 6;
@@ -204,7 +205,8 @@ test.serial('an interrupted batch of a trie is carried on: nothing twice, nothin
   } finally {
     interpose(undefined);
   }
-  t.true(calls >= 10);
+  // Linux 5.10 has no batches of tries; 6.1 has.
+  t.true(since('6.1') ? calls >= 10 : calls <= 1);
 });
 
 const rotate = (x: number, by: number): number => (x << by) | (x >>> (32 - by));
