@@ -3,7 +3,7 @@
 // it; then the instance itself is brought to the same, unseen, and takes over again. New contents stand in tables of
 // their own meanwhile (stand-in.ts), so the maps of the instance stay the ones others have open.
 
-import { renamePin, waitForPrograms } from '../../loader/index.ts';
+import { type BpfProgram, renamePin, waitForPrograms } from '../../loader/index.ts';
 import type { Mapping } from '../mapping.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import { Changeover, type Pair } from './changeover.ts';
@@ -181,13 +181,18 @@ export function inTurn<T>(first: () => T, second: () => void): T {
 }
 
 export function openPair(pins: Pins): Disposable & { readonly pair: Partial<Pair> } {
-  const outbound = attempt(() => pins.program('outbound'));
-  const inbound = attempt(() => pins.program('inbound'));
-  return {
-    pair: { ...(outbound && { outbound }), ...(inbound && { inbound }) },
-    [Symbol.dispose]: () => {
-      outbound?.close();
-      inbound?.close();
-    },
+  const pair: { [D in Direction]?: BpfProgram } = {};
+  const close = (): void => {
+    for (const program of Object.values(pair)) program.close();
   };
+  try {
+    for (const direction of DIRECTIONS) {
+      const program = attempt(() => pins.program(direction));
+      if (program !== undefined) pair[direction] = program;
+    }
+    return { pair, [Symbol.dispose]: close };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
