@@ -22,6 +22,11 @@ export interface RunOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
+/** npm puts the tools of packages before the machine's, and one of them is called nft. */
+const PATH: string = (process.env.PATH ?? '')
+  .split(':')
+  .filter((folder) => !folder.endsWith('node_modules/.bin'))
+  .join(':');
 const SIGNALLED = 128;
 
 function collect(child: ChildProcess): { stdout: () => string; stderr: () => string } {
@@ -73,7 +78,10 @@ export class Running {
   readonly stderr: () => string;
 
   constructor(command: string, args: readonly string[], options: RunOptions = {}) {
-    const how: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...options.env } };
+    const how: SpawnOptions = {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, PATH, ...options.env },
+    };
     if (options.cwd !== undefined) how.cwd = options.cwd;
     this.command = [command, ...args].join(' ');
     this.process = spawn(command, args, how);

@@ -8,7 +8,7 @@ import { isForOutside } from '../hairpin.ts';
 import { ethhdr, half } from '../headers.ts';
 import { sideOf } from '../ip-packet.ts';
 import { countPacket, type IpVersion, type Translation, tablesOf, translationOf } from '../tables.ts';
-import { shifted } from '../transport.ts';
+import { icmpOf, shifted } from '../transport.ts';
 import { read, type Words, write } from '../words.ts';
 import { type PlainPacket, readPlainIpv4, readPlainIpv6 } from './packet.ts';
 import { type Ends, findRoute, type Route } from './route.ts';
@@ -46,9 +46,15 @@ export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): 
   });
   if (direction === 'outbound') {
     const inbound = tablesOf(path, 'inbound', version);
-    const isHairpin = isForOutside(path, read(packet[other]), inbound, () =>
-      tailOf(packet, theirs, inbound.hasPorts),
-    );
+    const isHairpin = isForOutside(path, read(packet[other]), inbound, () => {
+      const tail = tailOf(packet, theirs, inbound.hasPorts);
+      const { shift } = translation;
+      // An identifier belongs to both ends: there it is what the mapping has made of it.
+      if (shift === undefined || !inbound.hasPorts) return tail;
+      const added = p.variable('u16', 0);
+      p.when(packet.protocol.eq(icmpOf(version).number), () => added.set(shift.get()));
+      return { ...tail, port: shifted(theirs.get().bits(), added.get()) };
+    });
     p.rarely(isHairpin.ne(0), pass);
   }
   const ends = endsOf(packet, transport);
