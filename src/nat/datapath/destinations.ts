@@ -22,3 +22,11 @@ export function excluded(
   p.when(entry.exists(), () => p.when(entry.value.eq(0), () => found.set(1)));
   return found;
 }
+
+/** What leaves where traffic with `other` is left alone, wherever it is called; asked for once. */
+export function leavesIfExcluded(path: Path, version: IpVersion, other: AddressPlace): () => void {
+  const isExcluded = excluded(path, version, other);
+  return () => {
+    if (isExcluded) path.p.rarely(isExcluded.ne(0), () => path.leave('excluded'));
+  };
+}

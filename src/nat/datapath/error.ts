@@ -15,7 +15,7 @@ import {
   replaceCovered,
   updatedChecksum,
 } from './checksum.ts';
-import { excluded } from './destinations.ts';
+import { leavesIfExcluded } from './destinations.ts';
 import type { Frame } from './frame.ts';
 import { isForOutside, takeIn } from './hairpin.ts';
 import { half, ICMP_CHECK, icmphdr } from './headers.ts';
@@ -59,10 +59,7 @@ export function translateError(path: TcPath, frame: Frame, packet: IpPacket, tab
   const [ownBefore, quotedBefore] = [read(packet[own]), read(quote[other])];
 
   // A router in between may be anybody: whose traffic it is about counts.
-  const isExcluded = excluded(path, version, quote[own]);
-  const leaveIfExcluded = (): void => {
-    if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
-  };
+  const leaveIfExcluded = leavesIfExcluded(path, version, quote[own]);
   const onMarked = (): void => {
     leaveIfExcluded();
     leave('fragment');

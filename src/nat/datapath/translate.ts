@@ -2,7 +2,7 @@
 // directions mirror each other: outbound the source is translated by the outbound tables, inbound the destination by
 // the inbound ones.
 
-import { excluded } from './destinations.ts';
+import { leavesIfExcluded } from './destinations.ts';
 import { translateError } from './error.ts';
 import type { Frame } from './frame.ts';
 import { isForOutside, takeIn } from './hairpin.ts';
@@ -24,10 +24,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   const { own, other } = sideOf(direction);
   const tables = tablesOf(path, direction, version);
 
-  const isExcluded = excluded(path, version, packet[other]);
-  const leaveIfExcluded = (): void => {
-    if (isExcluded) p.rarely(isExcluded.ne(0), () => leave('excluded'));
-  };
+  const leaveIfExcluded = leavesIfExcluded(path, version, packet[other]);
 
   const transport = noTransport(path, payload, tables.hasPorts);
   const refuseAuthenticated = (): void =>

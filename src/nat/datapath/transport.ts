@@ -2,7 +2,6 @@
 // which mapping a packet belongs to.
 
 import type { Condition, Expression, Input, Value, Variable } from '../../asm/index.ts';
-import { PORT_BITS, PROTOCOL_BITS } from '../maps.ts';
 import { PLAIN, PSEUDO, PSEUDO_OR_NONE, sized } from './checksum.ts';
 import {
   half,
@@ -22,7 +21,7 @@ import {
 } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
 import type { Path } from './path.ts';
-import { addressBits, type IpVersion, marker, type Tail } from './tables.ts';
+import { addressBits, byAddress, type IpVersion, marker, type Tail } from './tables.ts';
 
 /** The words of an address. */
 const wordsIn = (version: IpVersion): number => addressBits(version) / 32;
@@ -230,17 +229,17 @@ export interface Keyed {
 
 /** Reads the port at `ports`. */
 export function keyOf({ p, leave }: Path, version: IpVersion, ports: Ports | undefined): Keyed {
-  const bits = addressBits(version);
-  if (ports === undefined) return { tail: { prefixLength: bits, port: 0, protocol: 0 }, port: undefined };
-  const prefixLength = p.variable('u32', bits);
+  if (ports === undefined) return { tail: byAddress(version), port: undefined };
+  const whole = marker(version).prefixLength;
+  const prefixLength = p.variable('u32', addressBits(version));
   const port = p.variable('u16', 0);
   const protocol = p.variable('u8', 0);
-  p.when(ports.elsewhere.ne(0), () => prefixLength.set(marker(version).prefixLength));
+  p.when(ports.elsewhere.ne(0), () => prefixLength.set(whole));
   p.when(ports.at.ne(NOWHERE), () => {
     const orElse = (): void => leave('malformed');
     const [word] = p.packet.read([half], { at: ports.at, atMost: ports.atMost, orElse });
     port.set(word.value.get().bits());
-    prefixLength.set(bits + PORT_BITS + PROTOCOL_BITS);
+    prefixLength.set(whole);
     protocol.set(ports.protocol.get().as('u8'));
   });
   return {
