@@ -50,6 +50,10 @@ const KINDS: typeof USES = [
   'neutral6',
   'destinations',
   'destinations6',
+  'slots',
+  'slots6',
+  'slot_lists',
+  'slot_lists6',
 ];
 const MSS_RANGE: readonly [least: typeof LEAST_MSS, most: typeof MOST_MSS] = [536, 65_495];
 export const HOOKS: readonly ['auto', 'tcx', 'clsact', 'xdp'] = ['auto', 'tcx', 'clsact', 'xdp'];

@@ -27,7 +27,14 @@ export type Reason =
   | 'authenticated'
   | 'spoofed'
   | 'hairpin'
-  | 'unmappable';
+  | 'unmappable'
+  | 'unbound'
+  | 'quarantined'
+  | 'foreign'
+  | 'denied'
+  | 'expired'
+  | 'too_big'
+  | 'too_big_answered';
 
 /** New reasons go at the end: the position is the map index that other programs rely on. */
 export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; readonly meaning: string }[] = [
@@ -64,6 +71,21 @@ export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; rea
     name: 'unmappable',
     fate: 'drop',
     meaning: 'an address that checksum-neutral translation cannot map (RFC 6296, section 3.6)',
+  },
+  { name: 'unbound', fate: 'drop', meaning: 'from a slot that no outside is bound to' },
+  { name: 'quarantined', fate: 'drop', meaning: 'for an outside whose slot was released a short time ago' },
+  { name: 'foreign', fate: 'drop', meaning: 'from a slot, with a source that is none of its own' },
+  { name: 'denied', fate: 'drop', meaning: 'from a slot, for a destination that it may not reach' },
+  {
+    name: 'expired',
+    fate: 'pass',
+    meaning: 'for a slot, at the end of its time to live: left to the stack, which answers',
+  },
+  { name: 'too_big', fate: 'drop', meaning: "for a slot, and larger than its interface's MTU" },
+  {
+    name: 'too_big_answered',
+    fate: 'turn',
+    meaning: "for a slot, and larger than its interface's MTU: the sender is told the MTU",
   },
 ];
 

@@ -17,6 +17,12 @@ export const USES = [
   /** Destinations that are not translated for, or the only ones that are. */
   'destinations',
   'destinations6',
+  /** Insides at their interfaces. */
+  'slots',
+  'slots6',
+  /** Slots that may reach only some destinations. */
+  'slot_lists',
+  'slot_lists6',
 ] as const;
 export type Use = (typeof USES)[number];
 export type Uses = ReadonlySet<Use>;
@@ -42,7 +48,7 @@ function usesOfOne(mapping: Mapping): readonly Use[] {
   }
 }
 
-const IPV6_USES: readonly Use[] = ['addresses6', 'prefixes6', 'ports6'];
+const IPV6_USES: readonly Use[] = ['addresses6', 'prefixes6', 'ports6', 'slots6'];
 
 /** Whether there are IPv6 mappings of any kind. */
 export const hasIpv6 = (uses: Uses): boolean => IPV6_USES.some((use) => uses.has(use));
