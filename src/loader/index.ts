@@ -28,6 +28,7 @@ export { BulkError, type BulkFailure } from './hook/bulk-error.ts';
 export { deleteClsactIfEmpty, deleteOwnFilter, isFilterOf } from './hook/clsact.ts';
 export { hasNetkit, hasTcx, queryTcx } from './hook/ordered.ts';
 export * from './hook/shared.ts';
+export * from './hook/spread.ts';
 export type * from './hook/types.ts';
 export { NOT_THE_DRIVER } from './hook/xdp.ts';
 export * from './isa.ts';
