@@ -5,7 +5,6 @@ import { type BpfMap, FolderLock } from '../../loader/index.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { decodeEntries, type MappingState } from '../entries-decode.ts';
 import type { Mapping } from '../mapping.ts';
-import { requireSound } from '../mapping-check.ts';
 import { usesOf } from '../uses.ts';
 import type { Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
@@ -17,6 +16,7 @@ import { type InstanceRecord, isRevoked, RECORD_KEY as KEY, recordMap } from './
 import { needsRecovery, recover } from './recover.ts';
 import { extendUses, replaceMappings } from './replace.ts';
 import type { Replaced } from './replacement.ts';
+import { requireServed } from './served.ts';
 import { statusOf } from './status.ts';
 import { widenOutsides } from './subnet.ts';
 import { Table } from './table.ts';
@@ -60,7 +60,7 @@ export function openInstance(name: string, context: Context = {}): Instance {
   return {
     name,
     addMappings: (mappings) => {
-      requireSound(mappings);
+      requireServed(mappings);
       const needed = usesOf(mappings);
       parts.locked(({ table, maps, journal }, { uses }) => {
         table.requireFree(mappings, uses);
@@ -75,7 +75,7 @@ export function openInstance(name: string, context: Context = {}): Instance {
       });
     },
     replaceMappings: (mappings) => {
-      requireSound(mappings);
+      requireServed(mappings);
       return parts.locked(() => replaceMappings(pins, mappings, makingOf(context)));
     },
     deleteMappings: (insides) => parts.locked(({ table, journal }) => table.remove(insides, journal)),
