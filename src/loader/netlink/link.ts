@@ -2,6 +2,7 @@
 // Left out: every other kind, statistics, alternative names.
 
 import { decode, encode, struct, u8, u16, u32 as u32Type } from '../../asm/index.ts';
+import { interfaceNameProblem } from '../../interface-name.ts';
 import { LoaderError } from '../errors.ts';
 import {
   AF_UNSPEC,
@@ -14,7 +15,6 @@ import {
   IFLA_LINKINFO,
   IFLA_MTU,
   IFLA_NET_NS_FD,
-  IFNAMSIZ,
   NLM_F_CREATE,
   NLM_F_EXCL,
   RTEXT_FILTER_SKIP_STATS,
@@ -61,9 +61,11 @@ export interface Interface {
 
 /** @throws RangeError for a name that no interface can have. */
 export function requireInterfaceName(name: string): void {
-  const size = new TextEncoder().encode(name).length;
-  if (size < 1 || size >= IFNAMSIZ || /[\s/:\0]/.test(name) || name === '.' || name === '..') {
-    throw new RangeError(`interface '${name}': a name has 1 to 15 bytes without blanks, '/' or ':'`);
+  const problem = interfaceNameProblem(name);
+  if (problem !== undefined) {
+    throw new RangeError(
+      `interface '${name}': its name ${problem}; a name has 1 to 15 bytes without blanks, '/', ':' or '%'`,
+    );
   }
 }
 

@@ -15,7 +15,6 @@ import {
 import { familyOf } from '../address.ts';
 import { encodeDestinations } from '../destinations.ts';
 import type { Mapping } from '../mapping.ts';
-import { requireSound } from '../mapping-check.ts';
 import { DEFAULT_CAPACITY } from '../maps.ts';
 import { DEFAULT_POLICY, type InstancePolicy, requireMss } from '../policy.ts';
 import { DIRECTIONS } from '../reason.ts';
@@ -30,6 +29,7 @@ import { HOOK_DIRECTIONS } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { recover } from './recover.ts';
 import { replace } from './replace.ts';
+import { requireServed } from './served.ts';
 import { pinSlotEntry } from './slots/entry.ts';
 import { statusOf } from './status.ts';
 import { outsideFields, outsidesOf } from './subnet.ts';
@@ -81,7 +81,7 @@ function checked(options: AttachOptions): Request {
     throw new RangeError(`capacity ${capacity} is not an integer from 1 to 2^32-1`);
   }
   if (mss !== undefined) requireMss(mss);
-  requireSound(mappings);
+  requireServed(mappings);
   const both = typeof unmapped === 'string' ? { outbound: unmapped, inbound: unmapped } : unmapped;
   return { ...options, name, ...(both && { unmapped: both }) } as Request;
 }

@@ -4,7 +4,6 @@
 import type { Endpoint } from '../endpoint.ts';
 import { decodeEntries, type MappingState } from '../entries-decode.ts';
 import type { Mapping } from '../mapping.ts';
-import { requireSound } from '../mapping-check.ts';
 import { usesOf } from '../uses.ts';
 import { InstanceError } from './error.ts';
 import { type Context, makingOf } from './making.ts';
@@ -13,6 +12,7 @@ import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { needsRecovery, recover } from './recover.ts';
 import { extendUses, replaceMappings } from './replace.ts';
 import type { Replaced } from './replacement.ts';
+import { requireServed } from './served.ts';
 import { statusOf } from './status.ts';
 import { widenOutsides } from './subnet.ts';
 import { inTurn } from './transition.ts';
@@ -55,7 +55,7 @@ export function openInstance(name: string, context: Context = {}): Instance {
   return {
     name,
     addMappings: (mappings) => {
-      requireSound(mappings);
+      requireServed(mappings);
       const needed = usesOf(mappings);
       parts.locked(({ table, maps, journal }, { uses }) => {
         table.requireFree(mappings, uses);
@@ -70,7 +70,7 @@ export function openInstance(name: string, context: Context = {}): Instance {
       });
     },
     replaceMappings: (mappings) => {
-      requireSound(mappings);
+      requireServed(mappings);
       return parts.locked(() => replaceMappings(pins, mappings, makingOf(context)));
     },
     deleteMappings: (insides) => parts.locked(({ table, journal }) => table.remove(insides, journal)),
