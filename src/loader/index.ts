@@ -53,6 +53,7 @@ export {
   replaceFilter,
 } from './netlink/filter.ts';
 export type { FilterPlace, FilterWish } from './netlink/filter-request.ts';
+export { InterfaceNames } from './netlink/interface-index.ts';
 export {
   changeInterface,
   createVeth,

@@ -21,25 +21,38 @@ export interface SpreadOptions {
   /** Indexes and the names to call them by in errors. */
   readonly interfaces: ReadonlyMap<number, string>;
   readonly program: BpfProgram;
-  /** Those of an earlier spread of the same program, which the interfaces then join. */
-  readonly blocks?: Blocks | undefined;
+  /** Of `blocksFor`. */
+  readonly blocks: Blocks;
 }
 
 const isIn = (info: ClsactInfo | undefined, blocks: Blocks | undefined): boolean =>
   blocks !== undefined && info?.blocks.ingress === blocks.ingress && info.blocks.egress === blocks.egress;
 
 /**
+ * The blocks that interfaces are to share: those of an earlier spread of the same program, as long as its filter is in
+ * there or one of `ours` is bound to them, else new ones. They are not made yet, so that they can be written down first.
+ */
+export function blocksFor(
+  socket: NetlinkSocket,
+  known: Blocks | undefined,
+  programId: number,
+  ours: readonly number[],
+): Blocks {
+  if (known !== undefined && ourFilters(socket, known, programId).length > 0) return known;
+  const found = listClsacts(socket);
+  const isKept = known !== undefined && ours.some((ifindex) => isIn(found.get(ifindex), known));
+  return isKept ? known : freeBlocks(found);
+}
+
+/**
  * Attaches. Where the program is already nothing is done.
  *
- * @returns the blocks that are shared: the given ones if they have the program's filter still, else new ones.
  * @throws BulkError with every interface that failed and why, and nothing left behind: `ENODEV` for one that is gone,
  * `EBUSY` for one whose qdisc shares the filters of somebody else's, which would get ours as well.
  */
-export function spread({ socket, interfaces, program, blocks: known }: SpreadOptions): Blocks {
+export function spread({ socket, interfaces, program, blocks }: SpreadOptions): void {
   requireFitting('clsact', 'ingress', { program });
   const { id } = program.info;
-  const isKnown = known !== undefined && ourFilters(socket, known, id).length > 0;
-  const blocks = isKnown ? known : freeBlocks(listClsacts(socket));
   const targets = [...interfaces].map(([ifindex, which]): Target => ({ ifindex, which }));
   const failures: BulkFailure[] = [];
   const [bound, own]: [number[], number[]] = [[], []];
@@ -52,7 +65,7 @@ export function spread({ socket, interfaces, program, blocks: known }: SpreadOpt
       else if (error.code === 'EEXIST') taken.push(target);
       else failures.push({ interface: target.which, error });
     }
-    if (!isKnown && bound.length > 0) {
+    if (bound.length > 0 && ourFilters(socket, blocks, id).length === 0) {
       ask(
         socket,
         addRequest(blockSite(blocks.ingress), program, placeOf('ingress', {})),
@@ -65,7 +78,7 @@ export function spread({ socket, interfaces, program, blocks: known }: SpreadOpt
     takeOff(socket, bound, own, blocks, id);
     throw error;
   }
-  if (failures.length === 0) return blocks;
+  if (failures.length === 0) return;
   takeOff(socket, bound, own, blocks, id);
   throw new BulkError('attach to', targets.length, failures, 'nothing stays attached');
 }

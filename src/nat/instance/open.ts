@@ -47,10 +47,8 @@ export interface Instance extends Disposable {
 
 /** @throws InstanceError with code `ENOENT`, or `EHALF` when its pins do not say what it is. */
 export function openInstance(name: string, context: Context = {}): Instance {
-  const instances = instancesFolder(context.root);
-  const pins = new Pins(instances, name);
-  if (needsRecovery(instances, name)) withFolder(instances, () => recover(instances, name));
-  if (!pins.exist) throw unknownInstance(instances, name);
+  const pins = requirePins(name, context);
+  const { instances } = pins;
   const parts = new Parts(instances, pins);
   return {
     name,
@@ -83,6 +81,15 @@ export function openInstance(name: string, context: Context = {}): Instance {
     close: () => parts[Symbol.dispose](),
     [Symbol.dispose]: () => parts[Symbol.dispose](),
   };
+}
+
+/** What a killed command has left is made good first. @throws InstanceError with code `ENOENT` */
+export function requirePins(name: string, context: Context): Pins {
+  const instances = instancesFolder(context.root);
+  const pins = new Pins(instances, name);
+  if (needsRecovery(instances, name)) withFolder(instances, () => recover(instances, name));
+  if (!pins.exist) throw unknownInstance(instances, name);
+  return pins;
 }
 
 /** What a missing instance is told with. */

@@ -31,7 +31,7 @@ import {
   recordMap,
 } from './record.ts';
 import { ENTRY_PIN, SLOT_PROGRAM_PIN } from './slots/entry.ts';
-import { SLOT_JOURNAL_PIN } from './slots/journal.ts';
+import { NEXT_SLOT_JOURNAL_PIN, SLOT_JOURNAL_PIN } from './slots/journal.ts';
 
 const FOLDER = 'tsnat';
 const SHADOW = '%new';
@@ -54,6 +54,7 @@ const PASSING: readonly string[] = [
   'maps/changeover_jump',
   'maps/journal',
   SLOT_JOURNAL_PIN,
+  NEXT_SLOT_JOURNAL_PIN,
   ...ROLES.map((role) => `progs/${role}_relay`),
 ];
 const XDP_PROGRAMS: readonly string[] = DIRECTIONS.map((direction) => `progs/xdp_${direction}`);

@@ -3,7 +3,7 @@
 // one step has to make it true and one to make it past.
 
 import { LITTLE_ENDIAN } from '../../../asm/index.ts';
-import { removePin } from '../../../loader/index.ts';
+import { removePin, renamePin } from '../../../loader/index.ts';
 import type { Family } from '../../address.ts';
 import { type Entries, viewOf } from '../../entries.ts';
 import { SLOT_FORMATS } from '../../slot-entries.ts';
@@ -12,6 +12,7 @@ import type { Owned } from '../contents.ts';
 import type { Pins } from '../pins.ts';
 
 export const SLOT_JOURNAL_PIN = 'maps/slot_journal';
+export const NEXT_SLOT_JOURNAL_PIN = 'maps/slot_journal_next';
 
 /** Of one family: what has to go, and what has to be as it says. */
 export interface Amends {
@@ -27,6 +28,13 @@ const HEADER_SIZE: number = FAMILIES.length * 2 * COUNT_SIZE;
 
 export const beginSlotJournal = (pins: Pins, amends: SlotAmends): void =>
   pinBytes(pins.path(SLOT_JOURNAL_PIN), encode(amends));
+
+/** From one to the other in one step. */
+export function turnSlotJournal(pins: Pins, amends: SlotAmends): void {
+  removePin(pins.path(NEXT_SLOT_JOURNAL_PIN));
+  pinBytes(pins.path(NEXT_SLOT_JOURNAL_PIN), encode(amends));
+  renamePin(pins.path(NEXT_SLOT_JOURNAL_PIN), pins.path(SLOT_JOURNAL_PIN));
+}
 
 export function endSlotJournal(pins: Pins): void {
   removePin(pins.path(SLOT_JOURNAL_PIN));

@@ -54,6 +54,7 @@ export interface QuarantinedOutside {
   readonly left: number;
   /** The slot that had it. */
   readonly interface: string;
+  readonly inside: Address;
   readonly dropped: Counters;
 }
 
