@@ -88,6 +88,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'Mappings: 10.0.0.5=203.0.113.5, fd00::5=2001:db8::5, 10.1.0.0/16=100.64.0.0/16,',
       '10.0.0.6:8080/tcp=203.0.113.9:80/tcp, [fd00::7]:1024-2047=[2001:db8::9]:1024-2047, and prefixes that are',
       'checksum-neutral: fd00:1::/48=2001:db8:1::/48,neutral. Where they nest the narrowest goes first.',
+      'Slots, insides that are only unique at their interface: 172.16.0.2%tap7=203.0.113.7.',
       'Nothing has to stay running: all of it lives in the kernel, held by pins in /sys/fs/bpf/tsnat/NAME.',
       'With --replace, mappings and settings that are not given stay as they are.',
       'Hook xdp is auto, and XDP on top of it: most packets between IFACE and the interfaces named by --inside',
@@ -121,6 +122,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       ['map add eth0 10.0.0.6=203.0.113.6', 'translate one more address'],
       ['map add eth0 10.0.0.6:8080/tcp=203.0.113.9:80/tcp', 'and a port'],
+      ['map add eth0 172.16.0.2%tap7=203.0.113.7', 'and the slot at tap7, whoever else has its inside'],
     ],
     load: () => import('./command/map-add.ts'),
   },
@@ -132,7 +134,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     notes: ['IN is what stands left of = in the mapping. Either all are deleted or none.'],
     examples: [
       ['map del eth0 10.0.0.6', 'translate it no longer'],
-      ['map del eth0 10.0.0.6:8080/tcp 10.1.0.0/16', 'nor these'],
+      ['map del eth0 10.0.0.6:8080/tcp 10.1.0.0/16 172.16.0.2%tap7', 'nor these'],
     ],
     load: () => import('./command/map-del.ts'),
   },

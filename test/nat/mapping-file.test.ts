@@ -53,6 +53,9 @@ mappings:
   - { inside: "[fd00::6]:8080/udp", outside: "[2001:db8::9]:80/udp" }
   - inside: 10.0.0.7:1024-2047
     outside: 203.0.113.9:1024-2047
+  - { inside: 172.16.0.2, slot: tap7, outside: 203.0.113.7 }
+  - { inside: fd00::2, slot: "7", outside: 2001:db8::7 }
+  - { inside: 172.16.0.2%tap8, outside: 203.0.113.8 }
 `,
     'f',
   );
@@ -73,6 +76,9 @@ mappings:
       'f:14 10.0.0.6:8080/tcp=203.0.113.9:80/tcp',
       'f:15 [fd00::6]:8080/udp=[2001:db8::9]:80/udp',
       'f:16 10.0.0.7:1024-2047=203.0.113.9:1024-2047',
+      'f:18 172.16.0.2%tap7=203.0.113.7',
+      'f:19 fd00::2%7=2001:db8::7',
+      'f:20 172.16.0.2%tap8=203.0.113.8',
     ],
   );
 });
@@ -241,9 +247,47 @@ const BAD: readonly [what: string, text: string, complaints: readonly [string, R
     ],
   ],
   [
-    'a slot',
-    `${HEAD}  - { inside: 10.0.0.5, slot: tap7, outside: 1.1.1.1 }\n`,
-    [['not_supported', /^f:3: .*slot/]],
+    'slots that are none',
+    `${HEAD}${[
+      'inside: 172.16.0.2, slot: "", outside: 1.1.1.1',
+      'inside: 172.16.0.2, slot: 7, outside: 1.1.1.1',
+      'inside: 172.16.0.2, slot: a/b, outside: 1.1.1.1',
+      'inside: 172.16.0.2%tap7, slot: tap7, outside: 1.1.1.1',
+      'inside: 172.16.0.0/24, slot: tap7, outside: 1.1.1.0/24',
+      'inside: 172.16.0.2, slot: tap7, outside: 2001:db8::7',
+      'inside: fd00::2, slot: tap7, outside: 2001:db8::7, neutral: true',
+      'slot: tap7, outside: 1.1.1.1',
+    ]
+      .map((entry) => `  - { ${entry} }\n`)
+      .join('')}`,
+    [
+      ['bad_value', /^f:3: slot '' is not text: write the name of an interface/],
+      ['bad_value', /^f:4: slot 7 is not text: write the name of an interface, in quotes if need be/],
+      ['bad_address', /^f:5: mapping '172.16.0.2%a\/b=1.1.1.1': .* interface's name has '\/' in it/],
+      ['bad_value', /^f:6: inside '172.16.0.2%tap7' names an interface, and so does slot/],
+      ['bad_address', /^f:7: .* a slot is one address at one interface/],
+      ['mixed_families', /^f:8: mapping '172.16.0.2%tap7=2001:db8::7' mixes IPv4 and IPv6/],
+      ['not_neutral', /^f:9: .*,neutral' cannot be neutral/],
+      [
+        'missing_key',
+        /^f:10: inside is missing: .* of a slot \{ inside: IN, slot: INTERFACE, outside: OUT \}/,
+      ],
+    ],
+  ],
+  [
+    'slots that do not go together',
+    `${HEAD}${[
+      'inside: 172.16.0.2, slot: tap7, outside: 1.1.1.1',
+      'inside: 172.16.0.2, slot: tap8, outside: 1.1.1.1',
+      'inside: 172.16.0.2, slot: tap7, outside: 1.1.1.2',
+      'inside: 172.16.0.2, outside: 1.1.1.3',
+    ]
+      .map((entry) => `  - { ${entry} }\n`)
+      .join('')}`,
+    [
+      ['outside_taken', /^f:4: .* outside 1.1.1.1 is already that of 172.16.0.2%tap7 at f:3/],
+      ['inside_taken', /^f:5: .* inside 172.16.0.2%tap7 already maps to 1.1.1.1 at f:3/],
+    ],
   ],
   [
     'several things, all named',
@@ -288,18 +332,37 @@ test('plain entries mean the same with and without the YAML parser', async (t) =
   const address = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.'));
   const quote = (text: string, quoted: boolean): string => (quoted ? `"${text}"` : text);
   const token = fc.tuple(address, fc.boolean()).map(([text, quoted]) => quote(text, quoted));
+  // What a parser may take for something else than text among them.
+  const names = [
+    'tap7',
+    'eth0.100',
+    'a-b_c',
+    'null0',
+    'null',
+    'true',
+    'True',
+    'false',
+    '7',
+    '0x7',
+    '1e3',
+    '.inf',
+  ];
+  const more = ['no', 'a b', 'a#b', 'a: b', '-', 'é', '~', 'a'.repeat(15), 'a'.repeat(16), ''];
+  const slot = fc
+    .tuple(fc.oneof(fc.constant('tap7'), fc.constantFrom(...names, ...more)), fc.boolean(), fc.boolean())
+    .map(([name, quoted, there]) => (there ? quote(name, quoted) : undefined));
   const item = fc
-    .tuple(token, token, fc.constantFrom(0, 1, 2, 3, 4), fc.constantFrom('  ', '    ', ''))
-    .map(
-      ([inside, outside, form, gap]) =>
-        [
-          `- { inside: ${inside}, outside: ${outside} }`,
-          `- {inside: ${inside} ,outside: ${outside}}  # why`,
-          `- inside: ${inside}\n  outside: ${outside}`,
-          `${gap}# a comment\n\n- "inside":${inside}\n  outside : ${outside}`,
-          `- { outside: ${outside}, inside: ${inside} }`,
-        ][form]!,
-    );
+    .tuple(token, token, slot, fc.constantFrom(0, 1, 2, 3, 4), fc.constantFrom('  ', '    ', ''))
+    .map(([inside, outside, name, form, gap]) => {
+      const [key, line] = name === undefined ? ['', ''] : [`slot: ${name}, `, `\n  slot: ${name}`];
+      return [
+        `- { inside: ${inside}, ${key}outside: ${outside} }`,
+        `- {inside: ${inside} ,${key}outside: ${outside}}  # why`,
+        `- inside: ${inside}${line}\n  outside: ${outside}`,
+        `${gap}# a comment\n\n- "inside":${inside}${line}\n  outside : ${outside}`,
+        `- { outside: ${outside}, ${key}inside: ${inside} }`,
+      ][form]!;
+    });
   const file = fc
     .tuple(
       fc.array(item, { maxLength: 5 }),
@@ -319,9 +382,9 @@ test('plain entries mean the same with and without the YAML parser', async (t) =
       t.is(readBulk(slow(text)), undefined);
       t.deepEqual(await outcome(text), await outcome(slow(text)), text);
     }),
-    { numRuns: 300 },
+    { numRuns: 600 },
   );
-  t.true(bulk > 50, `only ${bulk} of 300 files were plain`);
+  t.true(bulk > 50, `only ${bulk} of 600 files were plain`);
 });
 
 const NOT_BULK: readonly [string, string][] = [
@@ -354,6 +417,28 @@ for (const [what, text] of NOT_BULK) {
     t.deepEqual(result, await outcome(text.replace(/mappings:( \[)?\n/, 'mappings:$1 # all\n')));
   });
 }
+
+test('slots are plain entries', async (t) => {
+  const mappings = [7, 8].map((i) => ({ inside: '172.16.0.2', slot: `tap${i}`, outside: `203.0.113.${i}` }));
+  const braces = mappings.map(
+    ({ inside, slot, outside }) => `  - { inside: ${inside}, slot: ${slot}, outside: ${outside} }\n`,
+  );
+  const keys = mappings.map(
+    ({ inside, slot, outside }) => `- inside: ${inside}\n  slot: "${slot}"\n  outside: ${outside}\n`,
+  );
+  for (const text of [
+    HEAD + braces.join(''),
+    HEAD + keys.join(''),
+    JSON.stringify({ version: 1, mappings }),
+  ]) {
+    t.not(readBulk(text), undefined, text);
+    const file = await parseMappingFile(text, 'f');
+    t.deepEqual(
+      file.mappings.map(({ mapping }) => formatMapping(mapping)),
+      ['172.16.0.2%tap7=203.0.113.7', '172.16.0.2%tap8=203.0.113.8'],
+    );
+  }
+});
 
 test('100,000 mappings are read and checked', async (t) => {
   const entries = Array.from({ length: 100_000 }, (_, i) => ({
