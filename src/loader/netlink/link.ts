@@ -13,6 +13,7 @@ import {
   IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
+  IFLA_MASTER,
   IFLA_MTU,
   IFLA_NET_NS_FD,
   NLM_F_CREATE,
@@ -57,6 +58,8 @@ export interface Interface {
   readonly mtu: number;
   /** `veth`, `bridge`, ...; undefined for hardware. */
   readonly kind: string | undefined;
+  /** Index of the bridge, bond or other interface that it is a port of. */
+  readonly master: number | undefined;
 }
 
 /** @throws RangeError for a name that no interface can have. */
@@ -120,6 +123,7 @@ export function decodeInterface({ payload }: Pick<Message, 'payload'>): Interfac
     mac: attributes.bytes(IFLA_ADDRESS) ?? new Uint8Array(),
     mtu: attributes.u32(IFLA_MTU) ?? 0,
     kind: attributes.nested(IFLA_LINKINFO).string(IFLA_INFO_KIND),
+    master: attributes.u32(IFLA_MASTER),
   };
 }
 
