@@ -62,6 +62,7 @@ export const INSTANCE_COMMANDS: readonly CommandSpec[] = [
       'Mappings: 10.0.0.5=203.0.113.5, fd00::5=2001:db8::5, 10.1.0.0/16=100.64.0.0/16,',
       '10.0.0.6:8080/tcp=203.0.113.9:80/tcp, [fd00::7]:1024-2047=[2001:db8::9]:1024-2047, and prefixes that are',
       'checksum-neutral: fd00:1::/48=2001:db8:1::/48,neutral. Where they nest the narrowest goes first.',
+      'Slots, insides that are only unique at their interface: 172.16.0.2%tap7=203.0.113.7.',
       'Nothing has to stay running: all of it lives in the kernel, held by pins in /sys/fs/bpf/tsnat/NAME.',
       'With --replace, mappings and settings that are not given stay as they are.',
       'Hook xdp is auto, and XDP on top of it: most packets between IFACE and the interfaces named by --inside',

@@ -13,6 +13,7 @@ export const MAP_COMMANDS: readonly CommandSpec[] = [
     examples: [
       ['map add eth0 10.0.0.6=203.0.113.6', 'translate one more address'],
       ['map add eth0 10.0.0.6:8080/tcp=203.0.113.9:80/tcp', 'and a port'],
+      ['map add eth0 172.16.0.2%tap7=203.0.113.7', 'and the slot at tap7, whoever else has its inside'],
     ],
     load: () => import('../command/map-add.ts'),
   },
@@ -24,7 +25,7 @@ export const MAP_COMMANDS: readonly CommandSpec[] = [
     notes: ['IN is what stands left of = in the mapping. Either all are deleted or none.'],
     examples: [
       ['map del eth0 10.0.0.6', 'translate it no longer'],
-      ['map del eth0 10.0.0.6:8080/tcp 10.1.0.0/16', 'nor these'],
+      ['map del eth0 10.0.0.6:8080/tcp 10.1.0.0/16 172.16.0.2%tap7', 'nor these'],
     ],
     load: () => import('../command/map-del.ts'),
   },
