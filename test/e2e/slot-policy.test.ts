@@ -80,57 +80,68 @@ test.serial('metadata services and destinations that are not allowed', async (t)
   t.deepEqual(slots.list()[2]?.policy.allow, allow);
 });
 
-test.serial('a released outside in quarantine reaches nobody, is nobody else’s, and is counted', async (t) => {
-  const lab = await makeSlotLab(t, { slots: 2 });
-  const name = await attachBare(t, lab);
-  const slots = takeSlots(t, lab, name);
-  await pingOk(t, lab.outside, outsideOf(0));
-  slots.release('tap0', { quarantine: 15 });
-  t.throws(() => slots.rebind('tap1', outsideOf(0)), { code: 'EQUARANTINED' });
-  t.is((await ping(lab.outside, outsideOf(0), { count: 2 })).status, 1);
-  t.true((await statusOf(t, name)).reasons.inbound.quarantined! >= 2);
-  t.like(slots.quarantine()[0], { interface: 'tap0', outside: 0xcb00_710a });
-  for (let tries = 0; slots.quarantine().length > 0 && tries < 300; tries++) await sleep(100);
-  slots.rebind('tap1', outsideOf(0));
-  await pingOk(t, lab.outside, outsideOf(0));
-  await pingOk(t, lab.slots[1]!, lab.server);
-});
+test.serial(
+  'a released outside in quarantine reaches nobody, is nobody else’s, and is counted',
+  async (t) => {
+    const lab = await makeSlotLab(t, { slots: 2 });
+    const name = await attachBare(t, lab);
+    const slots = takeSlots(t, lab, name);
+    await pingOk(t, lab.outside, outsideOf(0));
+    slots.release('tap0', { quarantine: 15 });
+    t.throws(() => slots.rebind('tap1', outsideOf(0)), { code: 'EQUARANTINED' });
+    t.is((await ping(lab.outside, outsideOf(0), { count: 2 })).status, 1);
+    t.true((await statusOf(t, name)).reasons.inbound.quarantined! >= 2);
+    t.like(slots.quarantine()[0], { interface: 'tap0', outside: 0xcb00_710a });
+    for (let tries = 0; slots.quarantine().length > 0 && tries < 300; tries++) await sleep(100);
+    slots.rebind('tap1', outsideOf(0));
+    await pingOk(t, lab.outside, outsideOf(0));
+    await pingOk(t, lab.slots[1]!, lab.server);
+  },
+);
 
-test.serial('conntrack: nothing where nobody asks for it, else outsides only, and nothing with notrack', async (t) => {
-  const lab = await makeSlotLab(t, { slots: 3 });
-  takeSlots(t, lab, await attachBare(t, lab));
-  await serve(t, lab.outside, ['tcp', NEAR_OUTSIDE, 7000], ['udp', NEAR_OUTSIDE, 7000]);
-  const exchange = async (): Promise<void> => {
-    for (const [i, slot] of lab.slots.entries()) {
-      const seen = [outsideOf(i), 5000];
-      t.deepEqual(await ask(slot, ...overBoth([CLONE, 5000], [NEAR_OUTSIDE, 7000])), [seen, seen]);
-    }
-  };
-  const tracked = async (): Promise<string[]> =>
-    (await lab.gateway.must(['conntrack', '-L'])).split('\n').filter((line) => line !== '');
-  const rules = (text: string): Promise<string> => lab.gateway.must(['nft', '-f', '-'], { input: text });
-  await exchange();
-  t.deepEqual(await tracked(), [], 'no rule asks for it');
-  // Any rule about connections makes the kernel track them. It sees what comes from slots behind the translation, and
-  // nothing of what goes to them.
-  await rules('table ip t { chain c { type filter hook forward priority 0; ct state established counter; }; }');
-  await exchange();
-  const entries = await tracked();
-  t.true(entries.length >= 3, entries.join('\n'));
-  t.false(
-    entries.some((entry) => entry.includes('172.16.0.')),
-    entries.join('\n'),
-  );
-  const sources = new Set(entries.map((entry) => /src=(\S+)/.exec(entry)?.[1]));
-  t.deepEqual([...sources].sort(), lab.slots.map((_, i) => outsideOf(i)));
-  t.true(
-    entries.every((entry) => entry.includes('[UNREPLIED]')),
-    'replies go past it',
-  );
-  await rules(
-    'table ip raw { chain p { type filter hook prerouting priority raw; ip saddr 203.0.113.0/28 notrack; }; }',
-  );
-  await lab.gateway.must(['conntrack', '-F']);
-  await exchange();
-  t.deepEqual(await tracked(), [], 'notrack');
-});
+test.serial(
+  'conntrack: nothing where nobody asks for it, else outsides only, and nothing with notrack',
+  async (t) => {
+    const lab = await makeSlotLab(t, { slots: 3 });
+    takeSlots(t, lab, await attachBare(t, lab));
+    await serve(t, lab.outside, ['tcp', NEAR_OUTSIDE, 7000], ['udp', NEAR_OUTSIDE, 7000]);
+    const exchange = async (): Promise<void> => {
+      for (const [i, slot] of lab.slots.entries()) {
+        const seen = [outsideOf(i), 5000];
+        t.deepEqual(await ask(slot, ...overBoth([CLONE, 5000], [NEAR_OUTSIDE, 7000])), [seen, seen]);
+      }
+    };
+    const tracked = async (): Promise<string[]> =>
+      (await lab.gateway.must(['conntrack', '-L'])).split('\n').filter((line) => line !== '');
+    const rules = (text: string): Promise<string> => lab.gateway.must(['nft', '-f', '-'], { input: text });
+    await exchange();
+    t.deepEqual(await tracked(), [], 'no rule asks for it');
+    // Any rule about connections makes the kernel track them. It sees what comes from slots behind the translation, and
+    // nothing of what goes to them.
+    await rules(
+      'table ip t { chain c { type filter hook forward priority 0; ct state established counter; }; }',
+    );
+    await exchange();
+    const entries = await tracked();
+    t.true(entries.length >= 3, entries.join('\n'));
+    t.false(
+      entries.some((entry) => entry.includes('172.16.0.')),
+      entries.join('\n'),
+    );
+    const sources = new Set(entries.map((entry) => /src=(\S+)/.exec(entry)?.[1]));
+    t.deepEqual(
+      [...sources].sort(),
+      lab.slots.map((_, i) => outsideOf(i)),
+    );
+    t.true(
+      entries.every((entry) => entry.includes('[UNREPLIED]')),
+      'replies go past it',
+    );
+    await rules(
+      'table ip raw { chain p { type filter hook prerouting priority raw; ip saddr 203.0.113.0/28 notrack; }; }',
+    );
+    await lab.gateway.must(['conntrack', '-F']);
+    await exchange();
+    t.deepEqual(await tracked(), [], 'notrack');
+  },
+);

@@ -11,9 +11,9 @@ import { ask, overBoth, serve } from '../support/seen.ts';
 import {
   attachBare,
   CLONE,
-  CLONE6,
   CLONE_GATEWAY,
   CLONE_MAC,
+  CLONE6,
   makeSlotLab,
   OUTSIDE6,
   outside6Of,
@@ -41,7 +41,10 @@ for (const topology of ['veth', 'bridge'] as const) {
       t.is((await transfer(slot, lab.server, 'get', 300_000)).bytes, 300_000);
       t.is((await sendDatagrams(slot, lab.server)).echoed, 100);
     }
-    t.deepEqual([...(await echo.stop()).from].sort(), lab.slots.map((_, i) => outsideOf(i)));
+    t.deepEqual(
+      [...(await echo.stop()).from].sort(),
+      lab.slots.map((_, i) => outsideOf(i)),
+    );
   });
 
   test.serial(`servers in slots that have never sent a packet, ${topology}`, async (t) => {
@@ -116,7 +119,10 @@ test.serial('taps: identical MACs and addresses, spoken for in user space', asyn
     t.deepEqual(JSON.parse(line), { from: lab.server, text: `guest ${i}`, sound: true });
     await pingOk(t, lab.outside, outsideOf(i));
   }
-  t.deepEqual([...(await echo.stop()).from].sort(), devices.map((_, i) => outsideOf(i)));
+  t.deepEqual(
+    [...(await echo.stop()).from].sort(),
+    devices.map((_, i) => outsideOf(i)),
+  );
 });
 
 test.serial('at the uplink instead, where the slots are routed', async (t) => {
