@@ -22,7 +22,9 @@ const OPTIONS: readonly RigOptions[] = [
   {
     unmapped: { outbound: 'drop', inbound: 'pass' },
     spoofed: 'pass',
-    destinations: ['0.0.0.0/4', '+0.0.0.0/12', '128.0.0.0/2', '::/4', '8000::/1', '+8000::/4'].map(destination),
+    destinations: ['0.0.0.0/4', '+0.0.0.0/12', '128.0.0.0/2', '::/4', '8000::/1', '+8000::/4'].map(
+      destination,
+    ),
   },
 ];
 
