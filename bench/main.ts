@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ROOT } from '../test/support/root.ts';
 import { attachment } from './attach.ts';
 import { emission } from './emission.ts';
+import { forwarding } from './forwarding.ts';
 import { loader } from './loader.ts';
 import { loading } from './loading.ts';
 import { lookups } from './lookups.ts';
@@ -23,6 +24,7 @@ const wanted = args.filter((arg) => !arg.startsWith('--'));
 
 const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
+  forwarding: () => forwarding(quick ? 5 : 21, quick ? 100_000 : 300_000),
   lookups: () => lookups(quick ? 3 : 15, quick ? 5_000 : 20_000),
   million: () => million(quick ? 3 : 15, quick ? 2 ** 20 : 2 ** 21),
   tables: () => tables(quick ? 3 : 9),
