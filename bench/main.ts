@@ -13,6 +13,7 @@ import { million } from './million.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
 import { scale } from './scale.ts';
+import { scaling } from './scaling.ts';
 import { startup } from './startup.ts';
 import { swaps } from './swap.ts';
 import { tables } from './tables.ts';
@@ -25,6 +26,7 @@ const wanted = args.filter((arg) => !arg.startsWith('--'));
 const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
   forwarding: () => forwarding(quick ? 5 : 21, quick ? 100_000 : 300_000),
+  scaling: () => scaling(quick ? 5 : 21, quick ? 2 ** 17 : 2 ** 20),
   lookups: () => lookups(quick ? 3 : 15, quick ? 5_000 : 20_000),
   million: () => million(quick ? 3 : 15, quick ? 2 ** 20 : 2 ** 21),
   tables: () => tables(quick ? 3 : 9),
