@@ -17,6 +17,7 @@ import { scaling } from './scaling.ts';
 import { startup } from './startup.ts';
 import { swaps } from './swap.ts';
 import { tables } from './tables.ts';
+import { tcp } from './tcp.ts';
 import { interpreter } from './vm.ts';
 
 const args = process.argv.slice(2);
@@ -27,6 +28,7 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
   forwarding: () => forwarding(quick ? 5 : 21, quick ? 100_000 : 300_000),
   scaling: () => scaling(quick ? 5 : 21, quick ? 2 ** 17 : 2 ** 20),
+  tcp: () => tcp(quick ? 3 : 15, quick ? 0.3 : 0.5),
   lookups: () => lookups(quick ? 3 : 15, quick ? 5_000 : 20_000),
   million: () => million(quick ? 3 : 15, quick ? 2 ** 20 : 2 ** 21),
   tables: () => tables(quick ? 3 : 9),
