@@ -142,6 +142,7 @@ function rowOf(title: string, { nanoseconds, lost }: Measured, { ours, peer, fac
     ours: shown(ours),
     peer: shown(peer),
     ratio: `${ratio.toFixed(2)}x`,
+    better: 'more',
     ...(factor !== undefined && { target: `>= ${factor}x`, reached: ratio >= factor }),
   };
 }

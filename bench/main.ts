@@ -1,9 +1,13 @@
 // npm run bench: everything side by side, as ratios. `--quick` takes fewer turns; the name of a part (programs,
-// emission, ...) runs that part alone.
+// emission, ...) runs that part alone; `--compare OLD.json` says what
+// got slower since that run.
 
 import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
 import { ROOT } from '../test/support/root.ts';
 import { attachment } from './attach.ts';
+import { comparison, readRows } from './compare.ts';
 import { emission } from './emission.ts';
 import { forwarding } from './forwarding.ts';
 import { loader } from './loader.ts';
@@ -20,9 +24,21 @@ import { tables } from './tables.ts';
 import { tcp } from './tcp.ts';
 import { interpreter } from './vm.ts';
 
-const args = process.argv.slice(2);
-const quick = args.includes('--quick');
-const wanted = args.filter((arg) => !arg.startsWith('--'));
+const USAGE = 'usage: npm run bench -- [--quick] [--compare OLD.json] [PART...]';
+
+const { values, positionals: wanted } = parsed();
+const quick = values.quick === true;
+const before = values.compare === undefined ? undefined : readRows(values.compare);
+
+function parsed() {
+  try {
+    const options = { quick: { type: 'boolean' }, compare: { type: 'string' } } as const;
+    return parseArgs({ allowPositionals: true, options });
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : error}\n${USAGE}`);
+    process.exit(2);
+  }
+}
 
 const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
@@ -56,4 +72,5 @@ for (const [name, part] of Object.entries(PARTS)) {
 const on = machine();
 const { json, table } = save(join(ROOT, 'bench/results'), on, sections);
 console.log(markdown(on, sections));
+if (before !== undefined) console.log(comparison(before, readRows(json)));
 console.log(`written to ${json} and ${table}`);

@@ -69,6 +69,7 @@ function rowsOf(what: keyof typeof TARGETS, times: Times): Row[] {
       ours: rate(times.get(count)!),
       peer: rate(one),
       ratio: `${ratio.toFixed(2)}x`,
+      better: 'more',
       ...(count === counts.at(-1) && { target: `>= ${TARGETS[what]}x`, reached: ratio >= TARGETS[what] }),
     };
   });

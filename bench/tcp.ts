@@ -78,6 +78,7 @@ function rowsOf(what: string, rates: Rates, shown: (rate: number) => string, sta
         ours: shown(rates[ours].median),
         peer: shown(rates[peer].median),
         ratio: `${ratio.toFixed(2)}x`,
+        better: 'more',
         ...(factor !== undefined && { target: `>= ${factor}x`, reached: ratio >= factor }),
       };
     }),
