@@ -55,7 +55,7 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
   swap: () => swaps(quick ? 6 : 24),
   loader: () => loader(quick ? 3 : 9),
-  startup: () => startup(quick ? 10 : 30),
+  startup: () => startup(quick ? 5 : 30),
 };
 
 const unknown = wanted.filter((name) => !(name in PARTS));
