@@ -63,7 +63,7 @@ class Run {
   readonly #name: string;
   readonly #verbose: boolean;
   #facts: Facts | undefined;
-  readonly started: number = Date.now();
+  readonly #started = Date.now();
 
   constructor(name: string, verbose: boolean) {
     this.#name = name;
@@ -73,27 +73,29 @@ class Run {
   line(text: string): void {
     if (text.startsWith('FACTS ')) this.#facts = JSON.parse(text.slice('FACTS '.length)) as Facts;
     const test = this.#reader.line(text);
-    if (this.#verbose || test?.passed === false) say(`${this.#name}: ${text}`);
+    if (this.#verbose || test?.passed === false) say(`${this.#name}, ${this.#seconds} s: ${text}`);
     else if (test) this.#progress(test.title);
+  }
+
+  get #seconds(): number {
+    return Math.round((Date.now() - this.#started) / 1000);
   }
 
   #progress(title: string): void {
     const { passed, failed } = this.#reader.count;
-    const seconds = Math.round((Date.now() - this.started) / 1000);
-    const line = `${this.#name}: ${passed} passed, ${failed.length} failed, ${seconds} s: ${title}`;
+    const line = `${this.#name}: ${passed} passed, ${failed.length} failed, ${this.#seconds} s: ${title}`;
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line.slice(0, process.stderr.columns - 1)}`);
   }
 
   outcome(kernel: string, status: number | undefined): Outcome {
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
     const { passed, failed, ended } = this.#reader.count;
-    const seconds = Math.round((Date.now() - this.started) / 1000);
     return {
       name: this.#name,
       kernel,
       passed,
       failed,
-      seconds,
+      seconds: this.#seconds,
       ...(this.#facts === undefined ? {} : { facts: this.#facts }),
       // A run that broke off before its count has proved nothing.
       ...(status === 0 && ended && passed > 0 ? {} : { problem: problemOf(status, ended, failed.length) }),
