@@ -1,7 +1,7 @@
 // The slots of a running instance in hand. Whoever keeps them open binds a slot by a few look-ups and one write.
 
 import { InterfaceNames, withNetns } from '../../../loader/index.ts';
-import type { Address } from '../../address.ts';
+import { type Address, parseAddress } from '../../address.ts';
 import { type Context, makingOf } from '../making.ts';
 import { findNamespace, requireNamespace } from '../namespace.ts';
 import { requirePins } from '../open.ts';
@@ -12,6 +12,7 @@ import { type Bench, bindSlots, releaseSlots } from './bind.ts';
 import { Book } from './book.ts';
 import { listQuarantined, listSlots } from './list.ts';
 import { requirePolicy } from './policy.ts';
+import { poolOf } from './pool.ts';
 import { removeSlots } from './remove.ts';
 import { reserveSlots } from './reserve.ts';
 import type {
@@ -35,6 +36,13 @@ import { readWishes } from './wish.ts';
  */
 export interface Slots extends Disposable {
   readonly name: string;
+  /**
+   * Names of the interfaces that a pattern with `*` and `?` matches and that have no slot of this inside yet.
+   *
+   * @param count how many; all where left out
+   * @throws InstanceError with code `EPOOL` when there are fewer, or none.
+   */
+  pool(inside: string | Address, pattern: string, count?: number): string[];
   /**
    * Makes slots, and puts the program on interfaces that have it not yet. From then on what they send is dropped until
    * they are bound. A slot that is reserved already is refused, unless its interface has another index now, which is
@@ -97,6 +105,11 @@ export function openSlots(name: string, context: Context = {}): Slots {
   };
   const slots: Slots = {
     name,
+    pool: (inside, pattern, count) => {
+      const record = pins.record();
+      const address = typeof inside === 'string' ? parseAddress(inside) : inside;
+      return poolOf(name, record, bookOf(parts.open(), record), address, pattern, count);
+    },
     reserve: (wishes, policy = {}) => {
       const wanted = readWishes(wishes);
       requirePolicy(policy);
