@@ -137,6 +137,7 @@ static void read_own(int fd, size_t size) {
     ssize_t more = read(fd, data, size - have);
     if (more <= 0) fail("read");
     for (ssize_t i = 0; i < more; i++) {
+      errno = 0;
       if (data[i] != slot) fail("another slot's bytes");
     }
     have += more;
@@ -173,23 +174,21 @@ static void talk_tcp(const char *server, int number) {
 
 /* Of datagrams that are lost another one is sent. */
 static void talk_udp(const char *server, int number) {
-  char data[DATAGRAM + 1], asked[LINE];
+  char data[LINE + DATAGRAM], asked[LINE];
   int fd = bound(SOCK_DGRAM, FIRST_SOURCE_PORT + number);
   struct sockaddr_in to = at(server, SERVER_PORT);
   if (connect(fd, (void *)&to, sizeof to)) fail("connect");
   snprintf(asked, sizeof asked, "slot %d udp %d", slot, number);
   for (int i = 0; i < TRIES; i++) {
-    memset(data, slot, DATAGRAM);
-    memcpy(data, asked, strlen(asked));
-    data[strlen(asked)] = '\n';
-    send(fd, data, DATAGRAM, 0);
+    int length = sprintf(data, "%s\n", asked);
+    memset(data + length, slot, DATAGRAM);
+    send(fd, data, length + DATAGRAM, 0);
     struct pollfd in = {.fd = fd, .events = POLLIN};
     if (poll(&in, 1, 2000) <= 0) continue;
-    ssize_t size = recv(fd, data, DATAGRAM, 0);
+    ssize_t size = recv(fd, data, sizeof data, 0);
     if (size <= 0) continue;
-    data[size] = 0;
-    char *end = strchr(data, '\n');
-    if (!end) fail("answer");
+    char *end = memchr(data, '\n', size);
+    if (!end || data + size - end - 1 != DATAGRAM) fail("answer");
     for (char *rest = end + 1; rest < data + size; rest++) {
       if (*rest != slot) fail("another slot's bytes");
     }
