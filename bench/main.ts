@@ -9,7 +9,9 @@ import { ROOT } from '../test/support/root.ts';
 import { attachment } from './attach.ts';
 import { comparison, readRows } from './compare.ts';
 import { emission } from './emission.ts';
+import { firstPacket } from './first-packet.ts';
 import { forwarding } from './forwarding.ts';
+import { latency } from './latency.ts';
 import { loader } from './loader.ts';
 import { loading } from './loading.ts';
 import { lookups } from './lookups.ts';
@@ -45,6 +47,8 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   forwarding: () => forwarding(quick ? 5 : 21, quick ? 100_000 : 300_000),
   scaling: () => scaling(quick ? 5 : 21, quick ? 2 ** 17 : 2 ** 20),
   tcp: () => tcp(quick ? 3 : 15, quick ? 0.3 : 0.5),
+  first: () => firstPacket(quick ? 3 : 11),
+  latency: () => latency(quick ? 3 : 11, quick ? 50_000 : 200_000),
   lookups: () => lookups(quick ? 3 : 15, quick ? 5_000 : 20_000),
   million: () => million(quick ? 3 : 15, quick ? 2 ** 20 : 2 ** 21),
   tables: () => tables(quick ? 3 : 9),

@@ -39,7 +39,9 @@ const QUICK = [
 /** Of one guest: a part of the tests takes half an hour where nobody else is at work. */
 const TIMEOUT_SECONDS = 2 * 60 * 60;
 /** See test/support/emulation.ts. */
-const IN_GUESTS = 'TSNAT_EMULATED=yes';
+const IN_GUESTS = 'TSNAT_EMULATED=yes NODE_OPTIONS=--require=/flags.cjs';
+/** Machine code that V8 makes has to be translated again by the emulator: interpreted, it is twice as fast. */
+const FLAGS = `for (const flag of ['--no-opt', '--no-sparkplug']) require('node:v8').setFlagsFromString(flag);`;
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
@@ -155,7 +157,9 @@ async function inGuest(kernel: Kernel, files: readonly string[], verbose: boolea
       vmlinuz: fetched.vmlinuz,
       modules: orderedModules(fetched.modules),
       archives: [tools, checkout],
-      command: script(files, `${IN_GUESTS} TSNAT_KERNEL=${kernel.name}`, '--concurrency=1'),
+      command:
+        `echo "${FLAGS}" >/flags.cjs\n` +
+        script(files, `${IN_GUESTS} TSNAT_KERNEL=${kernel.name}`, '--concurrency=1'),
       folder: CACHE,
       timeoutSeconds: TIMEOUT_SECONDS,
       onLine: (text) => run.line(text),

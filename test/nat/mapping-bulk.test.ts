@@ -1,4 +1,4 @@
-// Mapping files: long lists of plain entries, which are read without the YAML parser and mean what they mean to it.
+// Mapping files whose entries are read without a YAML parser, and those that are not.
 
 import test from 'ava';
 import fc from 'fast-check';
