@@ -66,6 +66,7 @@ export {
   requireInterfaceName,
   type VethEnd,
 } from './netlink/link.ts';
+export { LinkWatch } from './netlink/link-watch.ts';
 export { deleteClsact, ensureClsact, findClsact } from './netlink/qdisc.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { queryXdp, type XdpMode, type XdpPlace, type XdpPrograms } from './netlink/xdp.ts';
