@@ -61,8 +61,8 @@ export {
   findInterface,
   type Interface,
   type LinkChange,
+  listBridgePorts,
   listInterfaces,
-  listPorts,
   requireInterfaceName,
   type VethEnd,
 } from './netlink/link.ts';
