@@ -82,7 +82,7 @@ test('the whole log of a refusal after many instructions is kept, and its end is
   t.regex(
     error?.log.slice(EMULATED ? -3000 : -300) ?? '',
     EMULATED
-      ? /R5 !read_ok\n[^]*processed \d+ insns/
+      ? /R5 !read_ok\n[\s\S]*processed \d+ insns/
       : /too large\. Processed 1000001 insn\n.*processed 1000001 insns/,
   );
 });
