@@ -16,7 +16,7 @@ needsRootAndBpf(test);
 
 for (const hook of [...TC_HOOKS, ...(TCX ? (['xdp'] as const) : [])]) {
   test.serial(`killed or failing at a call, the instance is as it was or as asked, ${hook}`, async (t) => {
-    t.timeout(280_000 * PATIENCE);
+    t.timeout(600_000 * PATIENCE);
     const world = await World.make(t, hook === 'xdp' ? { offload: 'wire' } : {});
     const open = descriptors();
     for (const [i, operation] of OPERATIONS.entries()) {
