@@ -18,7 +18,7 @@ import {
 import type { Comparable, HostKind, Storable } from './kinds.ts';
 import { type Argument, argumentOperand, Pointer } from './pointer.ts';
 import type { Recorder } from './recorder.ts';
-import { type InputOf, type ViewOf, viewOf, writeInput } from './view.ts';
+import { type BytesPlace, type InputOf, type ViewOf, viewOf, writeInput } from './view.ts';
 
 export class Flow {
   /** @internal */
@@ -144,7 +144,7 @@ export class Flow {
   }
 
   /** The memory from `at` on, seen through another layout; all of it has to be there. */
-  overlay<T extends FieldType>(at: Place, layout: T): ViewOf<T> {
+  overlay<T extends FieldType>(at: Place | BytesPlace, layout: T): ViewOf<T> {
     const { base, offset } = at.location;
     return viewOf(this.recorder, layout, base, offset);
   }

@@ -33,6 +33,12 @@ export const UPLINK6 = '2001:db8::1';
 export const SERVER = '203.0.113.2';
 export const SERVER6 = '2001:db8::2';
 
+export interface SlotLabOptions extends Partial<DatapathOptions> {
+  readonly outsides: readonly string[];
+  /** Of the slots' links. */
+  readonly linkMtu?: number;
+}
+
 export interface SlotOptions extends Partial<Pick<SlotEntry, 'flags' | 'list' | 'mtu'>> {
   /** Whether the record has the slot's MAC, or the kernel is to find it. */
   readonly hasStation?: boolean;
@@ -64,7 +70,7 @@ export class SlotLab {
   static async make(
     t: ExecutionContext,
     names: readonly string[],
-    options: Partial<DatapathOptions> & { readonly outsides: readonly string[] },
+    options: SlotLabOptions,
   ): Promise<SlotLab> {
     const gateway = await Namespace.make('gateway');
     const outside = await Namespace.make('outside');
@@ -75,13 +81,13 @@ export class SlotLab {
     await gateway.ip(`addr add ${UPLINK}/24 dev out0`, `addr add ${UPLINK6}/64 dev out0 nodad`);
     await outside.ip(`addr add ${SERVER}/24 dev down0`, `addr add ${SERVER6}/64 dev down0 nodad`);
 
+    const { outsides, linkMtu = 1500, ...rest } = options;
     const slots = new Map<string, Made>();
-    for (const name of names) slots.set(name, await makeSlot(t, gateway, name));
+    for (const name of names) slots.set(name, await makeSlot(t, gateway, name, linkMtu));
     // Without an address of the link no neighbour is looked for.
     const hosts = [gateway, outside, ...[...slots.values()].map(({ namespace }) => namespace)];
     const settled = 'until [ -z "$(ip -6 addr show tentative)" ]; do sleep 0.05; done';
     await Promise.all(hosts.map((host) => host.must(['sh', '-c', settled])));
-    const { outsides, ...rest } = options;
     const {
       outbound,
       inbound,
@@ -189,11 +195,11 @@ export class SlotLab {
 
 const WITH_IPV6 = { 'ipv6/conf/all/disable_ipv6': 0, 'ipv6/conf/default/disable_ipv6': 0 } as const;
 
-async function makeSlot(t: ExecutionContext, gateway: Namespace, name: string): Promise<Made> {
+async function makeSlot(t: ExecutionContext, gateway: Namespace, name: string, mtu: number): Promise<Made> {
   const namespace = await Namespace.make(name);
   t.teardown(() => namespace.remove());
   await namespace.sysctl(WITH_IPV6);
-  await veth([namespace, 'eth0'], [gateway, name]);
+  await veth([namespace, 'eth0'], [gateway, name], mtu);
   await namespace.ip(
     `addr add ${INSIDE}/24 dev eth0`,
     `addr add ${INSIDE6}/64 dev eth0 nodad`,
