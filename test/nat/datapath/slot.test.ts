@@ -36,6 +36,7 @@ const OTHERS: readonly RigOptions[] = [
   { uses: ['addresses', 'slots'] },
   { uses: ['addresses', 'slots6', 'slot_lists6'], spoofed: 'pass' },
   { link: 'none' },
+  { isa: 1 },
 ];
 
 /** Test runs of the kernel are all on a device with Ethernet. */
