@@ -4,12 +4,11 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { USES, type Use } from '../../../src/nat/uses.ts';
-import { type SlotScenario, slotFrame, slotScenario } from './support/arbitrary/slots.ts';
+import { HERE_MAC, type SlotScenario, slotFrame, slotScenario } from './support/arbitrary/slots.ts';
 import { holds, same } from './support/holds.ts';
 import type { Hook } from './support/machine.ts';
 import { destination } from './support/reference/mappings.ts';
 import { Rig, type RigOptions } from './support/rig.ts';
-import { mac } from './support/shapes.ts';
 import { Tally } from './support/tally.ts';
 import { type Address, ETHERNET } from './support/wire.ts';
 
@@ -17,7 +16,7 @@ const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 1_000);
 const seed = process.env.TSNAT_SEED === undefined ? {} : { seed: Number(process.env.TSNAT_SEED) };
 const SETTINGS = { numRuns, ...seed, includeErrorInReport: true };
 
-const STATION = { mac: mac('02:11:22:33:44:55'), subnets: [] };
+const STATION = { mac: HERE_MAC, subnets: [] };
 const OPTIONS: readonly RigOptions[] = [
   {},
   { unmapped: 'drop', mss: 1360 },
@@ -37,6 +36,7 @@ const OTHERS: readonly RigOptions[] = [
   { uses: ['addresses', 'slots'] },
   { uses: ['addresses', 'slots6', 'slot_lists6'], spoofed: 'pass' },
   { link: 'none' },
+  { isa: 1 },
 ];
 
 /** Test runs of the kernel are all on a device with Ethernet. */

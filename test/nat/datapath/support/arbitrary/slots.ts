@@ -33,6 +33,8 @@ export interface SlotScenario {
   readonly peer: End;
   readonly make: Conversation;
   readonly isOurs: boolean;
+  /** Taken in before it could leave. */
+  readonly isFromHere: boolean;
   /** What is left of its hops, where that matters. */
   readonly hops: number | null;
   readonly isAuthenticated: boolean;
@@ -43,6 +45,8 @@ export interface SlotScenario {
 /** The kernel's test runs are on the loopback device; the others are only there to be told apart. */
 export const HERE = 1;
 const INTERFACES = [HERE, HERE, HERE, 7, 0x1_0007] as const;
+/** Of the uplink. */
+export const HERE_MAC: Bytes = mac('02:11:22:33:44:55');
 const NEVER = 0x7fff_ffff_ffff_ffffn;
 const STATIONS = ['00:00:00:00:00:00', '02:00:00:00:00:99', '00:00:00:00:00:01'].map(mac);
 const MACS = ['02:77:00:00:00:01', '02:77:00:00:00:01', '00:00:00:00:00:00'].map(mac);
@@ -160,6 +164,7 @@ export const slotScenario = (family: Family, hooks: readonly Hook[]): Arbitrary<
         { weight: 1, arbitrary: fc.constantFrom(0, 1, 2) },
       ),
       isAuthenticated: fc.nat(40).map((n) => n === 0),
+      isFromHere: fc.boolean(),
       isOurs: fc.nat(9).map((n) => n > 0),
       harm: fc.oneof(fc.constant(null), fc.constant(null), damage),
       options: fc.record({
@@ -194,11 +199,11 @@ const AUTHENTICATION = 51;
 
 /** The frame, spoilt where it is to be, for this host or for another one. */
 export function slotFrame(one: SlotScenario): Bytes {
-  const { make, own, peer, hook, isOurs, isAuthenticated, hops, harm } = one;
+  const { make, own, peer, hook, isOurs, isFromHere, isAuthenticated, hops, harm } = one;
   const made = make(own, peer, hook === 'inbound' ? 'inbound' : 'outbound');
   const addressed = isOurs ? patch(made, 0, new Uint8Array(6)) : made;
   const places = PLACES.get(read16(addressed, 12));
-  const whole = Uint8Array.from(addressed);
+  const whole = isFromHere ? patch(addressed, 6, HERE_MAC) : Uint8Array.from(addressed);
   if (places && hops !== null) whole[places.hops] = hops;
   if (places && isAuthenticated) whole[places.next] = AUTHENTICATION;
   return harm === null ? whole : spoil(whole, harm);
