@@ -2,7 +2,7 @@
 
 import type { World } from '../world.ts';
 import { gatewayRules, ownRules, type Pair, restoreText } from './classic.ts';
-import { must } from './run.ts';
+import { must, start } from './run.ts';
 
 export type Make = 'iptables-legacy' | 'iptables-nft';
 
@@ -33,13 +33,15 @@ export class RuleList {
     must(this.#world.gateway, this.#make, ['-t', 'nat', '-F']);
   }
 
-  /** The rules in a slot's namespace: at once, or one by one. */
-  inSlot(slot: number, how: 'restore' | 'add'): void {
+  /** The rules in a slot's namespace, at once. */
+  async startInSlot(slot: number): Promise<void> {
     const fd = this.#world.slots[slot] as number;
-    if (how === 'restore') {
-      must(fd, `${this.#make}-restore`, ['--noflush'], restoreText(ownRules(slot)));
-      return;
-    }
+    await start(fd, `${this.#make}-restore`, ['--noflush'], restoreText(ownRules(slot)));
+  }
+
+  /** The same, one by one. */
+  addInSlot(slot: number): void {
+    const fd = this.#world.slots[slot] as number;
     for (const rule of ownRules(slot)) must(fd, this.#make, ['-t', 'nat', '-A', ...rule.split(' ')]);
   }
 }

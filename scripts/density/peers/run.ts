@@ -1,7 +1,7 @@
 // Runs the peers' commands inside a namespace. They see this machine's tools, not those of npm's packages, one of which is
 // called nft.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { withNetns } from '../../../src/loader/index.ts';
 
@@ -10,17 +10,20 @@ const PATH: string = (process.env.PATH ?? '')
   .filter((folder) => !folder.endsWith('node_modules/.bin'))
   .join(':');
 const ROOM = 256 << 20;
+const MOST_SAID = 500;
 
-/** @param netns name or descriptor. @throws Error where it fails @returns its output */
-export function must(
-  netns: string | number,
-  command: string,
-  args: readonly string[],
-  input?: string,
-): string {
-  const where = typeof netns === 'number' ? { fd: netns } : netns;
-  // The child is made by this thread, so it is where this thread is.
-  const { status, stdout, stderr, error } = withNetns(where, () =>
+/** Name or descriptor of a namespace. */
+type Where = string | number;
+
+// A child is made by this thread, so it is where this thread is.
+const within = <T>(netns: Where, run: () => T): T =>
+  withNetns(typeof netns === 'number' ? { fd: netns } : netns, run);
+const failure = (command: string, args: readonly string[], status: number | null, stderr: string): Error =>
+  new Error(`${command} ${args.join(' ')}: exit ${status}: ${stderr.slice(0, MOST_SAID)}`);
+
+/** @throws Error where it fails @returns its output */
+export function must(netns: Where, command: string, args: readonly string[], input?: string): string {
+  const { status, stdout, stderr, error } = within(netns, () =>
     spawnSync(command, args, {
       encoding: 'utf8',
       env: { ...process.env, PATH },
@@ -29,8 +32,26 @@ export function must(
     }),
   );
   if (error) throw new Error(`${command}: ${error.message}`);
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: exit ${status}: ${stderr.slice(0, 500)}`);
+  if (status !== 0) throw failure(command, args, status, stderr);
   return stdout;
+}
+
+/** The same, beside others. */
+export async function start(netns: Where, command: string, args: readonly string[], input: string): Promise<void> {
+  const child = within(netns, () =>
+    spawn(command, args, { env: { ...process.env, PATH }, stdio: ['pipe', 'ignore', 'pipe'] }),
+  );
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  if (status !== 0) throw failure(command, args, status, said);
 }
 
 /** Milliseconds. */

@@ -1,0 +1,59 @@
+// Everything that a run has found, as plain data: the report is made of nothing else.
+
+import type { Churned } from './churn.ts';
+import type { Attached } from './measure/attach.ts';
+import type { Timed } from './measure/bind.ts';
+import type { SetUp } from './measure/connections.ts';
+import type { Slab } from './measure/memory.ts';
+import type { Sample } from './measure/sample.ts';
+import type { Measured } from './peers/measured.ts';
+import type { Phase } from './progress.ts';
+import type { Proof } from './proof.ts';
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly node: string;
+  readonly tools: readonly string[];
+}
+
+/** Of a run without peers. */
+export interface Quick {
+  readonly slots: number;
+  readonly proof: Proof;
+  readonly churned: Churned;
+  /** After the changes, of the slots that are bound then. */
+  readonly proofAfter: Proof;
+  /** Packets dropped by the programs, by reason; those that are zero left out. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** What the first wrong packets were. */
+  readonly wrong: readonly string[];
+}
+
+/** Figures of tsnat's own. */
+export interface Figures {
+  readonly one: Timed;
+  /** Microseconds for all slots. */
+  readonly all: Sample;
+  readonly setUp: SetUp;
+  readonly vni?: Timed;
+  readonly memory: {
+    /** Bytes of an instance's maps: with room for all these slots, and of one with room for a tenth of them. */
+    readonly maps: number;
+    readonly entries: number;
+    readonly conntrackBefore: Slab | undefined;
+    readonly conntrackAfter: Slab | undefined;
+    readonly flows: number;
+  };
+}
+
+export interface Results extends Quick {
+  readonly date: string;
+  readonly machine: Machine;
+  readonly phases: readonly Phase[];
+  readonly figures: Figures;
+  readonly peers: Measured;
+  readonly attached: readonly Attached[];
+}
