@@ -18,7 +18,12 @@ export interface Path<P extends PacketBuilder = PacketBuilder> {
   readonly length: () => Value<'u32'>;
 }
 
-export type TcPath = Path<TcBuilder>;
+export interface TcPath extends Path<TcBuilder> {
+  /** Where the program sits: on the outside interface, or on those of slots. */
+  readonly hook: 'uplink' | 'slot';
+  /** Where what slots send is translated: where it comes in, or where it leaves. */
+  readonly slots: 'device' | 'uplink';
+}
 
 /**
  * What all paths have in common from here on is verified once, not for each value of these: for places that many paths
