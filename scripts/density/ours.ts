@@ -7,7 +7,8 @@ import { CLONE_MAC, INSIDE, isResolved, nameOf, slotDevice, UPLINK } from './wor
 
 /** Every slot has three entries, its interface's included, and a quarantined address one. */
 const ENTRIES = 4;
-const SPARE = 16_384;
+/** What an instance has room for when nobody says. */
+const CAPACITY = 65_536;
 
 export class Ours {
   readonly name: string;
@@ -21,7 +22,7 @@ export class Ours {
   /** Attaches to the uplink of a namespace that has one. */
   static attach(netns: string, count: number, role = 'nat'): Ours {
     const name = nameOf(role);
-    attach({ interface: UPLINK, netns, name, capacity: ENTRIES * count + SPARE, mappings: [] });
+    attach({ interface: UPLINK, netns, name, capacity: Math.max(CAPACITY, ENTRIES * count) });
     try {
       return new Ours(name, openSlots(name));
     } catch (error) {

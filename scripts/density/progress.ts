@@ -69,6 +69,14 @@ export class Progress {
     this.check();
   }
 
+  /** The last part, which no signal ends. */
+  removing(): void {
+    this.finish();
+    this.#name = 'removing everything';
+    this.#phaseBegun = performance.now();
+    this.#show('');
+  }
+
   /** The part has ended; `outcome` stays on the screen. */
   finish(outcome = ''): void {
     if (this.#name === '') return;

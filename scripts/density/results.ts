@@ -28,8 +28,8 @@ export interface Quick {
   readonly proofAfter: Proof;
   /** Packets dropped by the programs, by reason; those that are zero left out. */
   readonly reasons: Readonly<Record<string, number>>;
-  /** What the first wrong packets were. */
-  readonly wrong: readonly string[];
+  /** What was wrong: nothing, in a run that has shown what it is to show. */
+  readonly problems: readonly string[];
 }
 
 /** Figures of tsnat's own. */
@@ -40,12 +40,15 @@ export interface Figures {
   readonly setUp: SetUp;
   readonly vni?: Timed;
   readonly memory: {
-    /** Bytes of an instance's maps: with room for all these slots, and of one with room for a tenth of them. */
-    readonly maps: number;
-    readonly entries: number;
+    /** Bytes of the instance's maps, by the kernel's account: before there was a slot, and with all of them bound. */
+    readonly mapsBefore: number;
+    readonly mapsAfter: number;
     readonly conntrackBefore: Slab | undefined;
     readonly conntrackAfter: Slab | undefined;
+    /** Connections and datagrams' flows that were seen in between. */
     readonly flows: number;
+    /** Entries in the gateway and in all slots' namespaces. */
+    readonly tracked: number;
   };
 }
 

@@ -2,7 +2,7 @@
 // when it is over, however that came about.
 
 import { openInstance } from '../../src/index.ts';
-import { type ChurnOptions, churn, poolAddress } from './churn.ts';
+import { type Binder, type ChurnOptions, churn, poolAddress } from './churn.ts';
 import { allowDescriptors } from './engine/native.ts';
 import { Traffic } from './engine/traffic.ts';
 import { machine } from './machine.ts';
@@ -13,17 +13,17 @@ import { slab } from './measure/memory.ts';
 import { Ours } from './ours.ts';
 import { measurePeers } from './peers/measured.ts';
 import type { Progress } from './progress.ts';
-import { prove } from './proof.ts';
+import { type Proof, prove } from './proof.ts';
 import type { Figures, Quick, Results } from './results.ts';
 import { awaitRemoval } from './sweep.ts';
-import { makeWorld, slotDevice, tracked, type World } from './world.ts';
+import { addressText, makeWorld, slotDevice, type World } from './world.ts';
 
 export interface RunOptions {
   readonly slots: number;
   readonly churn: ChurnOptions;
   readonly peers: boolean;
-  /** For tests: what comes between a change and tsnat. */
-  readonly meddle?: (ours: Ours, slot: number, outside: string) => void;
+  /** For tests: what does the changes in place of tsnat. */
+  readonly binder?: (ours: Ours) => Binder;
 }
 
 /** A namespace, a UDP socket, connections on both sides, and what Node has open besides. */
@@ -72,11 +72,12 @@ export async function run(options: RunOptions, progress: Progress): Promise<Quic
     undo.push(detach);
     const wishes = Array.from({ length: slots }, (_, slot): Wish => [slot, poolAddress(slot)]);
     const stage = { world, traffic, ours, wishes, progress };
+    const mapsBefore = ours.mapBytes();
     const setUp = options.peers ? await growing(stage) : undefined;
     if (setUp === undefined) await bindFirst(stage);
     const quick = await proofs(stage, options);
-    if (setUp === undefined || quick.wrong.length > 0) return quick;
-    const figures = await ownFigures(stage, quick, setUp);
+    if (setUp === undefined || quick.problems.length > 0) return quick;
+    const figures = await ownFigures(stage, quick, setUp, mapsBefore);
     await progress.phase('detach');
     detach();
     const peers = await measurePeers(world, traffic, wishes, progress);
@@ -127,4 +128,84 @@ async function growing(stage: Stage): Promise<Figures['setUp']> {
     grown = true;
   };
   return await progress.race(compareSetUp('tsnat', traffic, wishes.length - 1, shrink, grow));
+}
+
+const pair = (slot: number, address: number): [string, string] => [slotDevice(slot), addressText(address)];
+
+/** What has to hold: all different, nothing tracked; then changes under traffic, and all again. */
+async function proofs(stage: Stage, options: RunOptions): Promise<Quick> {
+  const { world, traffic, ours, progress } = stage;
+  await progress.phase('every slot speaks, over UDP and TCP');
+  const proof = await progress.race(prove(world, traffic));
+  progress.finish(`${proof.udp} and ${proof.tcp} different addresses, ${conntrackOf(proof)} conntrack entries`);
+  await progress.phase(`changes under traffic, ${options.churn.seconds} s`);
+  const churned = await churn(traffic, (options.binder ?? binderOf)(ours), options.churn, progress);
+  progress.finish(`${traffic.wrongs} wrong packets`);
+  await progress.phase('every slot that is bound speaks again');
+  const proofAfter = await progress.race(prove(world, traffic));
+  progress.finish();
+  const problems = [
+    ...proof.problems,
+    ...proofAfter.problems.map((problem) => `after the changes: ${problem}`),
+    ...traffic.wrong.map(({ side, what }) => `the ${side}: ${what}`),
+  ];
+  if (traffic.wrongs > 0) problems.unshift(`${traffic.wrongs} packets were where they should not have been`);
+  const entries = conntrackOf(proof) + conntrackOf(proofAfter);
+  if (entries > 0) problems.push(`there were ${entries} conntrack entries`);
+  const { slots } = options;
+  if (proof.udp !== slots || proof.tcp !== slots) {
+    problems.push(`the server saw ${proof.udp} addresses by UDP and ${proof.tcp} by TCP, of ${slots}`);
+  }
+  return { slots, proof, churned, proofAfter, reasons: reasonsOf(ours), problems };
+}
+
+const conntrackOf = ({ tracked: { gateway, slots } }: Proof): number => gateway + slots;
+
+const binderOf = (ours: Ours): Binder => {
+  const { slots } = ours;
+  return {
+    bind: (slot, outside) => slots.bind(slotDevice(slot), outside),
+    rebind: (slot, outside, quarantine) => slots.rebind(slotDevice(slot), outside, { quarantine }),
+    release: (slot, quarantine) => slots.release(slotDevice(slot), { quarantine }),
+  };
+};
+
+/** Packets that the programs dropped or left alone, by reason, both directions together. */
+function reasonsOf({ name }: Ours): Quick['reasons'] {
+  using instance = openInstance(name);
+  const { reasons } = instance.status();
+  const sums = new Map<string, number>();
+  for (const each of Object.values(reasons)) {
+    for (const [reason, count] of Object.entries(each)) sums.set(reason, (sums.get(reason) ?? 0) + Number(count));
+  }
+  return Object.fromEntries([...sums].filter(([, count]) => count > 0));
+}
+
+/** Times of binding, and memory; all slots are bound to their first addresses afterwards. */
+async function ownFigures(stage: Stage, quick: Quick, setUp: Figures['setUp'], mapsBefore: number): Promise<Figures> {
+  const { world, traffic, ours, wishes, progress } = stage;
+  const { ledger } = traffic;
+  await progress.phase('binding, one by one and all at once');
+  const bound = wishes.filter(([slot]) => ledger.addressOf(slot) !== 0);
+  releaseAll(ours, ledger, bound);
+  const all = bindAll(ours, ledger, wishes);
+  await progress.step('one by one');
+  const one = { name: 'tsnat', sample: bindEach(ours, ledger, wishes) };
+  const mapsAfter = ours.mapBytes();
+  const before = slab('nf_conntrack');
+  const proof = await progress.race(prove(world, traffic));
+  progress.finish();
+  return {
+    one,
+    all,
+    setUp,
+    memory: {
+      mapsBefore,
+      mapsAfter,
+      conntrackBefore: before,
+      conntrackAfter: slab('nf_conntrack'),
+      flows: proof.udp + proof.tcp,
+      tracked: conntrackOf(proof) + conntrackOf(quick.proof),
+    },
+  };
 }
