@@ -123,8 +123,8 @@ export const hasSlotProgram = ({ uses, slots }: Pick<InstanceRecord, 'uses' | 's
 
 /** What the programs of an instance are made from. */
 export function datapathOptions(record: InstanceRecord): DatapathOptions {
-  const { unmapped, spoofed, mss, capacity, uses, link } = record;
-  return { unmapped, spoofed, capacity, uses, link, ...(mss !== undefined && { mss }) };
+  const { unmapped, spoofed, mss, capacity, uses, link, slots } = record;
+  return { unmapped, spoofed, capacity, uses, link, slots: slots.place, ...(mss !== undefined && { mss }) };
 }
 
 /** The keys of `recordMap`: the record itself, and the journal of the table (journal.ts). */

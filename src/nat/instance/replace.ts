@@ -57,7 +57,7 @@ export function replace(
     spoofed,
     ...(mss !== undefined && { mss }),
     link: linkOf(uplink) ?? record.link,
-    uses: usesOfInstance(mappings, destinations),
+    uses: usesOfInstance(mappings, destinations, maps),
     interface: uplink.name,
     subnetsLeftOut: state.leftOut,
   };
@@ -77,7 +77,7 @@ export function replaceMappings(pins: Pins, mappings: readonly Mapping[], making
   const { maps } = own;
   const entries = encodeMappings(mappings);
   new Table(pins.name, maps).requireRoom(entries);
-  const uses = usesOfInstance(mappings, readDestinations(maps));
+  const uses = usesOfInstance(mappings, readDestinations(maps), maps);
   const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
   return withInterface(pins, maps, known, mappings, () =>
     changeWithUses(pins, maps, { record: { ...record, uses }, contents: entries, mappings }, making),

@@ -152,7 +152,8 @@ function entry(
   since: bigint,
 ): Uint8Array {
   const { record } = SLOT_FORMATS[family];
-  const value = former.slice();
+  // Not slice(), which for a Buffer is no copy.
+  const value = new Uint8Array(former);
   const view = viewOf(value);
   putAddress(view, record.address, other);
   view.setUint8(record.state, SLOT_STATES[state]);

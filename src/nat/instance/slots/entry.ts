@@ -26,7 +26,7 @@ let made: Program | undefined;
 
 /** The program; a packet that it is given is that of a slot. */
 export function slotEntry(): Program {
-  made ??= program('sched_cls', 'tsnat_slot', (p) => {
+  made ??= program('sched_cls', 'tsnat_entry', (p) => {
     p.tailCall(slotProgram, SLOT_PROGRAM_KEY);
     p.drop();
   });

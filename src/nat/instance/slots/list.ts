@@ -1,19 +1,18 @@
 // The slots as they are just now, for people and programs to read.
 
-import { listInterfaces, NetlinkSocket, withNetns } from '../../../loader/index.ts';
+import type { InterfaceNames } from '../../../loader/index.ts';
 import { type Address, compareAddresses, type Family } from '../../address.ts';
 import { formatMac } from '../../mac.ts';
 import type { Prefix } from '../../prefix.ts';
 import { decodeSlots, SLOT_FORMATS, type SlotEntry, type SlotRecord } from '../../slot-entries.ts';
 import { SLOT_FLAGS, SLOT_STATES } from '../../slot-layout.ts';
-import { findNamespace } from '../namespace.ts';
-import type { InstanceRecord } from '../record.ts';
 import { FAMILIES, type SlotMaps } from './book.ts';
 import { type ListMaps, readLists } from './policy.ts';
-import { stalenessOf } from './stale.ts';
+import { staleness } from './stale.ts';
 import type { QuarantinedOutside, SlotState } from './types.ts';
 
 const MILLISECOND = 1_000_000n;
+const GONE = 'the network namespace of the instance is gone';
 const NONE = { packets: 0n, bytes: 0n };
 
 const entriesOf = (maps: SlotMaps, family: Family): SlotEntry[] =>
@@ -23,10 +22,13 @@ const countersOf = ({ packets, bytes }: SlotRecord) => ({ packets, bytes });
 const keyOf = (address: Address): string => address.toString(16);
 
 /** All of them, by interface and inside. */
-export function listSlots(instance: string, maps: SlotMaps & ListMaps, record: InstanceRecord): SlotState[] {
+export function listSlots(
+  instance: string,
+  maps: SlotMaps & ListMaps,
+  names: InterfaceNames | undefined,
+): SlotState[] {
   const now = process.hrtime.bigint();
   const lists = readLists(maps);
-  const interfaces = namesByIndex(record);
   const found = FAMILIES.flatMap((family) => {
     const entries = entriesOf(maps, family);
     const outsides = new Map<string, SlotRecord>();
@@ -38,11 +40,8 @@ export function listSlots(instance: string, maps: SlotMaps & ListMaps, record: I
     return entries.flatMap((entry): SlotState[] => {
       const { key, record: value } = entry;
       if (key.interface === 0 || value.state === SLOT_STATES.interface) return [];
-      const problem = stalenessOf(instance, interfaces, {
-        interface: value.name,
-        ifindex: key.interface,
-        inside: key.address,
-      });
+      const slot = { interface: value.name, ifindex: key.interface, inside: key.address };
+      const problem = names === undefined ? GONE : staleness(instance, names, slot);
       return [stateOf(entry, { now, lists, outsides, devices, problem })];
     });
   });
@@ -102,16 +101,6 @@ export function listQuarantined(maps: SlotMaps): QuarantinedOutside[] {
       ];
     }),
   ).sort((a, b) => (a.until < b.until ? -1 : a.until > b.until ? 1 : compareAddresses(a.outside, b.outside)));
-}
-
-/** What the interfaces of the instance's namespace are called; nothing where that is gone. */
-function namesByIndex(record: InstanceRecord): ReadonlyMap<number, string> {
-  const where = findNamespace(record);
-  if (where === undefined) return new Map();
-  return withNetns(where.enter, () => {
-    using socket = new NetlinkSocket();
-    return new Map(listInterfaces(socket).map(({ index, name }) => [index, name]));
-  });
 }
 
 /** tap2 before tap10. */

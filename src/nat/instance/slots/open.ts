@@ -3,7 +3,7 @@
 import { InterfaceNames, withNetns } from '../../../loader/index.ts';
 import type { Address } from '../../address.ts';
 import { type Context, makingOf } from '../making.ts';
-import { requireNamespace } from '../namespace.ts';
+import { findNamespace, requireNamespace } from '../namespace.ts';
 import { requirePins } from '../open.ts';
 import { type Opened, Parts } from '../parts.ts';
 import type { Pins } from '../pins.ts';
@@ -76,26 +76,23 @@ export function openSlots(name: string, context: Context = {}): Slots {
   const pins = requirePins(name, context);
   const parts = new Parts(pins.instances, pins);
   let book: { readonly turn: number; readonly book: Book } | undefined;
-  let names: { readonly inode: number; readonly names: InterfaceNames } | undefined;
+  let names: InterfaceNames | undefined;
   const bookOf = ({ maps }: Opened, { slots: { turn } }: InstanceRecord): Book => {
     if (book?.turn !== turn) book = { turn, book: new Book(name, maps) };
     return book.book;
   };
+  // The namespace of an instance never changes, and a socket stays in the one it was made in.
   const namesOf = (record: InstanceRecord): InterfaceNames => {
-    if (names?.inode === record.netnsInode) return names.names;
-    names?.names.close();
-    const { enter } = requireNamespace(name, record);
-    names = { inode: record.netnsInode, names: withNetns(enter, () => new InterfaceNames()) };
-    return names.names;
+    names ??= withNetns(requireNamespace(name, record).enter, () => new InterfaceNames());
+    return names;
   };
   const locked = (run: (bench: Bench) => void): void =>
     parts.locked((opened, record) =>
       run({ pins, opened, record, book: bookOf(opened, record), names: namesOf(record) }),
     );
-  const recordNow = (): InstanceRecord => pins.record();
   const close = (): void => {
     parts[Symbol.dispose]();
-    names?.names.close();
+    names?.close();
     names = undefined;
   };
   const slots: Slots = {
@@ -119,7 +116,11 @@ export function openSlots(name: string, context: Context = {}): Slots {
       locked((bench) => releaseSlots(bench, list, quarantine));
     },
     remove: (list) => locked((bench) => removeSlots(bench, list)),
-    list: () => listSlots(name, parts.open().maps, recordNow()),
+    list: () => {
+      const { maps } = parts.open();
+      const record = pins.record();
+      return listSlots(name, maps, findNamespace(record) && namesOf(record));
+    },
     quarantine: () => listQuarantined(parts.open().maps),
     close,
     [Symbol.dispose]: close,

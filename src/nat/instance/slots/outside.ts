@@ -61,24 +61,18 @@ export class Taken {
   readonly #instance: string;
   readonly #tables: Tables;
   readonly #uses: Uses;
-  readonly #hasNone: { readonly [F in Family]: boolean };
 
   constructor(instance: string, tables: Tables, uses: Uses) {
     this.#instance = instance;
     this.#tables = tables;
     this.#uses = uses;
-    this.#hasNone = { 4: !this.#has(4), 6: !this.#has(6) };
-  }
-
-  #has(family: Family): boolean {
-    return this.#tables[formatFor('inbound', family, false).name].raw.nextKey() !== undefined;
   }
 
   /** @throws InstanceError with code `EINUSE` */
   require(mapping: SlotMapping): void {
     const { outside } = mapping;
     const family = familyOf(outside);
-    const there = this.#hasNone[family] ? undefined : addressAt(this.#tables, outside, 'outside');
+    const there = addressAt(this.#tables, outside, 'outside');
     if (there !== undefined) throw this.#refusal(`is in mapping ${formatMapping(there)}`, outside);
     if (!this.#isNested(family, outside)) return;
     // Where kinds nest a third mapping may decide.
