@@ -50,7 +50,8 @@ export function reserveSlots(ground: Ground, wanted: readonly Wanted[], policy: 
     const { list, make } = listFor(pins.name, maps, policy.allow);
     const writing = new Writing(maps);
     const former = new Set(ground.book.places.map(({ ifindex }) => ifindex));
-    for (const seat of seats) addInterface(pins.name, maps, writing, seat, policy, former);
+    const done = new Set(former);
+    for (const seat of seats) addInterface(pins.name, maps, writing, seat, policy, done);
     for (const seat of seats) addSlot(maps, writing, seat, moved.get(seat), flagsOf(policy), list);
     const fresh = new Map(seats.filter(({ ifindex }) => !former.has(ifindex)).map((seat) => [seat.ifindex, seat.interface]));
     const uses = usesOfSlots(seats, policy);
