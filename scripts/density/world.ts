@@ -106,6 +106,9 @@ const PERMISSIVE = {
   'ipv4/conf/default/send_redirects': 0,
 };
 
+/** Connections whose client has lost its address meanwhile are forgotten soon. */
+const FORGETFUL = { 'ipv4/tcp_synack_retries': 1 };
+
 /** Makes a namespace without a name. @returns its descriptor */
 function anonymous(): number {
   newNamespace();
@@ -132,6 +135,7 @@ export async function makeWorld(count: number, tell: (done: number) => Promise<v
       named.push(name);
       withNetns(name, () => set({ ...QUIET, ...PERMISSIVE }));
     }
+    withNetns(outside, () => set(FORGETFUL));
     outsideFd = openNetns(outside);
     slots.push(outsideFd);
     const gatewayMac = connectOutside(gateway, outside, outsideFd);

@@ -17,6 +17,7 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_RCVBUF = 8;
 const SO_LINGER = 13;
+const SO_SNDTIMEO = 21;
 const SO_RCVBUFFORCE = 33;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -139,6 +140,13 @@ export const sendTo = (fd: number, data: Uint8Array, to: SocketAddress): number 
 export function receiveFrom(fd: number, data: Uint8Array, from: SocketAddress): number {
   lengthIs[0] = SOCKADDR_SIZE;
   return call('recvfrom', fd, data, data.length, MSG_DONTWAIT, from.bytes, lengthIs);
+}
+
+/** A blocking connection gives up after so many seconds, as -EINPROGRESS. */
+export function connectWithin(fd: number, seconds: number): void {
+  // struct timeval
+  const time = new Uint8Array(BigInt64Array.of(BigInt(seconds), 0n).buffer);
+  libc('setsockopt', fd, SOL_SOCKET, SO_SNDTIMEO, time, time.length);
 }
 
 /** Receive buffer, bytes; beyond the machine's limit where the caller may. */

@@ -16,6 +16,7 @@ import {
   receiveBuffer,
   receiveFrom,
   receiveOn,
+  resetSocket,
   SocketAddress,
   sendOn,
   sendTo,
@@ -140,7 +141,8 @@ function drop(id: number): void {
   const connection = connections.get(id);
   if (connection === undefined) return;
   connections.delete(id);
-  closeSync(connection.fd);
+  // By a reset: an end that waited for somebody who has another address now would refuse the next one with this address.
+  resetSocket(connection.fd);
 }
 
 function push(): void {

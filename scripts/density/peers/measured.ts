@@ -75,6 +75,8 @@ export async function measurePeers(
   traffic.ledger.change(wishes, () => {});
   const proof = await progress.race(prove(world, traffic));
   const after = slab('nf_conntrack');
+  if (proof.problems.length > 0) throw new Error(`twice NAT does not work here: ${proof.problems.join('; ')}`);
+  await progress.step('connections');
   setUp.push(await lists(legacy, 'iptables-legacy', traffic, pairs, progress));
   one.push(oneByOne(legacy, 'iptables-legacy', pairs));
   legacy.flush();
