@@ -169,6 +169,11 @@ export function gather(
   leave(socket, bound, blocks);
 }
 
+/** The same wherever the program is in the network namespace of the socket. */
+export function gatherAll(socket: NetlinkSocket, programId: number, blocks: Blocks | undefined): void {
+  gather(socket, [...listClsacts(socket).keys()], programId, blocks);
+}
+
 /** Takes back what a spread has done before it failed. */
 function takeOff(
   socket: NetlinkSocket,

@@ -16,10 +16,11 @@ import type { InstanceRecord } from '../record.ts';
 import { extendUses } from '../replace.ts';
 import { afterwards, inTurn } from '../transition.ts';
 import { type Book, FAMILIES, type Place, type SlotMaps, slotKeyOf, slotText } from './book.ts';
+import { leaveDevices } from './devices.ts';
 import { ENTRY_PIN } from './entry.ts';
 import { beginSlotJournal, endSlotJournal, makeAmends, turnSlotJournal } from './journal.ts';
 import { flagsOf, listFor } from './policy.ts';
-import { leaveDevices, replaySlots } from './recover.ts';
+import { replaySlots } from './recover.ts';
 import { goneWith } from './remove.ts';
 import { sweepLists, sweepQuarantined } from './sweep.ts';
 import type { SlotPolicy } from './types.ts';
@@ -49,11 +50,9 @@ export function reserveSlots(ground: Ground, wanted: readonly Wanted[], policy: 
     requireRoom(ground, seats.length);
     const { list, make } = listFor(pins.name, maps, policy.allow);
     const writing = new Writing(maps);
-    const former = new Set(ground.book.places.map(({ ifindex }) => ifindex));
-    const done = new Set(former);
-    for (const seat of seats) addInterface(pins.name, maps, writing, seat, policy, done);
+    const fresh = new Map<number, string>();
+    for (const seat of seats) addInterface(pins.name, maps, writing, seat, policy, fresh);
     for (const seat of seats) addSlot(maps, writing, seat, moved.get(seat), flagsOf(policy), list);
-    const fresh = new Map(seats.filter(({ ifindex }) => !former.has(ifindex)).map((seat) => [seat.ifindex, seat.interface]));
     const uses = usesOfSlots(seats, policy);
     inTurn(
       () => extendUses(pins, uses, making),
@@ -125,13 +124,14 @@ function requireNoOther(instance: string, maps: SlotMaps, seat: Seat): void {
   );
 }
 
+/** @param fresh gets those that have no slots yet */
 function addInterface(
   instance: string,
   maps: SlotMaps,
   writing: Writing,
   seat: Seat,
   { antiSpoof = true }: SlotPolicy,
-  done: Set<number>,
+  fresh: Map<number, string>,
 ): void {
   const flags = antiSpoof ? 0 : SLOT_FLAGS.anySource;
   const keyOf = (family: Family): Uint8Array => slotKeyOf(family, seat.ifindex, family === 6 ? 0n : 0);
@@ -144,8 +144,8 @@ function addInterface(
       `instance '${instance}': interface '${seat.interface}' ${has}, and it is one interface for all its slots: 'tsnat slot remove ${instance} ${seat.interface}' first`,
     );
   }
-  if (done.has(seat.ifindex)) return;
-  done.add(seat.ifindex);
+  if (fresh.has(seat.ifindex)) return;
+  fresh.set(seat.ifindex, seat.interface);
   for (const family of FAMILIES) {
     writing.set(family, keyOf(family), valueOf(family, seat, { state: 'interface', flags }), undefined);
   }
