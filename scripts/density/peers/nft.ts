@@ -10,18 +10,18 @@ import { must } from './run.ts';
 const TABLE = 'density';
 
 const SKELETON = `table ip ${TABLE} {
-  map snat { type ipv4_addr : ipv4_addr; }
-  map dnat { type ipv4_addr : ipv4_addr; }
-  chain post { type nat hook postrouting priority 100; oifname "${UPLINK}" snat to ip saddr map @snat; }
-  chain pre { type nat hook prerouting priority -100; iifname "${UPLINK}" dnat to ip daddr map @dnat; }
+  map outside { type ipv4_addr : ipv4_addr; }
+  map inside { type ipv4_addr : ipv4_addr; }
+  chain post { type nat hook postrouting priority 100; oifname "${UPLINK}" snat to ip saddr map @outside; }
+  chain pre { type nat hook prerouting priority -100; iifname "${UPLINK}" dnat to ip daddr map @inside; }
 }
 `;
 
 /** Adds the elements of these slots, in one transaction. */
 export function elements(pairs: readonly Pair[]): string {
   const list = (of: (pair: Pair) => string): string => pairs.map(of).join(', ');
-  return `add element ip ${TABLE} snat { ${list(([slot, out]) => `${transitOf(slot)} : ${out}`)} }
-add element ip ${TABLE} dnat { ${list(([slot, out]) => `${out} : ${transitOf(slot)}`)} }
+  return `add element ip ${TABLE} outside { ${list(([slot, out]) => `${transitOf(slot)} : ${out}`)} }
+add element ip ${TABLE} inside { ${list(([slot, out]) => `${out} : ${transitOf(slot)}`)} }
 `;
 }
 
@@ -29,7 +29,7 @@ export const makeMaps = (gateway: string): void => void must(gateway, 'nft', ['-
 export const dropMaps = (gateway: string): void =>
   void must(gateway, 'nft', ['delete', 'table', 'ip', TABLE]);
 /** Takes all elements away. */
-export const FLUSH: string = `flush map ip ${TABLE} snat\nflush map ip ${TABLE} dnat\n`;
+export const FLUSH: string = `flush map ip ${TABLE} outside\nflush map ip ${TABLE} inside\n`;
 export const nftFile = (gateway: string, commands: string): void =>
   void must(gateway, 'nft', ['-f', '-'], commands);
 
