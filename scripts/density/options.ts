@@ -43,7 +43,13 @@ export function readOptions(args: readonly string[]): Options {
     },
   });
   if (positionals.length > 1) throw new RangeError(`'${positionals[1]}': there is one number of slots`);
-  const whole = (what: string, text: string | undefined, otherwise: number, least: number, most: number): number => {
+  const whole = (
+    what: string,
+    text: string | undefined,
+    otherwise: number,
+    least: number,
+    most: number,
+  ): number => {
     const value = text === undefined ? otherwise : Number(text);
     if (Number.isInteger(value) && value >= least && value <= most) return value;
     throw new RangeError(`${what} '${text}': a whole number from ${least} to ${most}`);

@@ -27,7 +27,9 @@ export async function prove(world: World, traffic: Traffic): Promise<Proof> {
   const problems: string[] = [];
   const name = (what: string, list: readonly (number | string)[]): void => {
     if (list.length === 0) return;
-    problems.push(`${list.length} ${what}: ${list.slice(0, MOST_NAMED).join(', ')}${list.length > MOST_NAMED ? ', ...' : ''}`);
+    problems.push(
+      `${list.length} ${what}: ${list.slice(0, MOST_NAMED).join(', ')}${list.length > MOST_NAMED ? ', ...' : ''}`,
+    );
   };
   name('slots got no datagram back', exchanged.silentUdp);
   name('slots got no connection', exchanged.silentTcp);
@@ -39,7 +41,8 @@ export async function prove(world: World, traffic: Traffic): Promise<Proof> {
     );
     name(`slots came by ${protocol.toUpperCase()} from another address than theirs`, described);
   }
-  const different = (all: Uint32Array): number => new Set(slots.map((slot) => all[slot] ?? 0).filter(Boolean)).size;
+  const different = (all: Uint32Array): number =>
+    new Set(slots.map((slot) => all[slot] ?? 0).filter(Boolean)).size;
   return {
     slots: slots.length,
     udp: different(seen.udp),

@@ -1,7 +1,7 @@
 // Everything that a run has found, as plain data: the report is made of nothing else.
 
 import type { Churned } from './churn.ts';
-import type { Attached } from './measure/attach.ts';
+import type { Attaching } from './measure/attach.ts';
 import type { Timed } from './measure/bind.ts';
 import type { SetUp } from './measure/connections.ts';
 import type { Slab } from './measure/memory.ts';
@@ -58,5 +58,5 @@ export interface Results extends Quick {
   readonly phases: readonly Phase[];
   readonly figures: Figures;
   readonly peers: Measured;
-  readonly attached: readonly Attached[];
+  readonly attaching: Attaching;
 }

@@ -26,9 +26,8 @@ export interface RunOptions {
   readonly binder?: (ours: Ours) => Binder;
 }
 
-/** A namespace, a UDP socket, connections on both sides, and what Node has open besides. */
-const DESCRIPTORS_EACH = 4;
-const DESCRIPTORS = 2_000;
+/** Besides one for each slot: connections on both sides, and what Node has open. */
+const DESCRIPTORS = 6_000;
 /** Devices for the figures of attaching. */
 const MOST_DEVICES = 10_000;
 
@@ -52,7 +51,7 @@ interface Stage {
 /** @throws Interrupted, and whatever else went wrong */
 export async function run(options: RunOptions, progress: Progress): Promise<Quick | Results> {
   const { slots } = options;
-  allowDescriptors(slots * DESCRIPTORS_EACH + DESCRIPTORS);
+  allowDescriptors(slots + DESCRIPTORS);
   const undo: (() => void | Promise<void>)[] = [];
   try {
     await progress.phase(`${slots} namespaces`);
@@ -82,7 +81,7 @@ export async function run(options: RunOptions, progress: Progress): Promise<Quic
     detach();
     const peers = await measurePeers(world, traffic, wishes, progress);
     await progress.phase('attach, by the number of devices');
-    const scaled = await attachMeasured(MOST_DEVICES, progress);
+    const attaching = await attachMeasured(MOST_DEVICES, progress);
     progress.finish();
     return {
       ...quick,
@@ -91,7 +90,7 @@ export async function run(options: RunOptions, progress: Progress): Promise<Quic
       phases: progress.phases,
       figures,
       peers,
-      attached: scaled,
+      attaching,
     };
   } finally {
     for (const step of undo.reverse()) await step();
@@ -137,7 +136,9 @@ async function proofs(stage: Stage, options: RunOptions): Promise<Quick> {
   const { world, traffic, ours, progress } = stage;
   await progress.phase('every slot speaks, over UDP and TCP');
   const proof = await progress.race(prove(world, traffic));
-  progress.finish(`${proof.udp} and ${proof.tcp} different addresses, ${conntrackOf(proof)} conntrack entries`);
+  progress.finish(
+    `${proof.udp} and ${proof.tcp} different addresses, ${conntrackOf(proof)} conntrack entries`,
+  );
   await progress.phase(`changes under traffic, ${options.churn.seconds} s`);
   const churned = await churn(traffic, (options.binder ?? binderOf)(ours), options.churn, progress);
   progress.finish(`${traffic.wrongs} wrong packets`);
@@ -176,13 +177,19 @@ function reasonsOf({ name }: Ours): Quick['reasons'] {
   const { reasons } = instance.status();
   const sums = new Map<string, number>();
   for (const each of Object.values(reasons)) {
-    for (const [reason, count] of Object.entries(each)) sums.set(reason, (sums.get(reason) ?? 0) + Number(count));
+    for (const [reason, count] of Object.entries(each))
+      sums.set(reason, (sums.get(reason) ?? 0) + Number(count));
   }
   return Object.fromEntries([...sums].filter(([, count]) => count > 0));
 }
 
 /** Times of binding, and memory; all slots are bound to their first addresses afterwards. */
-async function ownFigures(stage: Stage, quick: Quick, setUp: Figures['setUp'], mapsBefore: number): Promise<Figures> {
+async function ownFigures(
+  stage: Stage,
+  quick: Quick,
+  setUp: Figures['setUp'],
+  mapsBefore: number,
+): Promise<Figures> {
   const { world, traffic, ours, wishes, progress } = stage;
   const { ledger } = traffic;
   await progress.phase('binding, one by one and all at once');

@@ -16,7 +16,11 @@ export function summary(results: Quick | Results): string {
     `  connections: ${number(tallies.tcpTried)} tried, ${number(tallies.tcpAnswered)} answered, ${number(tallies.tcpBroken)} lost their address or had none`,
     `  wrong: ${tallies.wrongOut} at the server, ${tallies.wrongIn} at the slots, ${tallies.untranslated} untranslated, ${tallies.foreign} not ours`,
     `  answers to the former holder of an address without quarantine: ${number(tallies.late)}; with quarantine: 0 let through${tallies.stale > 0 ? `, ${tallies.stale} older than it` : ''}; not to be checked: ${tallies.unknown}`,
-    `  counted by the programs: ${Object.entries(reasons).map(([reason, count]) => `${reason} ${number(count)}`).join(', ') || 'nothing'}`,
+    `  counted by the programs: ${
+      Object.entries(reasons)
+        .map(([reason, count]) => `${reason} ${number(count)}`)
+        .join(', ') || 'nothing'
+    }`,
     `afterwards ${number(proofAfter.slots)} slots are bound, and ${number(proofAfter.udp)} and ${number(proofAfter.tcp)} addresses were seen`,
     ...problems.map((problem) => `WRONG: ${problem}`),
   ];

@@ -5,8 +5,8 @@
 //   172.16.0.2 eth0 -- slot1  - gateway 203.0.113.1 up0 -- eth0 203.0.113.2 outside
 //   ...                       /
 //
-// The slots' namespaces have no names, only descriptors, so that nothing of them outlives this process, whatever ends it;
-// the veths go with them. Gateway and outside have names, by which they are looked at and, should this process be killed,
+// The slots' namespaces have no names: each is there as long as its clone's socket, so that nothing of them outlives this
+// process, whatever ends it; the veths go with them. Gateway and outside have names, by which they are looked at and, should this process be killed,
 // swept up.
 
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,6 @@ import {
   changeInterface,
   createNetns,
   createVeth,
-  deleteInterface,
   deleteNetns,
   findInterface,
   ipv4,
@@ -25,7 +24,7 @@ import {
   openNetns,
   withNetns,
 } from '../../src/loader/index.ts';
-import { enterNamespace, newNamespace } from './engine/native.ts';
+import { enterNamespace, namespaceOf, newNamespace, openSocket } from './engine/native.ts';
 import { addNeighbours } from './neighbour.ts';
 
 export const INSIDE = '172.16.0.2';
@@ -52,8 +51,7 @@ export const macBytes = (mac: string): Uint8Array =>
 /** The number as an address: 0xc6120001 is 198.18.0.1. */
 export const addressText = (address: number): string =>
   [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.');
-export const addressNumber = (text: string): number =>
-  new DataView(ipv4(text).buffer).getUint32(0);
+export const addressNumber = (text: string): number => new DataView(ipv4(text).buffer).getUint32(0);
 
 /** Whether this slot's ARP is real, instead of written down beforehand. */
 export const isResolved = (slot: number): boolean =>
@@ -70,17 +68,29 @@ export function makerOf(name: string): number | undefined {
 export interface World {
   readonly gateway: string;
   readonly outside: string;
-  /** Descriptors of the slots' namespaces. */
+  /** The clones' UDP sockets, which are nowhere bound yet. */
   readonly slots: readonly number[];
-  readonly outsideFd: number;
   readonly slotIndexes: readonly number[];
-  readonly gatewayMac: string;
   close(): void;
 }
 
+/** A namespace by its name, or a slot's by its socket. */
+export type Where = string | number;
+
+/** Runs in a namespace. */
+export function within<T>(where: Where, run: () => T): T {
+  if (typeof where === 'string') return withNetns(where, run);
+  const fd = namespaceOf(where);
+  try {
+    return withNetns({ fd }, run);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Runs in a namespace, with a netlink socket of it. */
-export function inside<T>(netns: string | number, run: (socket: NetlinkSocket) => T): T {
-  return withNetns(typeof netns === 'number' ? { fd: netns } : netns, () => {
+export function inside<T>(where: Where, run: (socket: NetlinkSocket) => T): T {
+  return within(where, () => {
     using socket = new NetlinkSocket({ bufferSize: SOCKET_BUFFER });
     return run(socket);
   });
@@ -109,11 +119,11 @@ const PERMISSIVE = {
 /** Connections whose client has lost its address meanwhile are forgotten soon. */
 const FORGETFUL = { 'ipv4/tcp_synack_retries': 1 };
 
-/** Makes a namespace without a name. @returns its descriptor */
+/** Makes a namespace without a name. @returns a UDP socket in it */
 function anonymous(): number {
   newNamespace();
   set({ 'ipv6/conf/default/disable_ipv6': 1 });
-  return openSync(OWN, 'r');
+  return openSocket('udp');
 }
 
 /**
@@ -128,19 +138,14 @@ export async function makeWorld(count: number, tell: (done: number) => Promise<v
     for (const name of named.splice(0)) deleteNetns(name);
     for (const fd of slots.splice(0)) closeSync(fd);
   };
-  let outsideFd = -1;
   try {
     for (const name of [gateway, outside]) {
       createNetns(name);
       named.push(name);
-      withNetns(name, () => set({ ...QUIET, ...PERMISSIVE }));
+      withNetns(name, () => set({ ...QUIET, ...PERMISSIVE, ...FORGETFUL }));
     }
-    withNetns(outside, () => set(FORGETFUL));
-    outsideFd = openNetns(outside);
-    slots.push(outsideFd);
-    const gatewayMac = connectOutside(gateway, outside, outsideFd);
-    const indexes: number[] = [];
-    const fds: number[] = [];
+    connectOutside(gateway, outside);
+    const slotIndexes: number[] = [];
     const home = openSync(OWN, 'r');
     try {
       for (let slot = 0; slot < count; slot++) {
@@ -149,29 +154,32 @@ export async function makeWorld(count: number, tell: (done: number) => Promise<v
         } finally {
           enterNamespace(home);
         }
-        fds.push(slots.at(-1) as number);
-        indexes.push(connectSlot(gateway, fds[slot] as number, slot));
+        slotIndexes.push(connectSlot(gateway, slots[slot] as number, slot));
         if (slot % 32 === 0) await tell(slot);
       }
     } finally {
       closeSync(home);
     }
-    return { gateway, outside, slots: fds, outsideFd, slotIndexes: indexes, gatewayMac, close };
+    return { gateway, outside, slots, slotIndexes, close };
   } catch (error) {
     close();
     throw error;
   }
 }
 
-function connectOutside(gateway: string, outside: string, outsideFd: number): string {
-  const mac = inside(gateway, (socket) => {
-    createVeth(socket, { name: UPLINK }, { name: 'eth0', netnsFd: outsideFd });
-    const link = findInterface(socket, UPLINK)!;
-    addAddress(socket, link.index, ipv4(GATEWAY), 24);
-    changeInterface(socket, link.index, { up: true });
-    set({ 'ipv4/ip_forward': 1 });
-    return Buffer.from(link.mac).toString('hex').replace(/..(?=.)/g, '$&:');
-  });
+function connectOutside(gateway: string, outside: string): void {
+  const netnsFd = openNetns(outside);
+  try {
+    inside(gateway, (socket) => {
+      createVeth(socket, { name: UPLINK }, { name: 'eth0', netnsFd });
+      const { index } = findInterface(socket, UPLINK)!;
+      addAddress(socket, index, ipv4(GATEWAY), 24);
+      changeInterface(socket, index, { up: true });
+      set({ 'ipv4/ip_forward': 1 });
+    });
+  } finally {
+    closeSync(netnsFd);
+  }
   inside(outside, (socket) => {
     const { index } = findInterface(socket, 'eth0')!;
     addAddress(socket, index, ipv4(SERVER), 24);
@@ -182,42 +190,37 @@ function connectOutside(gateway: string, outside: string, outsideFd: number): st
       gateway: ipv4(GATEWAY),
     });
   });
-  return mac;
 }
 
 /** @returns the index of its device at the gateway */
-function connectSlot(gateway: string, fd: number, slot: number): number {
+function connectSlot(gateway: string, where: number, slot: number): number {
   const name = slotDevice(slot);
-  const { index, mac } = inside(gateway, (socket) => {
-    createVeth(socket, { name }, { name: 'eth0', netnsFd: fd, mac: macBytes(CLONE_MAC) });
-    const link = findInterface(socket, name)!;
-    changeInterface(socket, link.index, { up: true });
-    return link;
-  });
-  inside(fd, (socket) => {
-    const own = findInterface(socket, 'eth0')!.index;
-    addAddress(socket, own, ipv4(INSIDE), 24);
-    changeInterface(socket, own, { up: true });
-    addRoute(socket, { gateway: ipv4(INSIDE_GATEWAY), ifindex: own });
-    if (!isResolved(slot)) addNeighbours(socket, [{ ifindex: own, address: ipv4(INSIDE_GATEWAY), mac }]);
-  });
-  return index;
+  const netnsFd = namespaceOf(where);
+  try {
+    const { index, mac } = inside(gateway, (socket) => {
+      createVeth(socket, { name }, { name: 'eth0', netnsFd, mac: macBytes(CLONE_MAC) });
+      const link = findInterface(socket, name)!;
+      changeInterface(socket, link.index, { up: true });
+      return link;
+    });
+    inside(where, (socket) => {
+      const own = findInterface(socket, 'eth0')!.index;
+      addAddress(socket, own, ipv4(INSIDE), 24);
+      changeInterface(socket, own, { up: true });
+      addRoute(socket, { gateway: ipv4(INSIDE_GATEWAY), ifindex: own });
+      if (!isResolved(slot)) addNeighbours(socket, [{ ifindex: own, address: ipv4(INSIDE_GATEWAY), mac }]);
+    });
+    return index;
+  } finally {
+    closeSync(netnsFd);
+  }
 }
 
 /** Conntrack entries of the namespace that this thread is in. */
-const trackedHere = (): number =>
-  Number(readFileSync('/proc/sys/net/netfilter/nf_conntrack_count', 'utf8'));
+const trackedHere = (): number => Number(readFileSync('/proc/sys/net/netfilter/nf_conntrack_count', 'utf8'));
 
 /** Conntrack entries: in the gateway, and in all the slots together. */
 export function tracked(world: World): { readonly gateway: number; readonly slots: number } {
-  const slots = world.slots.reduce((sum, fd) => sum + withNetns({ fd }, trackedHere), 0);
+  const slots = world.slots.reduce((sum, slot) => sum + within(slot, trackedHere), 0);
   return { gateway: withNetns(world.gateway, trackedHere), slots };
-}
-
-/** Deletes a device of the gateway's, if it is there. */
-export function dropDevice(netns: string, name: string): void {
-  inside(netns, (socket) => {
-    const link = findInterface(socket, name);
-    if (link !== undefined) deleteInterface(socket, link.index);
-  });
 }

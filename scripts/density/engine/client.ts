@@ -1,7 +1,6 @@
 // All clones, one thread: a UDP socket in each namespace and TCP connections from them, served by one epoll instance.
 // Whatever reaches a clone is held against the ledger.
 
-import { closeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { ERRNO } from '../../../src/loader/errors.ts';
 import { serveDesk } from './desk.ts';
@@ -14,7 +13,7 @@ import {
   connectWithin,
   demand,
   EPOLLOUT,
-  enterNamespace,
+  enterNamespaceOf,
   openSocket,
   Poll,
   receiveOn,
@@ -53,7 +52,6 @@ const inbox = new Inbox(setup, ledger);
 const out = new Packet();
 const poll = new Poll();
 const server = new SocketAddress(setup.server, setup.port);
-const sockets: number[] = [];
 const connections = new Map<number, Connection>();
 let nextConnection = count;
 let sequence = 0;
@@ -62,13 +60,11 @@ let exchange: Exchange | undefined;
 let paces: { readonly udp: Pace; readonly tcp: Pace } | undefined;
 
 function open(): void {
-  for (const [slot, namespace] of setup.slots.entries()) {
-    enterNamespace(namespace);
-    const fd = openSocket('udp');
-    bindSocket(fd, new SocketAddress(setup.inside, setup.clonePort));
+  const own = new SocketAddress(setup.inside, setup.clonePort);
+  for (const [slot, fd] of setup.slots.entries()) {
+    bindSocket(fd, own);
     demand(connectSocket(fd, server), 'connect');
     poll.add(fd, slot);
-    sockets.push(fd);
   }
 }
 
@@ -77,11 +73,11 @@ const write = (slot: number): Packet =>
 
 function sendDatagram(slot: number): void {
   ledger.count('udpSent');
-  sendOn(sockets[slot] as number, write(slot).bytes);
+  sendOn(setup.slots[slot] as number, write(slot).bytes);
 }
 
 function connect(slot: number): void {
-  enterNamespace(setup.slots[slot] as number);
+  enterNamespaceOf(setup.slots[slot] as number);
   const fd = openSocket('tcp');
   bindSocket(fd, new SocketAddress(setup.inside, 0));
   const result = connectSocket(fd, server);
@@ -102,7 +98,7 @@ function finish(id: number, { fd, slot }: Connection, answered: boolean): void {
 
 function serveDatagrams(slot: number): void {
   for (;;) {
-    const size = receiveOn(sockets[slot] as number, inbox.packet.bytes);
+    const size = receiveOn(setup.slots[slot] as number, inbox.packet.bytes);
     if (size < 0) return;
     if (inbox.take(slot, size, 'a datagram') === 'answer') {
       ledger.count('udpAnswered');
@@ -140,7 +136,7 @@ const anySlot = (): number => Math.floor(Math.random() * count);
 /** Microseconds that each of `times` connections from a slot took until it was there; those that never were are left out. */
 function connectTimes({ slot, times }: { slot: number; times: number }): Float64Array {
   const took: number[] = [];
-  enterNamespace(setup.slots[slot] as number);
+  enterNamespaceOf(setup.slots[slot] as number);
   const own = new SocketAddress(setup.inside, 0);
   for (let turn = 0; turn < times; turn++) {
     const fd = openSocket('tcp', true);
@@ -187,5 +183,4 @@ await serveDesk(
   },
 );
 for (const { fd } of connections.values()) resetSocket(fd);
-for (const fd of sockets) closeSync(fd);
 poll.close();

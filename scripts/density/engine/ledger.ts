@@ -58,9 +58,9 @@ export class Ledger {
   }
 
   get tallies(): Readonly<Record<Tally, number>> {
-    return Object.fromEntries(
-      TALLIES.map((name, at) => [name, Atomics.load(this.#tallies, at)]),
-    ) as Readonly<Record<Tally, number>>;
+    return Object.fromEntries(TALLIES.map((name, at) => [name, Atomics.load(this.#tallies, at)])) as Readonly<
+      Record<Tally, number>
+    >;
   }
 
   /** The epoch: to be read before a packet is sent, and after one was received. */

@@ -23,6 +23,7 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const CLONE_NEWNET = 0x4000_0000;
 const RLIMIT_NOFILE = 7;
+const SIOCGSKNS = 0x894c;
 export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
 export const EPOLLERR = 8;
@@ -95,6 +96,23 @@ const lengthIs = int(SOCKADDR_SIZE);
 /** Moves this thread, for good. */
 export function enterNamespace(fd: number): void {
   demand(libc('setns', fd, CLONE_NEWNET), 'setns');
+}
+
+/**
+ * The network namespace that a socket belongs to, as a descriptor that the caller closes. So a socket keeps its namespace and
+ * leads back to it, and no other descriptor is needed (SIOCGSKNS, since Linux 4.10).
+ */
+export const namespaceOf = (socket: number): number =>
+  demand(libc('ioctl', socket, SIOCGSKNS, null), 'ioctl(SIOCGSKNS)');
+
+/** Moves this thread to where a socket is, for good. */
+export function enterNamespaceOf(socket: number): void {
+  const fd = namespaceOf(socket);
+  try {
+    enterNamespace(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Moves this thread into a new network namespace. */
@@ -172,7 +190,10 @@ export function allowDescriptors(count: number): void {
   if (soft >= wanted) return;
   limit[0] = wanted;
   limit[1] = hard > wanted ? hard : wanted;
-  demand(libc('prlimit', 0, RLIMIT_NOFILE, bytes, null), `prlimit: ${count} descriptors`);
+  if (libc('prlimit', 0, RLIMIT_NOFILE, bytes, null) >= 0) return;
+  throw new Error(
+    `${count} descriptors are needed, and this process may have ${hard}: raise 'ulimit -Hn', or take fewer slots`,
+  );
 }
 
 /** Waits for many descriptors, each known by a number of its own. */

@@ -3,6 +3,7 @@
 
 import { closeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
+import { openNetns } from '../../../src/loader/index.ts';
 import { reportWrong, serveDesk } from './desk.ts';
 import { Ledger } from './ledger.ts';
 import {
@@ -21,8 +22,8 @@ import {
   sendOn,
   sendTo,
 } from './native.ts';
-import { clockMs, KINDS, NO_SLOT, Packet } from './packet.ts';
 import { Pace } from './pace.ts';
+import { clockMs, KINDS, NO_SLOT, Packet } from './packet.ts';
 import { described, type TrafficSetup } from './setup.ts';
 
 const BACKLOG = 4096;
@@ -65,7 +66,9 @@ function fresh(): Seen {
   return { udp: new Uint32Array(setup.slots.length), tcp: new Uint32Array(setup.slots.length) };
 }
 
-enterNamespace(setup.outsideFd);
+const netns = openNetns(setup.outside);
+enterNamespace(netns);
+closeSync(netns);
 const own = new SocketAddress(setup.server, setup.port);
 const udp = openSocket('udp');
 receiveBuffer(udp, BUFFER);
@@ -125,10 +128,14 @@ function serveConnection(id: number): void {
   if (connection === undefined) return;
   const { fd, address } = connection;
   const size = receiveOn(fd, packet.bytes);
-  if (size <= 0) return drop(id);
+  if (size <= 0) {
+    drop(id);
+    return;
+  }
   if (!packet.isOurs(size)) {
     ledger.count('foreign');
-    return drop(id);
+    drop(id);
+    return;
   }
   check(address, 'a connection');
   if (packet.slot < setup.slots.length) seen.tcp[packet.slot] = address;

@@ -5,9 +5,9 @@ import { addressText } from '../world.ts';
 export interface TrafficSetup {
   /** See Ledger. */
   readonly memory: SharedArrayBuffer;
-  /** Descriptors of the slots' namespaces; what the server is in. */
+  /** The clones' UDP sockets, by which their namespaces are found; the server's namespace by its name. */
   readonly slots: readonly number[];
-  readonly outsideFd: number;
+  readonly outside: string;
   /** Addresses as numbers. */
   readonly inside: number;
   readonly server: number;

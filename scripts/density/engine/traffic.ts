@@ -24,7 +24,7 @@ export class Traffic {
     const setup: TrafficSetup = {
       memory: this.ledger.memory,
       slots: world.slots,
-      outsideFd: world.outsideFd,
+      outside: world.outside,
       inside: addressNumber(INSIDE),
       server: addressNumber(SERVER),
       port: PORT,

@@ -69,13 +69,18 @@ export async function measurePeers(
   const inSlot = await ownRules(legacy, world, one, progress);
 
   await progress.phase('classic: iptables-legacy');
-  batches('iptables-legacy-restore', () => legacy.restore(pairs), () => legacy.flush());
+  batches(
+    'iptables-legacy-restore',
+    () => legacy.restore(pairs),
+    () => legacy.flush(),
+  );
   await progress.step('every slot speaks');
   const before = slab('nf_conntrack');
   traffic.ledger.change(wishes, () => {});
   const proof = await progress.race(prove(world, traffic));
   const after = slab('nf_conntrack');
-  if (proof.problems.length > 0) throw new Error(`twice NAT does not work here: ${proof.problems.join('; ')}`);
+  if (proof.problems.length > 0)
+    throw new Error(`twice NAT does not work here: ${proof.problems.join('; ')}`);
   await progress.step('connections');
   setUp.push(await lists(legacy, 'iptables-legacy', traffic, pairs, progress));
   one.push(oneByOne(legacy, 'iptables-legacy', pairs));
@@ -83,7 +88,11 @@ export async function measurePeers(
 
   await progress.phase('classic: iptables-nft');
   const nft = new RuleList('iptables-nft', world);
-  batches('iptables-nft-restore', () => nft.restore(pairs), () => nft.flush());
+  batches(
+    'iptables-nft-restore',
+    () => nft.restore(pairs),
+    () => nft.flush(),
+  );
   await progress.step('connections');
   setUp.push(await lists(nft, 'iptables-nft', traffic, pairs, progress));
   await progress.step('one by one');
@@ -93,9 +102,17 @@ export async function measurePeers(
   await progress.phase('classic: nft maps');
   makeMaps(world.gateway);
   using library = new LibNftables(world.gateway);
-  batches('nft map, nft -f', () => nftFile(world.gateway, elements(pairs)), () => library.run(FLUSH));
+  batches(
+    'nft map, nft -f',
+    () => nftFile(world.gateway, elements(pairs)),
+    () => library.run(FLUSH),
+  );
   library.run(FLUSH);
-  batches('nft map, libnftables', () => library.run(elements(pairs)), () => library.run(FLUSH));
+  batches(
+    'nft map, libnftables',
+    () => library.run(elements(pairs)),
+    () => library.run(FLUSH),
+  );
   const last = pairs.slice(-1);
   const some = (): void => {
     library.run(FLUSH);

@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import process from 'node:process';
-import { withNetns } from '../../../src/loader/index.ts';
+import { type Where, within } from '../world.ts';
 
 const PATH: string = (process.env.PATH ?? '')
   .split(':')
@@ -12,18 +12,13 @@ const PATH: string = (process.env.PATH ?? '')
 const ROOM = 256 << 20;
 const MOST_SAID = 500;
 
-/** Name or descriptor of a namespace. */
-type Where = string | number;
-
-// A child is made by this thread, so it is where this thread is.
-const within = <T>(netns: Where, run: () => T): T =>
-  withNetns(typeof netns === 'number' ? { fd: netns } : netns, run);
 const failure = (command: string, args: readonly string[], status: number | null, stderr: string): Error =>
   new Error(`${command} ${args.join(' ')}: exit ${status}: ${stderr.slice(0, MOST_SAID)}`);
 
 /** @throws Error where it fails @returns its output */
-export function must(netns: Where, command: string, args: readonly string[], input?: string): string {
-  const { status, stdout, stderr, error } = within(netns, () =>
+export function must(where: Where, command: string, args: readonly string[], input?: string): string {
+  // A child is made by this thread, so it is where this thread is.
+  const { status, stdout, stderr, error } = within(where, () =>
     spawnSync(command, args, {
       encoding: 'utf8',
       env: { ...process.env, PATH },
@@ -37,8 +32,13 @@ export function must(netns: Where, command: string, args: readonly string[], inp
 }
 
 /** The same, beside others. */
-export async function start(netns: Where, command: string, args: readonly string[], input: string): Promise<void> {
-  const child = within(netns, () =>
+export async function start(
+  where: Where,
+  command: string,
+  args: readonly string[],
+  input: string,
+): Promise<void> {
+  const child = within(where, () =>
     spawn(command, args, { env: { ...process.env, PATH }, stdio: ['pipe', 'ignore', 'pipe'] }),
   );
   let said = '';

@@ -9,32 +9,67 @@ const number = (value: number): string => value.toLocaleString('en');
 const MIB = 2 ** 20;
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map((_, at) => (at === 0 ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  [head, head.map((_, at) => (at === 0 ? '---' : '---:')), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
 
 function proofOf({ slots, proof, churned, proofAfter, reasons, problems }: Results): string {
   const { tallies, changes, seconds } = churned;
   const made = changes.bind.count + changes.rebind.count + changes.release.count;
   const rows: [string, string][] = [
-    ['different addresses that the server saw, by UDP and by TCP', `${number(proof.udp)} and ${number(proof.tcp)} of ${number(slots)}`],
+    [
+      'different addresses that the server saw, by UDP and by TCP',
+      `${number(proof.udp)} and ${number(proof.tcp)} of ${number(slots)}`,
+    ],
     ['datagrams or connections of that exchange that had to be tried again', number(proof.again)],
-    ['conntrack entries after it, in the gateway and in all the slots', `${proof.tracked.gateway} and ${proof.tracked.slots}`],
-    [`changes in ${seconds} s: bound, rebound, released`, `${number(changes.bind.count)}, ${number(changes.rebind.count)}, ${number(changes.release.count)} (${number(made)})`],
-    ['datagrams sent by the slots meanwhile; those of slots without an address reach nobody', number(tallies.udpSent)],
-    ['of which reached the server; whose answers reached the slot', `${number(tallies.udpServed)}; ${number(tallies.udpAnswered)}`],
-    ['sent by the server to addresses at random; of which somebody had', `${number(tallies.pushed)}; ${number(tallies.pushArrived)}`],
+    [
+      'conntrack entries after it, in the gateway and in all the slots',
+      `${proof.tracked.gateway} and ${proof.tracked.slots}`,
+    ],
+    [
+      `changes in ${seconds} s: bound, rebound, released`,
+      `${number(changes.bind.count)}, ${number(changes.rebind.count)}, ${number(changes.release.count)} (${number(made)})`,
+    ],
+    [
+      'datagrams sent by the slots meanwhile; those of slots without an address reach nobody',
+      number(tallies.udpSent),
+    ],
+    [
+      'of which reached the server; whose answers reached the slot',
+      `${number(tallies.udpServed)}; ${number(tallies.udpAnswered)}`,
+    ],
+    [
+      'sent by the server to addresses at random; of which somebody had',
+      `${number(tallies.pushed)}; ${number(tallies.pushArrived)}`,
+    ],
     ['connections tried; answered', `${number(tallies.tcpTried)}; ${number(tallies.tcpAnswered)}`],
     ['**packets that left by a wrong slot, or untranslated**', `**${number(tallies.wrongOut)}**`],
     ['**packets that reached a wrong slot**', `**${number(tallies.wrongIn + tallies.foreign)}**`],
-    ['answers that met the next holder of an address: with quarantine; without', `0; ${number(tallies.late)}`],
+    [
+      'answers that met the next holder of an address: with quarantine; without',
+      `0; ${number(tallies.late)}`,
+    ],
     ['packets that could not be checked', number(tallies.unknown + tallies.stale)],
-    ['afterwards: slots bound; addresses seen by UDP and TCP', `${number(proofAfter.slots)}; ${number(proofAfter.udp)} and ${number(proofAfter.tcp)}`],
-    ['counted by the programs', Object.entries(reasons).map(([reason, count]) => `\`${reason}\` ${number(count)}`).join(', ')],
+    [
+      'afterwards: slots bound; addresses seen by UDP and TCP',
+      `${number(proofAfter.slots)}; ${number(proofAfter.udp)} and ${number(proofAfter.tcp)}`,
+    ],
+    [
+      'counted by the programs',
+      Object.entries(reasons)
+        .map(([reason, count]) => `\`${reason}\` ${number(count)}`)
+        .join(', '),
+    ],
   ];
   const wrong = problems.map((problem) => `- WRONG: ${problem}`).join('\n');
   return `${table(['what', 'seen'], rows)}${wrong && `\n\n${wrong}`}`;
 }
 
-const times50 = (sample: Sample): string[] => [duration(sample.p50), duration(sample.p99), number(sample.count)];
+const times50 = (sample: Sample): string[] => [
+  duration(sample.p50),
+  duration(sample.p99),
+  number(sample.count),
+];
 
 function one({ figures, peers }: Results): string {
   const ours = figures.one.sample;
@@ -78,10 +113,10 @@ function setUp({ figures, peers, slots }: Results): string {
   );
 }
 
-function attached({ attached: list }: Results): string {
+function attached({ attaching: { counts } }: Results): string {
   return table(
     ['devices', 'tsnat', 'a device', 'tc -batch', 'a device', 'ratio', 'memory a device: tsnat', 'tc'],
-    list.map(({ devices, ours, tc, oursBytes, tcBytes }) => [
+    counts.map(({ devices, ours, tc, oursBytes, tcBytes }) => [
       number(devices),
       duration(ours * 1_000),
       duration((ours / devices) * 1_000),
@@ -89,7 +124,9 @@ function attached({ attached: list }: Results): string {
       duration((tc / devices) * 1_000),
       times(tc / ours),
       // Below that it is lost in what else the machine does.
-      ...(devices < 1_000 ? ['', ''] : [oursBytes, tcBytes].map((bytes) => `${number(Math.round(bytes / devices))} B`)),
+      ...(devices < 1_000
+        ? ['', '']
+        : [oursBytes, tcBytes].map((bytes) => `${number(Math.round(bytes / devices))} B`)),
     ]),
   );
 }
@@ -97,15 +134,25 @@ function attached({ attached: list }: Results): string {
 function memory({ figures, peers, slots }: Results): string {
   const { mapsBefore, mapsAfter, flows, tracked, conntrackBefore, conntrackAfter } = figures.memory;
   const slabOf = (slab: typeof conntrackBefore): string =>
-    slab === undefined ? 'not to be seen here' : `${number(slab.objects)} objects, ${(slab.bytes / MIB).toFixed(1)} MiB`;
+    slab === undefined
+      ? 'not to be seen here'
+      : `${number(slab.objects)} objects, ${(slab.bytes / MIB).toFixed(1)} MiB`;
   const { gateway, slots: inSlots } = peers.proof.tracked;
   return table(
     ['', 'tsnat', 'twice NAT, iptables-legacy'],
     [
       ['maps before there is a slot', `${(mapsBefore / MIB).toFixed(1)} MiB`, ''],
-      [`maps for each of ${number(slots)} bound slots`, `${number(Math.round((mapsAfter - mapsBefore) / slots))} B`, ''],
+      [
+        `maps for each of ${number(slots)} bound slots`,
+        `${number(Math.round((mapsAfter - mapsBefore) / slots))} B`,
+        '',
+      ],
       ['flows made', number(flows), number(peers.proof.udp + peers.proof.tcp)],
-      ['conntrack entries: gateway, all slots', `${tracked} in all`, `${number(gateway)}, ${number(inSlots)}`],
+      [
+        'conntrack entries: gateway, all slots',
+        `${tracked} in all`,
+        `${number(gateway)}, ${number(inSlots)}`,
+      ],
       ['slab `nf_conntrack` before', slabOf(conntrackBefore), slabOf(peers.conntrack.before)],
       ['slab `nf_conntrack` after', slabOf(conntrackAfter), slabOf(peers.conntrack.after)],
     ],
@@ -125,7 +172,7 @@ function targetTable(results: Results): string {
 }
 
 export function page(results: Results, plots: readonly Plot[], imageOf: (plot: Plot) => string): string {
-  const { machine, date, phases, slots, churned, peers } = results;
+  const { machine, date, phases, slots, churned, peers, attaching } = results;
   const many = number(slots);
   const plot = (name: string): string => {
     const found = plots.find((each) => each.name === name)!;
@@ -191,8 +238,8 @@ ${attached(results)}
 ${plot('attach')}
 
 In a namespace of its own, on veths that are down. tsnat: \`slots.reserve\`, which attaches the program and writes the slots' entries. \`tc -batch\`: a clsact
-qdisc and a filter for each device, the program loaded beforehand and pinned, which is the fastest that tc can do; it writes no entries. Medians of three rounds, of
-small counts more. Memory is the growth of what is in use on the whole machine, so it is rough.
+qdisc and a filter for each device, the program loaded beforehand and pinned, which is the fastest that tc can do; it writes no entries. The best of
+${attaching.counts.map(({ rounds }) => rounds).join(', ')} rounds. The very first reservation of an instance takes ${duration(attaching.first * 1_000)} more: it brings the programs that know slots. Memory is the growth of what is in use on the whole machine, so it is rough.
 
 ## Memory
 

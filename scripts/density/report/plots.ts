@@ -2,6 +2,7 @@
 // never a peer's. They stand on white, so that they can be read on a dark page too.
 
 import * as echarts from 'echarts';
+import type { Attached } from '../measure/attach.ts';
 import type { Results } from '../results.ts';
 
 const OURS = '#0b6e4f';
@@ -95,15 +96,15 @@ function bars(heading: string, below: string, list: readonly Bar[]): string {
   });
 }
 
-function attaching({ attached }: Results): string {
-  const line = (name: string, color: string, of: (one: Results['attached'][number]) => number): echarts.SeriesOption => ({
+function attaching({ attaching: { counts } }: Results): string {
+  const line = (name: string, color: string, of: (one: Attached) => number): echarts.SeriesOption => ({
     name,
     type: 'line',
     symbol: 'circle',
     symbolSize: 9,
     lineStyle: { width: 2.5, color },
     itemStyle: { color },
-    data: attached.map((one) => [one.devices, of(one) / one.devices]),
+    data: counts.map((one) => [one.devices, of(one) / one.devices]),
     label: {
       show: true,
       position: 'top',
@@ -112,7 +113,10 @@ function attaching({ attached }: Results): string {
     },
   });
   return draw(400, {
-    title: title('Attaching, for each device', 'milliseconds for a device, by how many are attached at once; both axes logarithmic'),
+    title: title(
+      'Attaching, for each device',
+      'milliseconds for a device, by how many are attached at once; both axes logarithmic',
+    ),
     legend: { right: 16, top: 14, textStyle: { color: INK } },
     grid: { left: 24, right: 40, top: 84, bottom: 44, containLabel: true },
     xAxis: {
@@ -137,7 +141,11 @@ function attaching({ attached }: Results): string {
 
 function connections({ figures, peers, slots }: Results): string {
   const all = [figures.setUp, ...peers.setUp];
-  const series = (name: string, color: string, of: (one: (typeof all)[number]) => number): echarts.SeriesOption => ({
+  const series = (
+    name: string,
+    color: string,
+    of: (one: (typeof all)[number]) => number,
+  ): echarts.SeriesOption => ({
     name,
     type: 'bar',
     barGap: '12%',
@@ -188,7 +196,11 @@ export function plots(results: Results): Plot[] {
     {
       name: 'bind',
       title: `Binding one slot of ${many}`,
-      svg: bars(`Binding one slot of ${many}`, 'at the gateway, the others being bound; median, logarithmic', one),
+      svg: bars(
+        `Binding one slot of ${many}`,
+        'at the gateway, the others being bound; median, logarithmic',
+        one,
+      ),
     },
     {
       name: 'all',
