@@ -29,7 +29,8 @@ const KEYS: readonly string[] = [
   'mappings',
 ];
 const ENTRY_KEYS: readonly string[] = ['inside', 'outside', 'neutral', 'slot'];
-const ENTRY_FORM = 'an entry is { inside: IN, outside: OUT }, written as in IN=OUT';
+const ENTRY_FORM =
+  'an entry is { inside: IN, outside: OUT }, written as in IN=OUT, and of a slot { inside: IN, slot: INTERFACE, outside: OUT }';
 const UNMAPPED_FORM = 'write pass, drop, or { outbound: drop, inbound: pass }';
 
 /** What a mapping file says; a setting it leaves out is not there. */
@@ -181,6 +182,9 @@ function readMapping(reader: FileReader, node: YamlNode): LocatedMapping[] {
   const inside = reader.text(entries.get('inside'), 'what is inside');
   const outside = reader.text(entries.get('outside'), 'what is outside');
   const slot = reader.text(entries.get('slot'), 'the name of an interface');
+  if (slot !== undefined && inside?.value.includes('%')) {
+    reader.complain('bad_value', node.line, `inside '${inside.value}' names an interface, and so does slot`);
+  }
   const neutral = reader.flag(entries.get('neutral'))?.value === true;
   if (inside === undefined || outside === undefined || reader.complaints.length > before) return [];
   const text = slot === undefined ? inside.value : `${inside.value}%${slot.value}`;

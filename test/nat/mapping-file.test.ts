@@ -1,10 +1,7 @@
 // Mapping files: what they say, and what is wrong with them, by line.
 
 import test from 'ava';
-import fc from 'fast-check';
-import { formatIpv4 } from '../../src/nat/ipv4.ts';
 import { formatMapping } from '../../src/nat/mapping.ts';
-import { readBulk } from '../../src/nat/mapping-bulk.ts';
 import { MappingError } from '../../src/nat/mapping-error.ts';
 import { parseMappingFile } from '../../src/nat/mapping-file.ts';
 import { formatPrefix } from '../../src/nat/prefix.ts';
@@ -53,6 +50,9 @@ mappings:
   - { inside: "[fd00::6]:8080/udp", outside: "[2001:db8::9]:80/udp" }
   - inside: 10.0.0.7:1024-2047
     outside: 203.0.113.9:1024-2047
+  - { inside: 172.16.0.2, slot: tap7, outside: 203.0.113.7 }
+  - { inside: fd00::2, slot: "7", outside: 2001:db8::7 }
+  - { inside: 172.16.0.2%tap8, outside: 203.0.113.8 }
 `,
     'f',
   );
@@ -73,6 +73,9 @@ mappings:
       'f:14 10.0.0.6:8080/tcp=203.0.113.9:80/tcp',
       'f:15 [fd00::6]:8080/udp=[2001:db8::9]:80/udp',
       'f:16 10.0.0.7:1024-2047=203.0.113.9:1024-2047',
+      'f:18 172.16.0.2%tap7=203.0.113.7',
+      'f:19 fd00::2%7=2001:db8::7',
+      'f:20 172.16.0.2%tap8=203.0.113.8',
     ],
   );
 });
@@ -241,9 +244,47 @@ const BAD: readonly [what: string, text: string, complaints: readonly [string, R
     ],
   ],
   [
-    'a slot',
-    `${HEAD}  - { inside: 10.0.0.5, slot: tap7, outside: 1.1.1.1 }\n`,
-    [['not_supported', /^f:3: .*slot/]],
+    'slots that are none',
+    `${HEAD}${[
+      'inside: 172.16.0.2, slot: "", outside: 1.1.1.1',
+      'inside: 172.16.0.2, slot: 7, outside: 1.1.1.1',
+      'inside: 172.16.0.2, slot: a/b, outside: 1.1.1.1',
+      'inside: 172.16.0.2%tap7, slot: tap7, outside: 1.1.1.1',
+      'inside: 172.16.0.0/24, slot: tap7, outside: 1.1.1.0/24',
+      'inside: 172.16.0.2, slot: tap7, outside: 2001:db8::7',
+      'inside: fd00::2, slot: tap7, outside: 2001:db8::7, neutral: true',
+      'slot: tap7, outside: 1.1.1.1',
+    ]
+      .map((entry) => `  - { ${entry} }\n`)
+      .join('')}`,
+    [
+      ['bad_value', /^f:3: slot '' is not text: write the name of an interface/],
+      ['bad_value', /^f:4: slot 7 is not text: write the name of an interface, in quotes if need be/],
+      ['bad_address', /^f:5: mapping '172.16.0.2%a\/b=1.1.1.1': .* interface's name has '\/' in it/],
+      ['bad_value', /^f:6: inside '172.16.0.2%tap7' names an interface, and so does slot/],
+      ['bad_address', /^f:7: .* a slot is one address at one interface/],
+      ['mixed_families', /^f:8: mapping '172.16.0.2%tap7=2001:db8::7' mixes IPv4 and IPv6/],
+      ['not_neutral', /^f:9: .*,neutral' cannot be neutral/],
+      [
+        'missing_key',
+        /^f:10: inside is missing: .* of a slot \{ inside: IN, slot: INTERFACE, outside: OUT \}/,
+      ],
+    ],
+  ],
+  [
+    'slots that do not go together',
+    `${HEAD}${[
+      'inside: 172.16.0.2, slot: tap7, outside: 1.1.1.1',
+      'inside: 172.16.0.2, slot: tap8, outside: 1.1.1.1',
+      'inside: 172.16.0.2, slot: tap7, outside: 1.1.1.2',
+      'inside: 172.16.0.2, outside: 1.1.1.3',
+    ]
+      .map((entry) => `  - { ${entry} }\n`)
+      .join('')}`,
+    [
+      ['outside_taken', /^f:4: .* outside 1.1.1.1 is already that of 172.16.0.2%tap7 at f:3/],
+      ['inside_taken', /^f:5: .* inside 172.16.0.2%tap7 already maps to 1.1.1.1 at f:3/],
+    ],
   ],
   [
     'several things, all named',
@@ -271,104 +312,3 @@ for (const [what, text, expected] of BAD) {
     }
   });
 }
-
-// Text that readBulk takes must mean to YAML what it means to readBulk; a comment after the key turns it off.
-const slow = (text: string): string => `${text}\n`.replace(/^mappings:(?=\r?\n)/m, 'mappings: # all');
-const outcome = async (text: string): Promise<unknown> => {
-  try {
-    return (await parseMappingFile(text, 'f')).mappings;
-  } catch (error) {
-    if (error instanceof MappingError) return error.complaints;
-    throw error;
-  }
-};
-
-test('plain entries mean the same with and without the YAML parser', async (t) => {
-  const octet = fc.integer({ min: 0, max: 300 });
-  const address = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.'));
-  const quote = (text: string, quoted: boolean): string => (quoted ? `"${text}"` : text);
-  const token = fc.tuple(address, fc.boolean()).map(([text, quoted]) => quote(text, quoted));
-  const item = fc
-    .tuple(token, token, fc.constantFrom(0, 1, 2, 3, 4), fc.constantFrom('  ', '    ', ''))
-    .map(
-      ([inside, outside, form, gap]) =>
-        [
-          `- { inside: ${inside}, outside: ${outside} }`,
-          `- {inside: ${inside} ,outside: ${outside}}  # why`,
-          `- inside: ${inside}\n  outside: ${outside}`,
-          `${gap}# a comment\n\n- "inside":${inside}\n  outside : ${outside}`,
-          `- { outside: ${outside}, inside: ${inside} }`,
-        ][form]!,
-    );
-  const file = fc
-    .tuple(
-      fc.array(item, { maxLength: 5 }),
-      fc.constantFrom('', '  '),
-      fc.constantFrom('\n', '\r\n'),
-      fc.boolean(),
-    )
-    .map(([items, indent, eol, tail]) =>
-      ['version: 1', 'mappings:', ...items.flatMap((lines) => lines.split('\n').map((line) => indent + line))]
-        .concat(tail ? ['interface: eth0', ''] : [])
-        .join(eol),
-    );
-  let bulk = 0;
-  await fc.assert(
-    fc.asyncProperty(file, async (text) => {
-      if (readBulk(text) !== undefined) bulk++;
-      t.is(readBulk(slow(text)), undefined);
-      t.deepEqual(await outcome(text), await outcome(slow(text)), text);
-    }),
-    { numRuns: 300 },
-  );
-  t.true(bulk > 50, `only ${bulk} of 300 files were plain`);
-});
-
-const NOT_BULK: readonly [string, string][] = [
-  [
-    'the key in a comment',
-    'version: 1\n# "mappings": [{"inside": 1.1.1.1, "outside": 2.2.2.2}]\nmappings: []\n',
-  ],
-  ['a block within braces', '{version: 1,\nmappings:\n- { inside: 1.1.1.1, outside: 2.2.2.2 }\n}\n'],
-  [
-    'the key in a text',
-    'version: 1\ninterface: "a\nmappings:\n  - { inside: 1.1.1.1, outside: 2.2.2.2 }\n"\n',
-  ],
-  ['more entries behind', `${HEAD}  - { inside: 1.1.1.1, outside: 2.2.2.2 }\n  - 5\n`],
-  ['a list not indented', 'version: 1\nmappings: [\n{ inside: 1.1.1.1, outside: 2.2.2.2 }\n]\n'],
-  [
-    'a block within braces, in the middle',
-    '{\nmappings:\n- { inside: 1.1.1.1, outside: 2.2.2.2 }\nversion: 1 }\n',
-  ],
-  [
-    'uneven indentation',
-    `${HEAD}  - { inside: 1.1.1.1, outside: 2.2.2.2 }\n   - { inside: 1.1.1.2, outside: 2.2.2.3 }\n`,
-  ],
-];
-for (const [what, text] of NOT_BULK) {
-  test(`left to YAML: ${what}`, async (t) => {
-    const result = await outcome(text);
-    t.notDeepEqual(result, [
-      { mapping: { kind: 'address', inside: 0x01010101, outside: 0x02020202 }, origin: 'f:2' },
-    ]);
-    t.deepEqual(result, await outcome(text.replace(/mappings:( \[)?\n/, 'mappings:$1 # all\n')));
-  });
-}
-
-test('100,000 mappings are read and checked', async (t) => {
-  const entries = Array.from({ length: 100_000 }, (_, i) => ({
-    inside: formatIpv4(0x0a000000 + i),
-    outside: formatIpv4(0x64400000 + i),
-  }));
-  const block = entries.map(({ inside, outside }) => `  - { inside: ${inside}, outside: ${outside} }\n`);
-  for (const text of [`${HEAD}${block.join('')}`, JSON.stringify({ version: 1, mappings: entries })]) {
-    const file = await parseMappingFile(text, 'f');
-    t.is(file.mappings.length, entries.length);
-  }
-  const twice = `${HEAD}${block.join('')}${block.slice(0, 3).join('')}`;
-  const error = await t.throwsAsync(parseMappingFile(twice, 'f'), { instanceOf: MappingError });
-  t.deepEqual(
-    error.complaints.map(({ origins }) => origins),
-    [0, 1, 2].map((i) => [`f:${100_003 + i}`, `f:${3 + i}`]),
-  );
-});

@@ -7,6 +7,7 @@ import { fieldsOf, LITTLE_ENDIAN } from '../layout.ts';
 import { BuildError, complaintSite } from '../source.ts';
 import { type Input, type Memory, Place } from './expression.ts';
 import type { Storable } from './kinds.ts';
+import { Pointer } from './pointer.ts';
 import type { Recorder } from './recorder.ts';
 
 /** A field as it appears in a program. */
@@ -81,6 +82,25 @@ export class BytesPlace {
     this.size = size;
     this.#memory = memory;
     this.#offset = offset;
+  }
+
+  /** Where they lie, as helpers take memory. */
+  get address(): Pointer {
+    const { recorder, base } = this.#memory;
+    return new Pointer(() => {
+      const dst = recorder.vreg();
+      const site = recorder.here;
+      recorder.emit({
+        op: 'binary',
+        operator: 'add',
+        width: 64,
+        dst,
+        a: base,
+        b: BigInt(this.#offset),
+        site,
+      });
+      return dst;
+    });
   }
 
   /** Takes over the bytes of `other`, which must be of the same size. The two may overlap. */

@@ -2,10 +2,9 @@
 
 import { findInterface, type Interface, listFilters, NetlinkSocket, withNetns } from '../../loader/index.ts';
 import { decodeDestinations } from '../destinations.ts';
-import { decodeEntries } from '../entries-decode.ts';
 import { type InstanceMaps, instanceMaps, MAX_SUBNETS, MAX_SUBNETS6 } from '../maps.ts';
 import { DIRECTIONS, type Direction, REASONS, type Reason, reasonIndex } from '../reason.ts';
-import { type Owned, readDestinations, readTables } from './contents.ts';
+import { type Owned, readDestinations, readMappings } from './contents.ts';
 import { findNamespace, type Where } from './namespace.ts';
 import { openMaps } from './own-maps.ts';
 import type { Pins } from './pins.ts';
@@ -177,7 +176,7 @@ interface Counted {
 }
 
 function countMappings(maps: Owned): Counted {
-  const { states, torn } = decodeEntries(readTables(maps));
+  const { states, torn } = readMappings(maps);
   const sum = (direction: Direction): Counters => {
     let [packets, bytes] = [0n, 0n];
     for (const state of states) {

@@ -15,9 +15,11 @@ import { openMaps } from './own-maps.ts';
 import { loadPrograms } from './pair.ts';
 import { Pins } from './pins.ts';
 import { attempt, detachLinks, programIds } from './placement.ts';
-import { datapathOptions, hasSlotProgram, type InstanceRecord } from './record.ts';
+import { datapathOptions, hasSlotProgram, type InstanceRecord, nextTurn } from './record.ts';
 import { type Replaced, Replacement } from './replacement.ts';
 import { settle } from './settlement.ts';
+import { interfacesIn, readSlots } from './slots/contents.ts';
+import { joinDevices, leaveStrays, withBlocks } from './slots/devices.ts';
 import { StandIn } from './stand-in.ts';
 import { allOrNothing } from './undo.ts';
 import { prepareXdp, settleXdp, type XdpWish } from './xdp/change.ts';
@@ -58,7 +60,9 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
     shadow.make();
     rest(maps.xdp);
     const xdp = prepareXdp(pins, shadow, maps, wanted);
-    const next = { ...withIds(wanted.record, final), xdp };
+    const joining = newDevices(maps, contents);
+    const identified = { ...withIds(wanted.record, final), xdp };
+    const next = withBlocks(pins, contents.slots === undefined ? identified : nextTurn(identified), ...joining);
     shadow.pinRecord(next);
     if (wanted.programs !== undefined) {
       for (const role of ROLES) final[role]?.pin(shadow.path(`progs/${role}`));
@@ -74,6 +78,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
     using changeover = Changeover.make(shadow, { former, next: between?.programs ?? final });
     const ours = programIds([pins, shadow]);
     putOn(pins, record, changeover.relays, ours);
+    joinDevices(pins, next, joining[0]);
     changeover.turn('next');
     onFailure(() => changeover.turn('former'));
     onFailure(() => replacement.undo());
@@ -88,6 +93,16 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
   });
   afterwards(pins.name, () => tidy(pins, shadow));
   return replacement.summary;
+}
+
+/** Interfaces that get slots now, and those that have some. */
+function newDevices(
+  maps: Owned,
+  contents: Partial<Contents>,
+): [fresh: ReadonlyMap<number, string>, ours: ReadonlySet<number>] {
+  if (contents.slots === undefined) return [new Map(), new Set()];
+  const known = new Set(interfacesIn(readSlots(maps)).keys());
+  return [new Map([...interfacesIn(contents)].filter(([ifindex]) => !known.has(ifindex))), known];
 }
 
 function withIds(record: InstanceRecord, programs: Programs): InstanceRecord {
@@ -106,6 +121,7 @@ export function undo(pins: Pins, shadow: Pins): void {
     putBack(pins, record, former.programs, programIds([shadow]));
     detachLinks(shadow);
     wake(pins, record);
+    leaveStraysIfThere(pins, attempt(() => shadow.record()));
   }
   shadow.remove();
 }
@@ -144,7 +160,15 @@ function tidy(pins: Pins, shadow: Pins): void {
     if (shadow.has(`progs/${role}`)) renamePin(shadow.path(`progs/${role}`), pins.path(`progs/${role}`));
   }
   settleXdp(pins, shadow);
+  leaveStraysIfThere(pins, pins.record());
   shadow.remove();
+}
+
+/** Where there may be interfaces that have the program of slots for nothing. */
+function leaveStraysIfThere(pins: Pins, record: InstanceRecord | undefined): void {
+  if (record?.slots.blocks === undefined) return;
+  using own = openMaps(pins, record.capacity);
+  leaveStrays(pins, record, own.maps);
 }
 
 /**

@@ -3,18 +3,17 @@
 import type { DestinationEntries } from '../destinations.ts';
 import type { Mapping } from '../mapping.ts';
 import { type Uses, usesOf } from '../uses.ts';
-import type { Owned } from './contents.ts';
+import type { SlotContents } from './contents.ts';
+import { usesOfSlots } from './slots/contents.ts';
 
-const SLOT_USES = ['slots', 'slots6', 'slot_lists', 'slot_lists6'] as const;
-
-/** @param maps where slots may be that no outside is bound to, which are in no mapping */
+/** @param slots among them those that no outside is bound to, which are in no mapping */
 export function usesOfInstance(
   mappings: Iterable<Mapping>,
   destinations: DestinationEntries,
-  maps?: Pick<Owned, (typeof SLOT_USES)[number]>,
+  slots: SlotContents,
 ): Uses {
   const uses = usesOf(mappings);
-  for (const name of SLOT_USES) if (maps?.[name].raw.nextKey() !== undefined) uses.add(name);
+  for (const use of usesOfSlots(slots)) uses.add(use);
   for (const name of ['destinations', 'destinations6'] as const) {
     if (destinations[name].count > 0) uses.add(name);
   }

@@ -1,32 +1,21 @@
 // Binding slots: look-ups that say whether it can be, then one call that does it.
 
 import { LITTLE_ENDIAN } from '../../../asm/index.ts';
-import { BatchError, type InterfaceNames } from '../../../loader/index.ts';
+import { BatchError } from '../../../loader/index.ts';
 import { type Address, type Family, familyOf, formatAddress } from '../../address.ts';
 import { keyNames, positionsOf, putAddress, viewOf } from '../../entries.ts';
 import type { SlotMapping } from '../../mapping.ts';
 import { SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import { InstanceError } from '../error.ts';
-import type { Opened } from '../parts.ts';
-import type { Pins } from '../pins.ts';
-import type { InstanceRecord } from '../record.ts';
 import { widenOutsides } from '../subnet.ts';
-import { type Book, otherAddress, type Place, type SlotMaps, slotKeyOf, slotText } from './book.ts';
+import { otherAddress, type Place, type SlotMaps, slotKeyOf, slotText } from './book.ts';
+import type { Bench } from './desk.ts';
 import { readOutside, requireUnslotted, Taken } from './outside.ts';
 import { requireSame } from './stale.ts';
 import { sweepQuarantined } from './sweep.ts';
 import type { SlotBinding } from './types.ts';
 import { Writing } from './writing.ts';
-
-/** What binding works on. */
-export interface Bench {
-  readonly pins: Pins;
-  readonly opened: Opened;
-  readonly record: InstanceRecord;
-  readonly book: Book;
-  readonly names: InterfaceNames;
-}
 
 /** From here on the whole of a map is read rather than its entries one by one. */
 const MANY = 64;

@@ -1,37 +1,83 @@
 // The entry program on the devices of slots, and off them.
 
-import { BpfProgram, gather, gatherAll, NetlinkSocket, whereSpread, withNetns } from '../../../loader/index.ts';
-import { findNamespace } from '../namespace.ts';
+import {
+  type Blocks,
+  BpfProgram,
+  blocksFor,
+  gatherAll,
+  gatherBut,
+  NetlinkSocket,
+  spread,
+  whereSpread,
+  withNetns,
+} from '../../../loader/index.ts';
+import { findNamespace, requireNamespace } from '../namespace.ts';
 import type { Pins } from '../pins.ts';
 import { attempt } from '../placement.ts';
 import type { InstanceRecord } from '../record.ts';
+import type { SlotMaps } from './book.ts';
+import { interfacesIn, readSlots } from './contents.ts';
 import { ENTRY_PIN } from './entry.ts';
 
-/** Takes the entry program off these interfaces. */
-export function leaveDevices(pins: Pins, record: InstanceRecord, ifindexes: readonly number[]): void {
-  if (record.slots.place !== 'device' || ifindexes.length === 0) return;
-  using entry = BpfProgram.openPin(pins.path(ENTRY_PIN));
+/** Runs `run` with the program where the devices are; undefined where there is either not. */
+function atDevices<T>(
+  pins: Pins,
+  record: InstanceRecord,
+  run: (socket: NetlinkSocket, entry: BpfProgram) => T,
+): T | undefined {
+  using entry = attempt(() => BpfProgram.openPin(pins.path(ENTRY_PIN)));
   const where = findNamespace(record);
-  if (entry === undefined || where === undefined) return;
-  const { id } = entry.info;
-  withNetns(where.enter, () => {
+  if (entry === undefined || where === undefined) return undefined;
+  return withNetns(where.enter, () => {
     using socket = new NetlinkSocket();
-    gather(socket, ifindexes, id, record.slots.blocks);
+    return run(socket, entry);
   });
+}
+
+/**
+ * The record with the blocks that `fresh` are to share with the devices there are. To be written before they are joined.
+ *
+ * @param pins where the program is
+ */
+export function withBlocks(
+  pins: Pins,
+  record: InstanceRecord,
+  fresh: ReadonlyMap<number, string>,
+  ours: Iterable<number>,
+): InstanceRecord {
+  const { slots } = record;
+  if (slots.place !== 'device' || fresh.size === 0) return record;
+  const choose = (socket: NetlinkSocket, entry: BpfProgram): Blocks =>
+    blocksFor(socket, slots.blocks, entry.info.id, [...ours]);
+  return { ...record, slots: { ...slots, blocks: atDevices(pins, record, choose) } };
+}
+
+/** Puts the program on these interfaces. @throws BulkError, with none of them joined. */
+export function joinDevices(
+  pins: Pins,
+  record: InstanceRecord,
+  interfaces: ReadonlyMap<number, string>,
+): void {
+  const { blocks } = record.slots;
+  if (blocks === undefined || interfaces.size === 0) return;
+  requireNamespace(pins.name, record);
+  atDevices(pins, record, (socket, program) => spread({ socket, interfaces, program, blocks }));
+}
+
+/** Takes it off every interface that has no entry in the maps. */
+export function leaveStrays(pins: Pins, record: InstanceRecord, maps: SlotMaps): void {
+  const { blocks } = record.slots;
+  if (blocks === undefined) return;
+  const kept = new Set(interfacesIn(readSlots(maps)).keys());
+  atDevices(pins, record, (socket, { info: { id } }) => gatherBut(socket, kept, id, blocks));
 }
 
 /** Takes it off all there are, of an instance that is taken apart, whichever of its folders has the program. */
 export function leaveAllDevices(folders: readonly Pins[], record: InstanceRecord | undefined): void {
-  const where = record?.slots.blocks === undefined ? undefined : findNamespace(record);
-  if (record === undefined || where === undefined) return;
+  const blocks = record?.slots.blocks;
+  if (record === undefined || blocks === undefined) return;
   for (const pins of folders) {
-    using entry = attempt(() => BpfProgram.openPin(pins.path(ENTRY_PIN)));
-    if (entry === undefined) continue;
-    const { id } = entry.info;
-    withNetns(where.enter, () => {
-      using socket = new NetlinkSocket();
-      gatherAll(socket, id, record.slots.blocks);
-    });
+    atDevices(pins, record, (socket, { info: { id } }) => gatherAll(socket, id, blocks));
   }
 }
 
@@ -41,12 +87,7 @@ export function devicesWithEntry(
   record: InstanceRecord,
   ifindexes: readonly number[],
 ): ReadonlySet<number> {
-  using entry = attempt(() => BpfProgram.openPin(pins.path(ENTRY_PIN)));
-  const where = findNamespace(record);
-  if (entry === undefined || where === undefined) return new Set();
-  const { id } = entry.info;
-  return withNetns(where.enter, () => {
-    using socket = new NetlinkSocket();
-    return whereSpread(socket, ifindexes, id, record.slots.blocks);
-  });
+  const find = (socket: NetlinkSocket, { info: { id } }: BpfProgram): ReadonlySet<number> =>
+    whereSpread(socket, ifindexes, id, record.slots.blocks);
+  return atDevices(pins, record, find) ?? new Set();
 }

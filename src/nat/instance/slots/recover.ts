@@ -1,13 +1,10 @@
 // Makes good what a killed `reserve` or `remove` has left: the maps by its journal, and the devices by the maps.
 
-import type { Family } from '../../address.ts';
-import { viewOf } from '../../entries.ts';
-import { getSlotKey, SLOT_FORMATS } from '../../slot-entries.ts';
 import { openMaps } from '../own-maps.ts';
 import type { Pins } from '../pins.ts';
 import { attempt } from '../placement.ts';
-import { leaveDevices } from './devices.ts';
-import { endSlotJournal, makeAmends, readSlotJournal, type SlotAmends } from './journal.ts';
+import { leaveStrays } from './devices.ts';
+import { endSlotJournal, makeAmends, readSlotJournal } from './journal.ts';
 
 /** To be called with the lock held. */
 export function replaySlots(pins: Pins): void {
@@ -17,20 +14,6 @@ export function replaySlots(pins: Pins): void {
   if (record === undefined) return;
   using own = openMaps(pins, record.capacity);
   makeAmends(own.maps, amends);
-  leaveDevices(pins, record, deletedInterfaces(amends));
+  leaveStrays(pins, record, own.maps);
   endSlotJournal(pins);
-}
-
-/** Interfaces whose own entry goes. */
-function deletedInterfaces(amends: SlotAmends): number[] {
-  const found = new Set<number>();
-  for (const family of [4, 6] as Family[]) {
-    const { keys, count } = amends[family].deletes;
-    const view = viewOf(keys);
-    for (let i = 0; i < count; i++) {
-      const key = getSlotKey(view, i * SLOT_FORMATS[family].keySize, family);
-      if (key.interface !== 0 && BigInt(key.address) === 0n) found.add(key.interface);
-    }
-  }
-  return [...found];
 }
