@@ -26,7 +26,6 @@ const RLIMIT_NOFILE = 7;
 const SIOCGSKNS = 0x894c;
 export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
-export const EPOLLERR = 8;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_MOD = 3;
 /** struct epoll_event is packed on x86 alone. */

@@ -2,11 +2,13 @@
 // never a peer's. They stand on white, so that they can be read on a dark page too.
 
 import * as echarts from 'echarts';
-import type { Attached } from '../measure/attach.ts';
 import type { Results } from '../results.ts';
 
 const OURS = '#0b6e4f';
-const PEERS = ['#c8553d', '#e09f3e', '#5c677d', '#8d99ae'] as const;
+const PEER = '#c8553d';
+/** Where the contestants stand side by side, what is measured with one slot. */
+const FEW = '#b4bec9';
+const MANY = '#2f4858';
 const INK = '#22272e';
 const GRID = '#d8dee4';
 const FONT = 'DejaVu Sans, Verdana, Arial, sans-serif';
@@ -51,12 +53,23 @@ export function duration(us: number): string {
   return `${digits(us / 1e6)} s`;
 }
 
+const LEGEND: echarts.LegendComponentOption = {
+  left: 12,
+  top: 58,
+  itemGap: 40,
+  textStyle: { color: INK, fontSize: 13 },
+};
+
 interface Bar {
   readonly name: string;
   /** Microseconds. */
   readonly value: number;
   readonly ours: boolean;
 }
+
+/** Pixels that the longest takes, and some. Without a browser text is not measured. */
+const labelWidth = (names: readonly string[]): number =>
+  24 + Math.max(...names.map(({ length }) => length)) * 7.6;
 
 /** Bars from left to right on a logarithmic axis, the fastest above. */
 function bars(heading: string, below: string, list: readonly Bar[]): string {
@@ -65,7 +78,7 @@ function bars(heading: string, below: string, list: readonly Bar[]): string {
   const most = Math.max(...sorted.map(({ value }) => value));
   return draw(120 + sorted.length * 38, {
     title: title(heading, below),
-    grid: { left: 12, right: 90, top: 70, bottom: 12, containLabel: true },
+    grid: { left: labelWidth(sorted.map(({ name }) => name)), right: 90, top: 70, bottom: 34 },
     xAxis: {
       type: 'log',
       min: 10 ** Math.floor(Math.log10(least) - 0.3),
@@ -84,7 +97,7 @@ function bars(heading: string, below: string, list: readonly Bar[]): string {
       {
         type: 'bar',
         barWidth: 20,
-        data: sorted.map(({ value, ours }) => ({ value, itemStyle: { color: ours ? OURS : PEERS[0] } })),
+        data: sorted.map(({ value, ours }) => ({ value, itemStyle: { color: ours ? OURS : PEER } })),
         label: {
           show: true,
           position: 'right',
@@ -97,28 +110,36 @@ function bars(heading: string, below: string, list: readonly Bar[]): string {
 }
 
 function attaching({ attaching: { counts } }: Results): string {
-  const line = (name: string, color: string, of: (one: Attached) => number): echarts.SeriesOption => ({
+  // Each label on the side where the other line is not.
+  const line = (
+    name: string,
+    color: string,
+    mine: 'ours' | 'tc',
+    other: 'ours' | 'tc',
+  ): echarts.SeriesOption => ({
     name,
     type: 'line',
     symbol: 'circle',
     symbolSize: 9,
     lineStyle: { width: 2.5, color },
     itemStyle: { color },
-    data: counts.map((one) => [one.devices, of(one) / one.devices]),
+    data: counts.map((one) => ({
+      value: [one.devices, one[mine] / one.devices],
+      label: { position: one[mine] > one[other] ? ('top' as const) : ('bottom' as const) },
+    })),
     label: {
       show: true,
-      position: 'top',
       color,
       formatter: ({ value }: { value?: unknown }) => duration((value as [number, number])[1] * 1_000),
     },
   });
-  return draw(400, {
+  return draw(430, {
     title: title(
       'Attaching, for each device',
       'milliseconds for a device, by how many are attached at once; both axes logarithmic',
     ),
-    legend: { right: 16, top: 14, textStyle: { color: INK } },
-    grid: { left: 24, right: 40, top: 84, bottom: 44, containLabel: true },
+    legend: LEGEND,
+    grid: { left: 24, right: 40, top: 110, bottom: 44, containLabel: true },
     xAxis: {
       type: 'log',
       name: 'devices',
@@ -133,8 +154,8 @@ function attaching({ attaching: { counts } }: Results): string {
       splitLine: { lineStyle: { color: GRID } },
     },
     series: [
-      line('tsnat: program, entries and all', OURS, ({ ours }) => ours),
-      line('tc -batch: qdisc and filter', PEERS[0], ({ tc }) => tc),
+      line('tsnat: program, entries and all', OURS, 'ours', 'tc'),
+      line('tc -batch: qdisc and filter', PEER, 'tc', 'ours'),
     ],
   });
 }
@@ -160,15 +181,15 @@ function connections({ figures, peers, slots }: Results): string {
     },
   });
   const many = slots.toLocaleString('en');
-  return draw(400, {
+  return draw(430, {
     title: title('A new TCP connection from the last slot', 'until it is there, median'),
-    legend: { right: 16, top: 14, textStyle: { color: INK } },
-    grid: { left: 24, right: 24, top: 84, bottom: 16, containLabel: true },
+    legend: LEGEND,
+    grid: { left: 24, right: 24, top: 110, bottom: 16, containLabel: true },
     xAxis: {
       type: 'category',
-      data: all.map(({ name }) => (name === 'tsnat' ? name : `${name}, twice NAT`)),
+      data: all.map(({ name }) => (name === 'tsnat' ? name : `${name},\ntwice NAT`)),
       axisTick: { show: false },
-      axisLabel: { color: INK, fontSize: 13 },
+      axisLabel: { color: INK, fontSize: 13, interval: 0 },
     },
     yAxis: {
       type: 'value',
@@ -176,8 +197,8 @@ function connections({ figures, peers, slots }: Results): string {
       splitLine: { lineStyle: { color: GRID } },
     },
     series: [
-      series('1 slot bound', PEERS[3], ({ one }) => one.p50),
-      series(`${many} slots bound`, OURS, (each) => each.all.p50),
+      series('1 slot bound', FEW, ({ one }) => one.p50),
+      series(`${many} slots bound`, MANY, (each) => each.all.p50),
     ],
   });
 }
