@@ -14,11 +14,13 @@ import { DIRECTIONS, type Policy } from './reason.ts';
 const FILE_VERSION = 1;
 const HOOKS = ['auto', 'tcx', 'clsact', 'xdp'] as const;
 const XDP_MODES = ['auto', 'native', 'generic'] as const;
+const SLOT_PLACES = ['device', 'uplink'] as const;
 const POLICIES: readonly Policy[] = ['pass', 'drop'];
 const KEYS: readonly string[] = [
   'version',
   'interface',
   'hook',
+  'slots',
   'inside',
   'xdp_mode',
   'unmapped',
@@ -37,6 +39,7 @@ const UNMAPPED_FORM = 'write pass, drop, or { outbound: drop, inbound: pass }';
 export interface MappingFile {
   readonly interface?: Setting<string>;
   readonly hook?: Setting<(typeof HOOKS)[number]>;
+  readonly slots?: Setting<(typeof SLOT_PLACES)[number]>;
   /** Names of interfaces. */
   readonly inside?: Setting<readonly string[]>;
   readonly xdp_mode?: Setting<(typeof XDP_MODES)[number]>;
@@ -101,6 +104,7 @@ function readFile(reader: FileReader, tree: YamlNode, bulk: Bulk | undefined): M
   const settings = {
     interface: reader.text(entries.get('interface'), 'the name of an interface'),
     hook: reader.choice(entries.get('hook'), HOOKS),
+    slots: reader.choice(entries.get('slots'), SLOT_PLACES),
     inside: reader.names(entries.get('inside')),
     xdp_mode: reader.choice(entries.get('xdp_mode'), XDP_MODES),
     unmapped: readUnmapped(reader, entries.get('unmapped')),

@@ -28,7 +28,7 @@ const status: InstanceStatus = {
   interface: 'eth0',
   ifindex: 3,
   hook: 'tcx',
-  slots: 'device',
+  slots: { place: 'device', bound: 0, reserved: 0, stale: 0 },
   link: 'ethernet',
   healthy: true,
   problems: [],

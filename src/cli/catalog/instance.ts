@@ -1,6 +1,6 @@
 // The commands about whole instances.
 
-import { CAPACITY, HOOKS, INSIDE, MSS, NETNS, SPOOFED, UNMAPPED, XDP_MODE } from '../options.ts';
+import { CAPACITY, HOOKS, INSIDE, MSS, NETNS, SLOTS, SPOOFED, UNMAPPED, XDP_MODE } from '../options.ts';
 import type { CommandSpec } from '../spec.ts';
 import { NAME } from './arguments.ts';
 
@@ -52,6 +52,7 @@ export const INSTANCE_COMMANDS: readonly CommandSpec[] = [
         summary: 'leave traffic with these as it is',
       },
       MSS,
+      SLOTS,
       CAPACITY,
       { name: 'replace', type: 'flag', summary: 'swap the programs of a running instance, losing no packet' },
     ],

@@ -37,7 +37,7 @@ export function translateError(
   const { version } = packet;
   const { own, other } = sideOf(direction);
   const quote = readQuote(path, packet);
-  const transport = noTransport(path, quote.payload, tables.hasPorts);
+  const transport = noTransport(path, quote.payload, path.hook === 'uplink' && tables.hasPorts);
   readQuotedTransport(path, quote, transport, other);
   const { ports } = transport;
   forget(path, transport.checkAt, transport.checksum, ...(ports ? [ports.at, ports.elsewhere] : []));

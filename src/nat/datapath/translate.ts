@@ -13,7 +13,7 @@ import type { TcPath } from './path.ts';
 import { rewriteAll } from './rewrite.ts';
 import { letSlotsLeave } from './slot/leaving.ts';
 import { handleSlotDiscovery } from './slot/ndp.ts';
-import { translateSlot } from './slot/translate.ts';
+import { requireSlot, translateSlot } from './slot/translate.ts';
 import { countPacket, tablesOf, translationOf } from './tables.ts';
 import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from './transport.ts';
 import { leaveUnmapped } from './unmapped.ts';
@@ -30,9 +30,13 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   const discover = path.hook === 'slot' ? handleSlotDiscovery : handleDiscovery;
   const leaveIfExcluded = leavesIfExcluded(path, version, packet[other]);
 
-  const transport = noTransport(path, payload, tables.hasPorts);
+  const transport = noTransport(path, payload, path.hook === 'uplink' && tables.hasPorts);
   const refuseAuthenticated = (): void =>
     p.rarely(payload.protocol.eq(IPPROTO_AH), () => {
+      if (path.hook === 'slot') {
+        requireSlot(path, frame, packet, leaveIfExcluded, () => leave('authenticated'));
+        return;
+      }
       leaveIfExcluded();
       leave('authenticated');
     });

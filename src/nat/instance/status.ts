@@ -10,6 +10,7 @@ import { openMaps } from './own-maps.ts';
 import type { Pins } from './pins.ts';
 import { attempt, placeOf } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
+import { slotsState } from './slots/summary.ts';
 import type { Counters, InstanceStatus, ProgramState } from './types.ts';
 import { uplinkState } from './uplink.ts';
 import { xdpProblems, xdpState } from './xdp/state.ts';
@@ -41,6 +42,8 @@ export function statusOf(pins: Pins): InstanceStatus {
       `mappings in one direction only, as another program leaves them: ${table.torn}; 'tsnat map replace ${pins.name} FILE' with all mappings repairs it`,
     );
   }
+  const { slots, problems: ofSlots } = slotsState(pins, record, own?.maps);
+  problems.push(...ofSlots);
   const xdp = xdpState(record, where);
   return {
     name: pins.name,
@@ -48,7 +51,7 @@ export function statusOf(pins: Pins): InstanceStatus {
     ifindex: record.ifindex,
     ...netnsOf(record, where),
     hook: record.hook,
-    slots: record.slots.place,
+    slots,
     ...(xdp && { xdp }),
     link: record.link,
     unmapped: record.unmapped,

@@ -19,7 +19,7 @@ import { datapathOptions, hasSlotProgram, type InstanceRecord, nextTurn } from '
 import { type Replaced, Replacement } from './replacement.ts';
 import { settle } from './settlement.ts';
 import { interfacesIn, readSlots } from './slots/contents.ts';
-import { joinDevices, leaveStrays, withBlocks } from './slots/devices.ts';
+import { joinDevices, leaveStrays, missingDevices, withBlocks } from './slots/devices.ts';
 import { StandIn } from './stand-in.ts';
 import { allOrNothing } from './undo.ts';
 import { prepareXdp, settleXdp, type XdpWish } from './xdp/change.ts';
@@ -60,9 +60,14 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
     shadow.make();
     rest(maps.xdp);
     const xdp = prepareXdp(pins, shadow, maps, wanted);
-    const joining = newDevices(maps, contents);
     const identified = { ...withIds(wanted.record, final), xdp };
-    const next = withBlocks(pins, contents.slots === undefined ? identified : nextTurn(identified), ...joining);
+    const joining = missingDevices(pins, identified, maps, contents);
+    const next = withBlocks(
+      pins,
+      contents.slots === undefined ? identified : nextTurn(identified),
+      joining,
+      interfacesIn(readSlots(maps)).keys(),
+    );
     shadow.pinRecord(next);
     if (wanted.programs !== undefined) {
       for (const role of ROLES) final[role]?.pin(shadow.path(`progs/${role}`));
@@ -78,7 +83,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
     using changeover = Changeover.make(shadow, { former, next: between?.programs ?? final });
     const ours = programIds([pins, shadow]);
     putOn(pins, record, changeover.relays, ours);
-    joinDevices(pins, next, joining[0]);
+    joinDevices(pins, next, joining);
     changeover.turn('next');
     onFailure(() => changeover.turn('former'));
     onFailure(() => replacement.undo());
@@ -93,16 +98,6 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
   });
   afterwards(pins.name, () => tidy(pins, shadow));
   return replacement.summary;
-}
-
-/** Interfaces that get slots now, and those that have some. */
-function newDevices(
-  maps: Owned,
-  contents: Partial<Contents>,
-): [fresh: ReadonlyMap<number, string>, ours: ReadonlySet<number>] {
-  if (contents.slots === undefined) return [new Map(), new Set()];
-  const known = new Set(interfacesIn(readSlots(maps)).keys());
-  return [new Map([...interfacesIn(contents)].filter(([ifindex]) => !known.has(ifindex))), known];
 }
 
 function withIds(record: InstanceRecord, programs: Programs): InstanceRecord {

@@ -76,10 +76,10 @@ export function refuseTooBig(
   const { p, leave } = path;
   const length = packet.payload.end.sub(frame.at.offset);
   const { mtu } = slot;
-  p.rarely(length.gt(mtu), () => {
+  p.rarely(length.gt(mtu).and(mtu.ne(0)), () => {
     const size = p.variable('u32', length);
     p.when(p.skb.gsoSize.ne(0), () => size.set(segmentSize(path, frame, packet)));
-    p.when(size.gt(mtu).and(mtu.ne(0)), () => {
+    p.when(size.gt(mtu), () => {
       if (isError) leave('too_big');
       else answer(path, frame, packet, length, mtu.get());
     });

@@ -82,6 +82,20 @@ export function whereBound(path: TcPath, packet: IpPacket, address: Words, then:
   else look();
 }
 
+/** Runs `then`, which ends the path, for what a slot may send; leaves with all else. */
+export function requireSlot(
+  path: TcPath,
+  frame: Frame,
+  packet: IpPacket,
+  leaveIfExcluded: () => void,
+  then: () => void,
+): void {
+  whereBound(path, packet, read(packet.source), (slot) => {
+    admit(path, frame, packet, slot, { leaveIfExcluded, isError: false });
+    then();
+  });
+}
+
 /** Leaves where the packet is not to be translated, or must not get where it is going. */
 export function admit(
   path: TcPath,

@@ -6,11 +6,13 @@ import {
   blocksFor,
   gatherAll,
   gatherBut,
+  InterfaceNames,
   NetlinkSocket,
   spread,
   whereSpread,
   withNetns,
 } from '../../../loader/index.ts';
+import type { SlotContents } from '../contents.ts';
 import { findNamespace, requireNamespace } from '../namespace.ts';
 import type { Pins } from '../pins.ts';
 import { attempt } from '../placement.ts';
@@ -81,13 +83,26 @@ export function leaveAllDevices(folders: readonly Pins[], record: InstanceRecord
   }
 }
 
-/** Those of these interfaces that it is on. */
-export function devicesWithEntry(
+/**
+ * Interfaces that are to have the program and have it not: of slots that are to come, and of those there are, where
+ * somebody has taken it off. Of the latter not those that are gone.
+ */
+export function missingDevices(
   pins: Pins,
   record: InstanceRecord,
-  ifindexes: readonly number[],
-): ReadonlySet<number> {
-  const find = (socket: NetlinkSocket, { info: { id } }: BpfProgram): ReadonlySet<number> =>
-    whereSpread(socket, ifindexes, id, record.slots.blocks);
-  return atDevices(pins, record, find) ?? new Set();
+  maps: SlotMaps,
+  contents: Partial<SlotContents> = {},
+): Map<number, string> {
+  const known = interfacesIn(readSlots(maps));
+  const wanted = contents.slots === undefined ? known : interfacesIn(contents);
+  if (record.slots.place !== 'device' || wanted.size === 0) return new Map();
+  const { blocks } = record.slots;
+  const missing = atDevices(pins, record, (socket, { info: { id } }) => {
+    const on = whereSpread(socket, [...wanted.keys()], id, blocks);
+    using names = new InterfaceNames();
+    return [...wanted].filter(
+      ([ifindex, name]) => !on.has(ifindex) && (!known.has(ifindex) || names.nameOf(ifindex) === name),
+    );
+  });
+  return new Map(missing);
 }

@@ -153,7 +153,7 @@ export class SlotLab {
   allow(list: number, network: string, length: number): void {
     const address = ip(network);
     const map = this.maps[slotMap(address) === 'slots' ? 'slot_lists' : 'slot_lists6']!;
-    map.set(listKeyBytes(list, address, length), Uint8Array.of(1, 0, 0, 0));
+    map.set(listKeyBytes({ list, network: address, length }), Uint8Array.of(1, 0, 0, 0));
   }
 
   #set(name: string, entry: Omit<SlotEntry, 'interface' | 'mac' | 'station'> & SlotOptions): void {
