@@ -15,7 +15,7 @@ import { measurePeers } from './peers/measured.ts';
 import type { Progress } from './progress.ts';
 import { type Proof, prove } from './proof.ts';
 import type { Figures, Quick, Results } from './results.ts';
-import { awaitRemoval } from './sweep.ts';
+import { awaitRemoval, namespaceCount } from './sweep.ts';
 import { addressText, makeWorld, slotDevice, type World } from './world.ts';
 
 export interface RunOptions {
@@ -52,6 +52,7 @@ interface Stage {
 export async function run(options: RunOptions, progress: Progress): Promise<Quick | Results> {
   const { slots } = options;
   allowDescriptors(slots + DESCRIPTORS);
+  const before = namespaceCount();
   const undo: (() => void | Promise<void>)[] = [];
   try {
     await progress.phase(`${slots} namespaces`);
@@ -93,8 +94,10 @@ export async function run(options: RunOptions, progress: Progress): Promise<Quic
       attaching,
     };
   } finally {
+    progress.removing();
     for (const step of undo.reverse()) await step();
-    await awaitRemoval(progress);
+    await awaitRemoval(before);
+    progress.finish();
   }
 }
 

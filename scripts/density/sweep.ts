@@ -4,30 +4,23 @@ import { existsSync, readdirSync } from 'node:fs';
 import { detach, listInstances } from '../../src/index.ts';
 import { deleteNetns, findBpffs, NETNS_FOLDER, removeFolder } from '../../src/loader/index.ts';
 import { slab } from './measure/memory.ts';
-import type { Progress } from './progress.ts';
 import { makerOf } from './world.ts';
 
 const PATIENCE_MS = 60_000;
 const LOOK_MS = 100;
-/** So often in a row the count has to stay the same. */
-const SETTLED = 5;
+/** Others make namespaces too, and the kernel's own count of its objects is a rough one. */
+const SLACK = 100;
 
-const sleep = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Network namespaces that the kernel has; undefined where it does not say. */
+export const namespaceCount = (): number | undefined => slab('net_namespace')?.objects;
 
-/** The kernel takes namespaces apart in the background; waits until their number no longer falls. */
-export async function awaitRemoval(progress: Progress): Promise<void> {
+/** The kernel takes namespaces apart in the background; waits until there are about as few of them as before. */
+export async function awaitRemoval(before: number | undefined): Promise<void> {
+  if (before === undefined) return;
   const until = performance.now() + PATIENCE_MS;
-  let [last, same] = [Number.POSITIVE_INFINITY, 0];
-  progress.removing();
-  while (same < SETTLED && performance.now() < until) {
-    const count = slab('net_namespace')?.objects;
-    if (count === undefined) return;
-    same = count < last ? 0 : same + 1;
-    last = count;
-    await sleep(LOOK_MS);
+  while ((namespaceCount() ?? 0) > before + SLACK && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
-  progress.finish();
 }
 
 const list = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
