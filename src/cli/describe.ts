@@ -83,7 +83,8 @@ export function statusText(status: InstanceStatus, output: Output): string {
 /** Where there are none, and they would be translated where they usually are, there is nothing to say. */
 function slotFacts({ slots: { place, bound, reserved } }: InstanceStatus): [string, string][] {
   if (place === 'device' && bound + reserved === 0) return [];
-  const where = place === 'device' ? 'translated at their own interfaces' : 'translated at the outside interface';
+  const where =
+    place === 'device' ? 'translated at their own interfaces' : 'translated at the outside interface';
   return [['slots', `${grouped(bound)} bound, ${grouped(reserved)} reserved, ${where}`]];
 }
 

@@ -1,9 +1,9 @@
 // Slots: namespaces with the very same address, each of which has an outside of its own.
 
 import test from 'ava';
-import { startHttp, pingOk, sendDatagrams, startEcho, transfer } from '../support/traffic.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { attachBare, CLONE_MAC, makeSlotLab, outsideOf, takeSlots } from '../support/slot-lab.ts';
+import { pingOk, sendDatagrams, startEcho, startHttp, transfer } from '../support/traffic.ts';
 
 needsRootAndBpf(test);
 
@@ -21,6 +21,9 @@ for (const topology of ['veth', 'bridge'] as const) {
       t.is(received.bytes, 100_000);
       t.is((await sendDatagrams(slot, lab.server)).echoed, 100);
     }
-    t.deepEqual([...(await echo.stop()).from].sort(), lab.slots.map((_, i) => outsideOf(i)));
+    t.deepEqual(
+      [...(await echo.stop()).from].sort(),
+      lab.slots.map((_, i) => outsideOf(i)),
+    );
   });
 }

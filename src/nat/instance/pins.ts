@@ -21,7 +21,7 @@ import {
 } from '../../loader/index.ts';
 import { type InstanceMaps, instanceMaps } from '../maps.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
-import { type Role, ROLES } from './changeover.ts';
+import { ROLES, type Role } from './changeover.ts';
 import { detachHint, InstanceError } from './error.ts';
 import {
   decodeRecord,

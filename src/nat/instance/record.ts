@@ -217,8 +217,7 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
     slots: {
       place,
       turn: raw.slots_turn,
-      blocks:
-        raw.slots_ingress === 0 ? undefined : { ingress: raw.slots_ingress, egress: raw.slots_egress },
+      blocks: raw.slots_ingress === 0 ? undefined : { ingress: raw.slots_ingress, egress: raw.slots_egress },
     },
     xdp: mode && { mode, insides: raw.xdp_inside.slice(0, raw.xdp_insides) },
   };

@@ -85,7 +85,12 @@ export function replaceMappings(pins: Pins, mappings: readonly Mapping[], making
   const uses = usesOfInstance(mappings, readDestinations(maps), slots);
   const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
   return withInterface(pins, maps, known, mappings, () =>
-    changeWithUses(pins, maps, { record: { ...record, uses }, contents: { ...entries, ...slots }, mappings }, making),
+    changeWithUses(
+      pins,
+      maps,
+      { record: { ...record, uses }, contents: { ...entries, ...slots }, mappings },
+      making,
+    ),
   );
 }
 
@@ -133,7 +138,6 @@ function withInterface<T>(
     });
   });
 }
-
 
 /** @throws InstanceError when what is asked for is another instance than the one that is there, or it is not whole. */
 function requireSame(pins: Pins, request: Request, record: InstanceRecord, uplink: Interface): void {

@@ -5,8 +5,8 @@
 
 import { type BpfProgram, removePin, renamePin, waitForPrograms } from '../../loader/index.ts';
 import type { Mapping } from '../mapping.ts';
-import { DIRECTIONS, type Direction } from '../reason.ts';
-import { Changeover, type Programs, type Role, ROLES } from './changeover.ts';
+import type { Direction } from '../reason.ts';
+import { Changeover, type Programs, ROLES, type Role } from './changeover.ts';
 import type { Contents, Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { putBack, putOn } from './hooks.ts';
@@ -116,7 +116,10 @@ export function undo(pins: Pins, shadow: Pins): void {
     putBack(pins, record, former.programs, programIds([shadow]));
     detachLinks(shadow);
     wake(pins, record);
-    leaveStraysIfThere(pins, attempt(() => shadow.record()));
+    leaveStraysIfThere(
+      pins,
+      attempt(() => shadow.record()),
+    );
   }
   shadow.remove();
 }
