@@ -13,6 +13,8 @@ import type { Proof } from './proof.ts';
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
+  /** Load average of the minute before: what else the machine had to do. */
+  readonly load: number;
   readonly memoryGiB: number;
   readonly kernel: string;
   readonly node: string;

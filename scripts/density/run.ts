@@ -53,6 +53,7 @@ export async function run(options: RunOptions, progress: Progress): Promise<Quic
   const { slots } = options;
   allowDescriptors(slots + DESCRIPTORS);
   const before = namespaceCount();
+  const on = machine();
   const undo: (() => void | Promise<void>)[] = [];
   try {
     await progress.phase(`${slots} namespaces`);
@@ -87,7 +88,7 @@ export async function run(options: RunOptions, progress: Progress): Promise<Quic
     return {
       ...quick,
       date: new Date().toISOString(),
-      machine: machine(),
+      machine: on,
       phases: progress.phases,
       figures,
       peers,

@@ -7,6 +7,8 @@ import { targets, times } from './targets.ts';
 
 const number = (value: number): string => value.toLocaleString('en');
 const MIB = 2 ** 20;
+/** Runnable tasks for each core from which on a machine is called busy. */
+const BUSY = 0.5;
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map((_, at) => (at === 0 ? '---' : '---:')), ...rows]
@@ -171,6 +173,12 @@ function targetTable(results: Results): string {
   );
 }
 
+/** Figures of a busy machine are told from those of an idle one. */
+const busy = ({ load, cores }: Results['machine']): string =>
+  load < BUSY * cores
+    ? ''
+    : `\nThe machine had other work meanwhile: its load average was ${load.toFixed(1)} before the run began. Medians and ratios of these figures can be trusted more than p99.\n`;
+
 export function page(results: Results, plots: readonly Plot[], imageOf: (plot: Plot) => string): string {
   const { machine, date, phases, slots, churned, peers, attaching } = results;
   const many = number(slots);
@@ -189,7 +197,7 @@ replace, on the same namespaces. This page is written by it; nothing on it is pu
 
 ${date.slice(0, 10)}, Linux ${machine.kernel}, ${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB, Node ${machine.node},
 ${machine.tools.join(', ')}. The run took ${seconds.toFixed(0)} s, of which ${churned.seconds} s were changes under traffic.
-
+${busy(machine)}
 ## Targets
 
 ${targetTable(results)}
