@@ -70,6 +70,7 @@ export function translateError(
     before: ownBefore,
     transport,
     leaveIfExcluded,
+    isForOurs: () => isErrorForOutside(path, packet, quote, ports, p.constant('u16', 0)),
     quotedBefore,
   });
   if (path.hook === 'slot') return;

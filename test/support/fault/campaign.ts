@@ -164,7 +164,9 @@ async function judge(
   const whole = place.hook === 'xdp' ? 4 : 2;
   if (programs !== (there ? whole : 0)) return fault(`${programs} programs on the hooks`);
   if (qdisc !== (there && place.hook === 'clsact')) return fault(`a qdisc: ${qdisc}`);
-  const hasSlots = [...(is.state?.mappings ?? []), ...(is.state?.reserved ?? [])].some((text) => text.includes('%'));
+  const hasSlots = [...(is.state?.mappings ?? []), ...(is.state?.reserved ?? [])].some((text) =>
+    text.includes('%'),
+  );
   const slotQdisc = await world.hasSlotQdisc();
   if (slotQdisc !== hasSlots) return fault(`a qdisc on the device of slots: ${slotQdisc}`);
   const pins = world.pins().filter((pin) => !there || /%new|changeover|relay|journal/.test(pin));

@@ -36,10 +36,14 @@ const dropping = (world: World): World => ({ ...world, unmapped: { outbound: 'dr
 
 /** From no inside, and nothing that is known to stay here. */
 function unknown(frame: Bytes, world: World, ifindex: number, family: 4 | 6): Outcome {
-  const has = { 4: world.ipv4Slots, 6: world.ipv6Slots };
-  const known = has[family] ? family : family === 4 ? 6 : 4;
-  const self = slotAt(world, ifindex, known === 4 ? 0 : 0n);
-  return self?.flags?.includes('anySource')
+  const [four, six] = [
+    world.ipv4Slots ? slotAt(world, ifindex, 0) : undefined,
+    world.ipv6Slots ? slotAt(world, ifindex, 0n) : undefined,
+  ];
+  const self = (family === 4 ? four : six) ?? four ?? six;
+  // Not one of the slots' interfaces.
+  if (self === undefined) return { verdict: 'next', frame };
+  return self.flags?.includes('anySource')
     ? { verdict: 'next', frame }
     : { verdict: 'drop', frame, reason: 'foreign' };
 }
@@ -204,6 +208,24 @@ function delivered(
 ): Bytes {
   const type = link === 'none' ? be16(family === 4 ? ETH_P_IP : ETH_P_IPV6) : out.subarray(at - 2, at);
   return join(station, mac, type, out.subarray(at));
+}
+
+/** What the uplink translates by the interface it came from, where slots are translated there; undefined for what is none. */
+export function slotOutbound(
+  frame: Bytes,
+  header: Header,
+  world: World,
+  { ingressIfindex = 0 }: Circumstances,
+): Outcome | undefined {
+  const entry = ingressIfindex === 0 ? undefined : slotAt(world, ingressIfindex, header.source);
+  if (entry?.state === 'reserved') return { verdict: 'drop', frame, reason: 'unbound' };
+  if (entry?.state !== 'bound') return undefined;
+  if (isDenied(header.destination, entry, world)) return { verdict: 'drop', frame, reason: 'denied' };
+  const quote = isError(frame, header) ? quoteOf(frame, header, 'outbound') : undefined;
+  const remote = quote && quote !== 'malformed' ? quote.header[quote.other] : header.destination;
+  if (isExcluded(remote, world)) return leave(frame, world, 'outbound', 'excluded');
+  const out = translated(frame, header, world, 'outbound', entry, ingressIfindex);
+  return { verdict: 'next', frame: out, countedSlot: entry };
 }
 
 /** At the uplink: a packet that the slot's own program has translated. */
