@@ -11,6 +11,7 @@ import { readIpv4 } from './ipv4.ts';
 import { readIpv6 } from './ipv6.ts';
 import type { TcPath } from './path.ts';
 import { translate } from './translate.ts';
+import { tunnels } from './tunnel/index.ts';
 import { verdicts } from './verdict.ts';
 
 export interface DatapathOptions {
@@ -55,7 +56,8 @@ function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, option
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
   const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed });
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction, maps, uses, leave, length };
+  const bare: TcPath = { p, direction, maps, uses, leave, length };
+  const path: TcPath = uses.has('tunnels') ? { ...bare, tunnels: tunnels(bare) } : bare;
 
   const others = (frame: Frame): void => {
     const cases: [number, () => void][] = [];

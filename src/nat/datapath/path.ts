@@ -4,6 +4,7 @@ import type { PacketBuilder, TcBuilder, Value, Variable } from '../../asm/index.
 import type { InstanceMaps } from '../maps.ts';
 import type { Direction, Reason } from '../reason.ts';
 import { hasIpv6, type Uses } from '../uses.ts';
+import type { Tunnels } from './tunnel/index.ts';
 
 /** Ends the path for a reason. */
 export type Leave = (reason: Reason) => void;
@@ -18,7 +19,10 @@ export interface Path<P extends PacketBuilder = PacketBuilder> {
   readonly length: () => Value<'u32'>;
 }
 
-export type TcPath = Path<TcBuilder>;
+export interface TcPath extends Path<TcBuilder> {
+  /** Left out where the instance has no tunnels. */
+  readonly tunnels?: Tunnels;
+}
 
 /**
  * What all paths have in common from here on is verified once, not for each value of these: for places that many paths

@@ -14,6 +14,7 @@ import type { TcPath } from './path.ts';
 import { rewritePacket } from './rewrite.ts';
 import { countPacket, tablesOf, translationOf } from './tables.ts';
 import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from './transport.ts';
+import { hasTunnels } from './tunnel/index.ts';
 import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
 
@@ -32,10 +33,12 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
       leaveIfExcluded();
       leave('authenticated');
     });
+  const isUnknownVni = path.tunnels && hasTunnels(path, version) ? p.variable('u32', 0) : undefined;
   p.when(
     packet.isLater().not(),
     () =>
       readTransport(path, payload, transport, own, {
+        ...(isUnknownVni && { onUdp: () => path.tunnels?.(frame, packet, () => isUnknownVni.set(1)) }),
         onIcmp: (icmp) => {
           const type = icmpType(path, payload);
           if (version === 6) handleDiscovery(path, frame, packet, type);
@@ -61,7 +64,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
     },
     onMissing: () => {
       leaveIfExcluded();
-      leaveUnmapped(path, version, before, tail);
+      leaveUnmapped(path, version, before, tail, isUnknownVni);
     },
   });
   const inbound = tablesOf(path, 'inbound', version);
