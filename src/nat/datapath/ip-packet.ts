@@ -12,6 +12,7 @@ export interface IpPacket {
   readonly destination: AddressPlace;
   /** IPv4's header has one. */
   readonly headerChecksum: Place<'be16'> | undefined;
+  readonly hopLimit: Place<'u8'>;
   readonly payload: Payload;
   /** A fragment, but not the first: it has no transport header. */
   readonly isLater: () => Condition;

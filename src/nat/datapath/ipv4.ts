@@ -37,6 +37,7 @@ export function readIpv4(path: TcPath, place: Place): IpPacket {
     source: wordsOf(ip.saddr),
     destination: wordsOf(ip.daddr),
     headerChecksum: ip.check,
+    hopLimit: ip.ttl,
     payload: {
       version: 4,
       protocol: ip.protocol,
@@ -63,6 +64,7 @@ export function readQuotedIpv4(path: TcPath, place: Place, end: Value<'u32'>): I
     source: wordsOf(ip.saddr),
     destination: wordsOf(ip.daddr),
     headerChecksum: ip.check,
+    hopLimit: ip.ttl,
     payload: {
       version: 4,
       protocol: ip.protocol,

@@ -20,6 +20,10 @@ export interface Path<P extends PacketBuilder = PacketBuilder> {
 }
 
 export interface TcPath extends Path<TcBuilder> {
+  /** Where the program sits: on the outside interface, or on those of slots. */
+  readonly hook: 'uplink' | 'slot';
+  /** Where what slots send is translated: where it comes in, or where it leaves. */
+  readonly slots: 'device' | 'uplink';
   /** Left out where the instance has no tunnels. */
   readonly tunnels?: Tunnels;
 }

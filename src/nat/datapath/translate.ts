@@ -5,13 +5,15 @@
 import { leavesIfExcluded } from './destinations.ts';
 import { translateError } from './error.ts';
 import type { Frame } from './frame.ts';
-import { isForOutside, takeIn } from './hairpin.ts';
+import { isForOutside, takeIn, takeInUntranslated } from './hairpin.ts';
 import { IPPROTO_AH } from './headers.ts';
 import { type IpPacket, sideOf } from './ip-packet.ts';
-import { clampMss, tcpStart } from './mss.ts';
 import { handleDiscovery } from './ndp.ts';
 import type { TcPath } from './path.ts';
-import { rewritePacket } from './rewrite.ts';
+import { rewriteAll } from './rewrite.ts';
+import { letSlotsLeave } from './slot/leaving.ts';
+import { handleSlotDiscovery } from './slot/ndp.ts';
+import { translateSlot } from './slot/translate.ts';
 import { countPacket, tablesOf, translationOf } from './tables.ts';
 import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from './transport.ts';
 import { hasTunnels } from './tunnel/index.ts';
@@ -24,7 +26,9 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   const { version, payload } = packet;
   const { own, other } = sideOf(direction);
   const tables = tablesOf(path, direction, version);
+  const fromSlot = letSlotsLeave(path, packet);
 
+  const discover = path.hook === 'slot' ? handleSlotDiscovery : handleDiscovery;
   const leaveIfExcluded = leavesIfExcluded(path, version, packet[other]);
 
   const transport = noTransport(path, payload, tables.hasPorts);
@@ -41,8 +45,8 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
         ...(isUnknownVni && { onUdp: () => path.tunnels?.(frame, packet, () => isUnknownVni.set(1)) }),
         onIcmp: (icmp) => {
           const type = icmpType(path, payload);
-          if (version === 6) handleDiscovery(path, frame, packet, type);
-          p.when(isOneOf(type, icmp.errors), () => translateError(path, frame, packet, tables));
+          if (version === 6) discover(path, frame, packet, type);
+          p.when(isOneOf(type, icmp.errors), () => translateError(path, frame, packet, tables, fromSlot));
           readQuery(path, payload, transport, icmp, type);
         },
         onOther: refuseAuthenticated,
@@ -54,6 +58,18 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   );
 
   const before = read(packet[own]);
+  const takeInIfOurs = (): void =>
+    takeInUntranslated(path, frame, packet, () =>
+      keyOfOther(path, payload, transport.ports, own, p.constant('u16', 0)),
+    );
+  if (fromSlot) {
+    p.rarely(fromSlot.ne(0), () => {
+      takeInIfOurs();
+      p.next();
+    });
+  }
+  translateSlot(path, frame, packet, { before, transport, leaveIfExcluded, mss });
+  if (path.hook === 'slot') return;
   const { tail, port } = keyOf(path, version, transport.ports);
   const translation = translationOf(path, tables, before, tail, {
     onFound: leaveIfExcluded,
@@ -64,7 +80,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
     },
     onMissing: () => {
       leaveIfExcluded();
-      leaveUnmapped(path, version, before, tail, isUnknownVni);
+      leaveUnmapped(path, version, before, tail, takeInIfOurs, isUnknownVni);
     },
   });
   const inbound = tablesOf(path, 'inbound', version);
@@ -74,9 +90,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
           keyOfOther(path, payload, transport.ports, own, translation.shift),
         )
       : undefined;
-  const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
-  rewritePacket(path, packet, own, { before, port }, translation, transport);
-  if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
+  rewriteAll(path, packet, own, { before, port }, translation, transport, { mss, hop: undefined });
   if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
   p.next();
 }
