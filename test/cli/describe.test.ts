@@ -28,6 +28,7 @@ const status: InstanceStatus = {
   interface: 'eth0',
   ifindex: 3,
   hook: 'tcx',
+  slots: 'device',
   link: 'ethernet',
   healthy: true,
   problems: [],

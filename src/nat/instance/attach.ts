@@ -15,21 +15,22 @@ import {
 import { familyOf } from '../address.ts';
 import { encodeDestinations } from '../destinations.ts';
 import type { Mapping } from '../mapping.ts';
-import { requireSound } from '../mapping-check.ts';
 import { DEFAULT_CAPACITY } from '../maps.ts';
 import { DEFAULT_POLICY, type InstancePolicy, requireMss } from '../policy.ts';
 import { DIRECTIONS } from '../reason.ts';
-import { Changeover, type Pair } from './changeover.ts';
+import { Changeover, type Pair, ROLES } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { InstanceError } from './error.ts';
 import { type Context, type Making, makingOf } from './making.ts';
 import { createMaps } from './own-maps.ts';
-import { loadPair } from './pair.ts';
+import { loadPrograms } from './pair.ts';
 import { instancesFolder, Pins, withFolder } from './pins.ts';
 import { HOOK_DIRECTIONS } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { recover } from './recover.ts';
 import { replace } from './replace.ts';
+import { requireServed } from './served.ts';
+import { pinSlotEntry } from './slots/entry.ts';
 import { statusOf } from './status.ts';
 import { outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
@@ -80,7 +81,7 @@ function checked(options: AttachOptions): Request {
     throw new RangeError(`capacity ${capacity} is not an integer from 1 to 2^32-1`);
   }
   if (mss !== undefined) requireMss(mss);
-  requireSound(mappings);
+  requireServed(mappings);
   const both = typeof unmapped === 'string' ? { outbound: unmapped, inbound: unmapped } : unmapped;
   return { ...options, name, ...(both && { unmapped: both }) } as Request;
 }
@@ -136,9 +137,10 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     madeQdisc: target.hook === 'clsact' && findClsact(target.socket, target.uplink.index) === undefined,
     subnetsLeftOut: state.leftOut,
     programs: { outbound: UNPLACED, inbound: UNPLACED },
+    slots: { place: request.slots ?? 'device', turn: 0, blocks: undefined },
     xdp: undefined,
   };
-  const { outbound, inbound, maps: definitions } = making.datapath(datapathOptions(record));
+  const { maps: definitions, ...programs } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {
     using made = createMaps(definitions);
@@ -147,21 +149,22 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     for (const name of ['destinations', 'destinations6'] as const)
       maps[name].raw.setBatch(destinations[name]);
     new Table(pins.name, maps).fill(mappings);
-    using loaded = loadPair({ outbound, inbound }, maps);
-    making.selfTest(pins.name, loaded.pair, maps, mappings, record);
+    using loaded = loadPrograms(programs, maps);
+    making.selfTest(pins.name, loaded.programs, maps, mappings, record);
     onFailure(() => shadow.exist && dismantle(shadow));
     shadow.make();
     for (const [name, map] of Object.entries(maps)) map.pin(shadow.path(`maps/${name}`));
-    shadow.pinRecord(withPrograms(record, loaded.pair, {}));
-    for (const direction of DIRECTIONS) loaded.pair[direction].pin(shadow.path(`progs/${direction}`));
-    using changeover = Changeover.make(shadow, { next: loaded.pair });
-    const placed = withPrograms(record, loaded.pair, place(shadow, target, changeover.relays));
-    const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.pair, xdp: wish ?? 'none' });
+    shadow.pinRecord(withPrograms(record, loaded.programs, {}));
+    for (const role of ROLES) loaded.programs[role]?.pin(shadow.path(`progs/${role}`));
+    pinSlotEntry(shadow);
+    using changeover = Changeover.make(shadow, { next: loaded.programs });
+    const placed = withPrograms(record, loaded.programs, place(shadow, target, changeover.relays));
+    const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.programs, xdp: wish ?? 'none' });
     const whole = { ...placed, xdp };
     shadow.writeRecord(whole);
     changeover.turn('next');
     onFailure(() => changeover.turn('nothing'));
-    settleAttach(pins, shadow, whole, loaded.pair);
+    settleAttach(pins, shadow, whole, loaded.programs);
   });
   afterwards(pins.name, () => {
     wake(pins, pins.record());

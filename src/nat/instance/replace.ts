@@ -14,7 +14,7 @@ import { type Owned, readDestinations } from './contents.ts';
 import { detachHint, InstanceError } from './error.ts';
 import type { Making } from './making.ts';
 import { openMaps } from './own-maps.ts';
-import { loadPair } from './pair.ts';
+import { loadPrograms } from './pair.ts';
 import type { Pins } from './pins.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import type { Replaced } from './replacement.ts';
@@ -57,13 +57,13 @@ export function replace(
     spoofed,
     ...(mss !== undefined && { mss }),
     link: linkOf(uplink) ?? record.link,
-    uses: usesOfInstance(mappings, destinations),
+    uses: usesOfInstance(mappings, destinations, maps),
     interface: uplink.name,
     subnetsLeftOut: state.leftOut,
   };
-  using fresh = loadPair(making.datapath(datapathOptions(wanted)), maps);
+  using fresh = loadPrograms(making.datapath(datapathOptions(wanted)), maps);
   const contents = { ...entries, ...(isListed && destinations) };
-  const next: Wanted = { record: wanted, programs: fresh.pair, contents, mappings, ...(xdp && { xdp }) };
+  const next: Wanted = { record: wanted, programs: fresh.programs, contents, mappings, ...(xdp && { xdp }) };
   withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
     change(pins, maps, next, making),
   );
@@ -77,7 +77,7 @@ export function replaceMappings(pins: Pins, mappings: readonly Mapping[], making
   const { maps } = own;
   const entries = encodeMappings(mappings);
   new Table(pins.name, maps).requireRoom(entries);
-  const uses = usesOfInstance(mappings, readDestinations(maps));
+  const uses = usesOfInstance(mappings, readDestinations(maps), maps);
   const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
   return withInterface(pins, maps, known, mappings, () =>
     changeWithUses(pins, maps, { record: { ...record, uses }, contents: entries, mappings }, making),
@@ -101,8 +101,8 @@ function changeWithUses(pins: Pins, maps: Owned, wanted: Wanted, making: Making)
   const isSame =
     uses.size === wanted.record.uses.size && [...uses].every((use) => wanted.record.uses.has(use));
   if (isSame) return change(pins, maps, wanted, making);
-  using fresh = loadPair(making.datapath(datapathOptions(wanted.record)), maps);
-  return change(pins, maps, { ...wanted, programs: fresh.pair }, making);
+  using fresh = loadPrograms(making.datapath(datapathOptions(wanted.record)), maps);
+  return change(pins, maps, { ...wanted, programs: fresh.programs }, making);
 }
 
 /**

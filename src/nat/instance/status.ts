@@ -49,6 +49,7 @@ export function statusOf(pins: Pins): InstanceStatus {
     ifindex: record.ifindex,
     ...netnsOf(record, where),
     hook: record.hook,
+    slots: record.slots.place,
     ...(xdp && { xdp }),
     link: record.link,
     unmapped: record.unmapped,

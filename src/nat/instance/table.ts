@@ -145,6 +145,7 @@ export class Table {
 
   /** The mapping that is looked up on the way out as one of this inside would be. */
   #mappingOf(inside: Endpoint, encoder: Encoder): Mapping | undefined {
+    if (inside.kind === 'slot') return undefined;
     if (inside.kind === 'address') return addressAt(this.maps, inside.address, 'inside');
     encoder.clear();
     encoder.add(ontoItself(inside));
@@ -244,7 +245,7 @@ const firstOf = ({ keys, values }: Entries, count: number, { keySize, valueSize 
 const TAKEN: unique symbol = Symbol('taken');
 
 /** A mapping whose entries on the way out have the keys of every mapping of this inside. */
-function ontoItself(endpoint: Exclude<Endpoint, { kind: 'address' }>): Mapping {
+function ontoItself(endpoint: Exclude<Endpoint, { kind: 'address' | 'slot' }>): Mapping {
   const sides = { inside: endpoint.address, outside: endpoint.address };
   switch (endpoint.kind) {
     case 'prefix':
