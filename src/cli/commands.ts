@@ -1,5 +1,6 @@
 // The one table of commands. Parsing, help and shell completion are all made from it.
 
+import { VNI_COMMANDS } from './commands-vni.ts';
 import {
   CAPACITY,
   FORMATS,
@@ -156,6 +157,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [['map replace eth0 nat.yaml', 'no more and no less than what nat.yaml says']],
     load: () => import('./command/map-replace.ts'),
   },
+  ...VNI_COMMANDS,
   {
     name: 'status',
     summary: 'show what is attached where, and the counters',
