@@ -15,33 +15,27 @@
 import { HELPERS, type Value, type Variable } from '../../../asm/index.ts';
 import { foldOnce } from '../checksum.ts';
 import {
-  ETH_P_8021AD,
-  ETH_P_8021Q,
   ETH_P_IP,
   ETH_P_IPV6,
-  ethhdr,
   half,
   IP_FRAGMENT,
   IPPROTO_TCP,
   IPPROTO_UDP,
   iphdr,
   ipv6hdr,
-  vlanhdr,
 } from '../headers.ts';
 import type { TcPath } from '../path.ts';
 import { wordsOf } from '../words.ts';
-import { ETH_P_TEB, MOST_INNER_AT, UDP_CHECK } from './headers.ts';
+import { type Carried, innerPacket } from './carried.ts';
+import { MOST_INNER_AT, UDP_CHECK } from './headers.ts';
 
 /** Where the checksums are, and what they are made from. */
-export interface Sums {
+export interface Sums extends Carried {
   /** Where the outer UDP header starts. */
   readonly udpAt: Value<'u32'>;
   readonly check: Value<'be16'>;
   /** The sum over the outer pseudo-header, not folded. */
   readonly pseudo: Value<'u64'>;
-  /** What the tunnel carries, as an EtherType, and where it starts. */
-  readonly carries: Value<'be16'>;
-  readonly innerAt: Value<'u32'>;
 }
 
 /** 16 bits, in one's complement what all of it is. */
@@ -91,23 +85,12 @@ const MOST_HALVES = 192;
  * Not zero where the inner checksum is begun and the outer one takes that into account. Inner packets with extension
  * headers, and tunnels in tunnels, are not looked into.
  */
-function isInnerBegun({ p }: TcPath, { udpAt, pseudo, carries, innerAt }: Sums): Variable<'u32'> {
+function isInnerBegun(path: TcPath, { udpAt, pseudo, carries, innerAt }: Sums): Variable<'u32'> {
+  const { p } = path;
   const found = p.variable('u32', 0);
   // Once: whatever turns out otherwise stops it.
   p.loop(1, (_, stop) => {
-    const at = p.variable('u32', innerAt);
-    const type = p.variable('u16', carries.bits());
-    p.when(carries.eq(ETH_P_TEB), () => {
-      const [eth] = p.packet.read([ethhdr], { at, atMost: MOST_INNER_AT, orElse: stop });
-      type.set(eth.proto.get().bits());
-      at.set(at.add(ethhdr.size));
-      const tag = type.get().bits();
-      p.when(tag.eq(ETH_P_8021Q).or(tag.eq(ETH_P_8021AD)), () => {
-        const [vlan] = p.packet.read([vlanhdr], { at, atMost: MOST_INNER_AT, orElse: stop });
-        type.set(vlan.proto.get().bits());
-        at.set(at.add(vlanhdr.size));
-      });
-    });
+    const { type, at } = innerPacket(path, { carries, innerAt }, stop);
     const protocol = p.variable('u32', 0);
     const inner = p.variable('u64', 0);
     p.match(

@@ -13,7 +13,9 @@ import {
 import type { IpPacket } from '../ip-packet.ts';
 import type { TcPath } from '../path.ts';
 import { read, type Words, write } from '../words.ts';
+import { carried } from './carried.ts';
 import { GENEVE_VERSION_SHIFT, MOST_UDP_AT, tunnelhdr, udphdr, VNI_SHIFT } from './headers.ts';
+import { innerDestination, type Scratch } from './inner-mark.ts';
 
 export type TunnelRecord = ViewOf<typeof tunnelRecord>;
 
@@ -35,6 +37,7 @@ export interface Found {
 export interface KeyMemory {
   readonly address: Pointer;
   readonly view: ViewOf<typeof tunnelKey>;
+  readonly scratch: Scratch;
 }
 
 /** Says whose the UDP packet is; nothing where its port is none of tunnels. `onSlot` must end the path. */
@@ -67,6 +70,7 @@ export function findSlot(path: TcPath, packet: IpPacket, key: KeyMemory, { onSlo
     key.view.port.set(port);
     if (direction === 'inbound') {
       setIndexKey(path, packet, key.view, vni, marks);
+      if (path.uses.has('tunnel_inner')) setInnerMark(path, packet, key, { marks, kind, tunnel });
       const index = p.lookupAt(maps.tunnels, key.address);
       p.when(index.exists(), () => {
         setSlotKey(key.view, index.value.placeholder.get());
@@ -117,6 +121,18 @@ function setIndexKey(
   where('vni', () => key.vni.set(vni));
   where('remote', () => setAddress(key.remote, read(packet.source)));
   where('local', () => setAddress(key.local, read(packet.destination)));
+}
+
+function setInnerMark(
+  path: TcPath,
+  packet: IpPacket,
+  { view, scratch }: KeyMemory,
+  { marks, kind, tunnel }: Pick<TunnelPacket, 'kind' | 'tunnel'> & { readonly marks: Variable<'u32'> },
+): void {
+  path.p.when(marks.and(TUNNEL_MARKS.inner).ne(0), () => {
+    const inner = carried(path, packet.payload.at, kind.get(), tunnel);
+    innerDestination(path, inner, scratch, (address) => setAddress(view.inner, address));
+  });
 }
 
 /** RFC 4291, section 2.5.5.2. */
