@@ -87,7 +87,7 @@ export type TunnelState = keyof typeof TUNNEL_STATES;
 export const TUNNEL_FLAGS = { inner4: 1, inner6: 2 } as const;
 
 /**
- * 144 bytes. `vni` is the real one. `inside` is what the slot's own packets have as inner address, `outside` what the other
+ * 128 bytes. `vni` is the real one. `inside` is what the slot's own packets have as inner address, `outside` what the other
  * end knows it by; where they are equal nothing is translated. `remote` and `local` are those of its index entries, zero for
  * any. `since` is CLOCK_MONOTONIC in nanoseconds: when the state began. `bytes` count from the outer IP header on.
  */

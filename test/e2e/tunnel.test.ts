@@ -16,8 +16,8 @@ import {
   SLOT,
   TUNNEL_PORTS,
   type TunnelLab,
-  tunnelKinds,
   type TunnelPlan,
+  tunnelKinds,
 } from '../support/tunnel-lab.ts';
 
 const BULK = EMULATED ? 2_000_000 : 20_000_000;
@@ -45,14 +45,22 @@ async function bindAll(t: Parameters<typeof tsnatOk>[0], lab: TunnelLab): Promis
   for (const { placeholder, remote } of lab.ends) {
     await tsnatOk(t, ['vni', 'reserve', name, `${placeholder}`, '--kind', lab.kind, '--remote', remote]);
   }
-  for (const { placeholder, vni } of lab.ends) await tsnatOk(t, ['vni', 'bind', name, `${placeholder}`, `${vni}`]);
+  for (const { placeholder, vni } of lab.ends)
+    await tsnatOk(t, ['vni', 'bind', name, `${placeholder}`, `${vni}`]);
   return name;
 }
 
 /** VNIs of what a capture has, each once, in order. */
 async function vnis(capture: Capture, kind: TunnelLab['kind']): Promise<number[]> {
   const text = await capture.tshark(['-T', 'fields', '-e', `${kind}.vni`, '-Y', kind]);
-  return [...new Set(text.split('\n').filter((line) => line !== '').map(Number))].sort((a, b) => a - b);
+  return [
+    ...new Set(
+      text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map(Number),
+    ),
+  ].sort((a, b) => a - b);
 }
 
 for (const kind of kinds) {
@@ -84,7 +92,14 @@ for (const kind of kinds) {
           t.true(capture.frames().length > 500);
           t.deepEqual(await vnis(capture, kind), [lab.ends[i]!.vni]);
           t.deepEqual(await capture.faults(), []);
-          const zero = await capture.tshark(['-Y', `${kind} && udp.checksum == 0`, '-T', 'fields', '-e', 'frame.number']);
+          const zero = await capture.tshark([
+            '-Y',
+            `${kind} && udp.checksum == 0`,
+            '-T',
+            'fields',
+            '-e',
+            'frame.number',
+          ]);
           t.is(zero !== '', !checksums, 'outer checksums are there, or not');
         }
         const status = JSON.parse(await tsnatOk(t, ['status', name, '--json']));
@@ -92,13 +107,20 @@ for (const kind of kinds) {
       });
 
       test.serial(`${what}: super-packets, ${BULK / 1e6} MB each way`, async (t) => {
-        const lab = await makeTunnelLab(t, { kind, family, checksums, plans: PLANS.slice(0, 2), offload: 'on' });
+        const lab = await makeTunnelLab(t, {
+          kind,
+          family,
+          checksums,
+          plans: PLANS.slice(0, 2),
+          offload: 'on',
+        });
         await bindAll(t, lab);
         const expected = { bytes: BULK, sha256: patternHash(BULK) };
         for (const { slot, far } of lab.ends) {
           await startHttp(t, far, { address: '::' });
           for (const peer of [PEER, PEER6]) {
-            for (const way of ['get', 'put'] as const) t.like(await transfer(slot, peer, way, BULK), expected);
+            for (const way of ['get', 'put'] as const)
+              t.like(await transfer(slot, peer, way, BULK), expected);
           }
         }
       });

@@ -64,13 +64,32 @@ const six = (subnet: number, host: number): string => `2001:db8:${subnet.toStrin
 const NEAR_SUBNET = 2;
 const FIRST_FAR_SUBNET = 10;
 
-function device(name: string, lab: Pick<TunnelLab, 'kind' | 'family' | 'checksums'>, id: number, remote: string): string {
+function device(
+  name: string,
+  lab: Pick<TunnelLab, 'kind' | 'family' | 'checksums'>,
+  id: number,
+  remote: string,
+): string {
   const { kind, family, checksums } = lab;
   const sums =
     family === 4
       ? [checksums ? 'udpcsum' : 'noudpcsum']
       : [checksums ? 'noudp6zerocsumtx' : 'udp6zerocsumtx', 'udp6zerocsumrx'];
-  return ['link', 'add', 'dev', name, 'type', kind, 'id', id, 'remote', remote, 'dstport', TUNNEL_PORTS[kind], ...sums].join(' ');
+  return [
+    'link',
+    'add',
+    'dev',
+    name,
+    'type',
+    kind,
+    'id',
+    id,
+    'remote',
+    remote,
+    'dstport',
+    TUNNEL_PORTS[kind],
+    ...sums,
+  ].join(' ');
 }
 
 export interface TunnelLabOptions extends TunnelUnderlay {
@@ -98,7 +117,10 @@ export async function makeTunnelLab(t: ExecutionContext, options: TunnelLabOptio
   const at = family === 4 ? four : six;
   const [bits, any] = family === 4 ? [24, 'default'] : [64, 'default'];
   await veth([near, 'under'], [wire, 'near0'], 9000);
-  await near.ip(`addr add ${at(NEAR_SUBNET, 2)}/${bits} dev under`, `route add ${any} via ${at(NEAR_SUBNET, 1)}`);
+  await near.ip(
+    `addr add ${at(NEAR_SUBNET, 2)}/${bits} dev under`,
+    `route add ${any} via ${at(NEAR_SUBNET, 1)}`,
+  );
   await wire.ip(`addr add ${at(NEAR_SUBNET, 1)}/${bits} dev near0`);
   const local = at(NEAR_SUBNET, 2);
   const ends: TunnelEnd[] = [];
@@ -115,9 +137,11 @@ export async function makeTunnelLab(t: ExecutionContext, options: TunnelLabOptio
     await far.ip('link set dev tun mtu 1400 address 02:00:00:00:00:01', 'link set dev tun up');
     await slot.ip(`addr add ${SLOT}/8 dev tun`, `addr add ${SLOT6}/64 dev tun`);
     await far.ip(`addr add ${PEER}/8 dev tun`, `addr add ${PEER6}/64 dev tun`);
-    if (offload === 'wire') await Promise.all([far.offload('under', 'tx off'), wire.offload(`far${i}`, 'tx off')]);
+    if (offload === 'wire')
+      await Promise.all([far.offload('under', 'tx off'), wire.offload(`far${i}`, 'tx off')]);
     ends.push({ ...plan, slot, far, remote });
   }
-  if (offload === 'wire') await Promise.all([near.offload('under', 'tx off'), wire.offload('near0', 'tx off')]);
+  if (offload === 'wire')
+    await Promise.all([near.offload('under', 'tx off'), wire.offload('near0', 'tx off')]);
   return { ...options, near, wire, device: 'under', local, ends };
 }

@@ -102,6 +102,8 @@ function translateIp(path: TcPath, inner: Inner, packet: IpPacket, change: Inner
       onOther: () => p.when(payload.protocol.eq(IPPROTO_AH), () => leave('authenticated')),
     }),
   );
+  // What follows is verified once.
+  for (const known of [transport.checkAt, transport.checksum]) known.set(p.forget(known));
   p.when(
     isOwn.ne(0),
     () =>
