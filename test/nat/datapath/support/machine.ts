@@ -12,10 +12,14 @@ export interface Result {
   readonly frame: Bytes;
   /** Where a redirect goes, where that can be seen. */
   readonly redirect?: 'out' | 'in';
+  /** How far its checksum is then; in the interpreter. */
+  readonly checksum?: NonNullable<ReturnType<Vm['run']>['checksum']>;
 }
 
 export interface RunOptions {
   readonly gsoSize?: number;
+  /** How far the packet's checksum is; in the interpreter. */
+  readonly checksum?: NonNullable<Parameters<Vm['run']>[0]['skb']>['checksum'];
 }
 
 /** The maps as both have them. */
@@ -97,18 +101,24 @@ export class VmMachine implements Machine {
     this.#link = link;
   }
 
-  run(direction: Direction, frame: Bytes, { gsoSize }: RunOptions = {}): Result {
-    const { returnValue, packet, redirect } = this.#programs[direction].run({
+  run(direction: Direction, frame: Bytes, { gsoSize, checksum }: RunOptions = {}): Result {
+    const {
+      returnValue,
+      packet,
+      redirect,
+      checksum: sum,
+    } = this.#programs[direction].run({
       packet: frame,
       skb: {
         ingress: direction === 'inbound',
         macLength: this.#link === 'none' ? 0 : 14,
         fields: gsoSize === undefined ? {} : { gso_size: gsoSize },
+        ...(checksum && { checksum }),
       },
     });
     const to =
       redirect === undefined ? {} : ({ redirect: redirect.flags === INGRESS ? 'in' : 'out' } as const);
-    return { returnValue, frame: packet, ...to };
+    return { returnValue, frame: packet, ...to, ...(sum && { checksum: sum }) };
   }
 
   reasons(): bigint[] {

@@ -17,7 +17,9 @@ import {
   ip4,
   ipv4,
   join,
+  onesSum,
   patch,
+  read16,
   type Segment,
   TCP,
   tcp,
@@ -310,3 +312,35 @@ export function indexEntry(
 
 /** Where the counters stand: packets and bytes, outbound before inbound. */
 export const COUNTERS_AT = 96;
+
+// -- checksums that are only begun (linux/skbuff.h): the sum of the pseudo-header in their place
+
+/** The IP header at `at` and what it says of its payload. */
+function payloadOf(whole: Bytes, at: number): { start: number; protocol: number; pseudo: number } {
+  const isSix = whole[at]! >> 4 === 6;
+  const start = at + (isSix ? 40 : (whole[at]! & 0xf) * 4);
+  const protocol = whole[at + (isSix ? 6 : 9)]!;
+  const length = isSix ? read16(whole, at + 4) : read16(whole, at + 2) - (start - at);
+  const addresses = isSix ? whole.subarray(at + 8, at + 40) : whole.subarray(at + 12, at + 20);
+  return { start, protocol, pseudo: onesSum(addresses, be16(protocol), be16(length)) };
+}
+
+export interface BegunSum {
+  readonly frame: Bytes;
+  /** Where the device is to start, and to write, as an skb says it. */
+  readonly start: number;
+  readonly offset: number;
+}
+
+/** The frame with the transport checksum behind the IP header at `ipAt` only begun. */
+export function begun(whole: Bytes, ipAt: number): BegunSum {
+  const { start, protocol, pseudo } = payloadOf(whole, ipAt);
+  const offset = protocol === TCP ? 16 : 6;
+  return { frame: patch(whole, start + offset, be16(pseudo)), start, offset };
+}
+
+/** The transport checksum behind the IP header at `ipAt`, and the sum that it would be begun with. */
+export function sums(whole: Bytes, ipAt: number): { check: number; pseudo: number } {
+  const { start, protocol, pseudo } = payloadOf(whole, ipAt);
+  return { check: read16(whole, start + (protocol === TCP ? 16 : 6)), pseudo };
+}
