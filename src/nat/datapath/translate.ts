@@ -42,7 +42,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
     packet.isLater().not(),
     () =>
       readTransport(path, payload, transport, own, {
-        ...(isUnknownVni && { onUdp: () => path.tunnels?.(frame, packet, () => isUnknownVni.set(1)) }),
+        ...(isUnknownVni && { onUdp: () => path.tunnels?.onUdp(frame, packet, () => isUnknownVni.set(1)) }),
         onIcmp: (icmp) => {
           const type = icmpType(path, payload);
           if (version === 6) discover(path, frame, packet, type);

@@ -15,7 +15,7 @@ import type { TcPath } from '../path.ts';
 import { read, type Words, write } from '../words.ts';
 import { carried } from './carried.ts';
 import { GENEVE_VERSION_SHIFT, MOST_UDP_AT, tunnelhdr, udphdr, VNI_SHIFT } from './headers.ts';
-import { innerDestination, type Scratch } from './inner-mark.ts';
+import { innerAddress, type Scratch } from './inner-mark.ts';
 
 export type TunnelRecord = ViewOf<typeof tunnelRecord>;
 
@@ -40,13 +40,14 @@ export interface KeyMemory {
   readonly scratch: Scratch;
 }
 
-/** Says whose the UDP packet is; nothing where its port is none of tunnels. `onSlot` must end the path. */
-export function findSlot(path: TcPath, packet: IpPacket, key: KeyMemory, { onSlot, onUnknown }: Found): void {
-  const { p, maps, leave, direction } = path;
-  const { at, atMost, end } = packet.payload;
-  const malformed = (): void => leave('malformed');
-  const [{ dest }] = p.packet.read([udphdr], { at, atMost, orElse: malformed });
-  const port = dest.get();
+/** What is known of a UDP port. */
+export interface KnownPort {
+  /** The number of its kind of tunnel; zero where it is none of tunnels. */
+  readonly kind: Variable<'u32'>;
+  readonly marks: Variable<'u32'>;
+}
+
+export function knownPort({ p, maps }: TcPath, port: Value<'be16'>): KnownPort {
   const kind = p.variable('u32', 0);
   const marks = p.variable('u32', 0);
   for (const known of p.data(maps.tunnel_ports).ports) {
@@ -55,6 +56,17 @@ export function findSlot(path: TcPath, packet: IpPacket, key: KeyMemory, { onSlo
       marks.set(known.marks.get());
     });
   }
+  return { kind, marks };
+}
+
+/** Says whose the UDP packet is; nothing where its port is none of tunnels. `onSlot` must end the path. */
+export function findSlot(path: TcPath, packet: IpPacket, key: KeyMemory, { onSlot, onUnknown }: Found): void {
+  const { p, maps, leave, direction } = path;
+  const { at, atMost, end } = packet.payload;
+  const malformed = (): void => leave('malformed');
+  const [{ dest }] = p.packet.read([udphdr], { at, atMost, orElse: malformed });
+  const port = dest.get();
+  const { kind, marks } = knownPort(path, port);
   p.when(kind.ne(0), () => {
     p.when(at.add(udphdr.size + tunnelhdr.size).gt(end), malformed);
     const [udp, tunnel] = p.packet.read([udphdr, tunnelhdr], {
@@ -69,11 +81,10 @@ export function findSlot(path: TcPath, packet: IpPacket, key: KeyMemory, { onSlo
     const take = (record: TunnelRecord): void => onSlot(record, { udp, tunnel, kind });
     key.view.port.set(port);
     if (direction === 'inbound') {
-      setIndexKey(path, packet, key.view, vni, marks);
-      if (path.uses.has('tunnel_inner')) setInnerMark(path, packet, key, { marks, kind, tunnel });
+      setIndexKey(path, packet, key, { vni, marks, kind, tunnel }, 'destination');
       const index = p.lookupAt(maps.tunnels, key.address);
       p.when(index.exists(), () => {
-        setSlotKey(key.view, index.value.placeholder.get());
+        setSlotKey(key, index.value.placeholder.get());
         const entry = p.lookupAt(maps.tunnels, key.address);
         p.when(entry.exists(), () => {
           requireBound(path, entry.value);
@@ -81,7 +92,7 @@ export function findSlot(path: TcPath, packet: IpPacket, key: KeyMemory, { onSlo
         });
       });
     }
-    setSlotKey(key.view, vni);
+    setSlotKey(key, vni);
     const entry = p.lookupAt(maps.tunnels, key.address);
     p.when(entry.exists(), () => {
       // With a placeholder as its VNI it would get to a slot past its bind.
@@ -100,38 +111,39 @@ function requireBound({ p, leave }: TcPath, record: TunnelRecord): void {
 }
 
 /** All but the port. */
-function setSlotKey(key: KeyMemory['view'], placeholder: Value<'u32'>): void {
-  key.kind.set(TUNNEL_ENTRIES.slot);
-  key.vni.set(placeholder);
-  for (const address of [key.remote, key.local, key.inner]) for (const word of address) word.set(0);
+export function setSlotKey({ view }: KeyMemory, placeholder: Value<'u32'>): void {
+  view.kind.set(TUNNEL_ENTRIES.slot);
+  view.vni.set(placeholder);
+  for (const address of [view.remote, view.local, view.inner]) for (const word of address) word.set(0);
 }
 
-function setIndexKey(
-  { p }: TcPath,
-  packet: IpPacket,
-  key: KeyMemory['view'],
-  vni: Value<'u32'>,
-  marks: Variable<'u32'>,
+export interface Marked extends KnownPort {
+  readonly vni: Value<'u32'>;
+  readonly tunnel: ViewOf<typeof tunnelhdr>;
+}
+
+/** All but the port. `ours` is the inner address that is the slot's, in a packet that comes from the other end. */
+export function setIndexKey(
+  path: TcPath,
+  packet: Pick<IpPacket, 'source' | 'destination' | 'payload'>,
+  key: KeyMemory,
+  { vni, marks, kind, tunnel }: Marked,
+  ours: 'source' | 'destination',
 ): void {
+  const { p } = path;
+  const { view, scratch } = key;
   /** Runs where the mark counts. */
   const where = (mark: keyof typeof TUNNEL_MARKS, then: () => void): void =>
     p.when(marks.and(TUNNEL_MARKS[mark]).ne(0), then);
   setSlotKey(key, p.constant('u32', 0));
-  key.kind.set(TUNNEL_ENTRIES.index);
-  where('vni', () => key.vni.set(vni));
-  where('remote', () => setAddress(key.remote, read(packet.source)));
-  where('local', () => setAddress(key.local, read(packet.destination)));
-}
-
-function setInnerMark(
-  path: TcPath,
-  packet: IpPacket,
-  { view, scratch }: KeyMemory,
-  { marks, kind, tunnel }: Pick<TunnelPacket, 'kind' | 'tunnel'> & { readonly marks: Variable<'u32'> },
-): void {
-  path.p.when(marks.and(TUNNEL_MARKS.inner).ne(0), () => {
+  view.kind.set(TUNNEL_ENTRIES.index);
+  where('vni', () => view.vni.set(vni));
+  where('remote', () => setAddress(view.remote, read(packet.source)));
+  where('local', () => setAddress(view.local, read(packet.destination)));
+  if (!path.uses.has('tunnel_inner')) return;
+  where('inner', () => {
     const inner = carried(path, packet.payload.at, kind.get(), tunnel);
-    innerDestination(path, inner, scratch, (address) => setAddress(view.inner, address));
+    innerAddress(path, inner, scratch, ours, (address) => setAddress(view.inner, address));
   });
 }
 

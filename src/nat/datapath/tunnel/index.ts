@@ -15,12 +15,18 @@ import { carried, requireOne } from './carried.ts';
 import { findSlot, type TunnelRecord } from './find.ts';
 import { MOST_UDP_AT, tunnelhdr, udphdr, VNI_REST, VNI_SHIFT } from './headers.ts';
 import { type InnerChange, translateInner } from './inner.ts';
+import { rewriteQuotedVni } from './quoted.ts';
 
-/**
- * Deals with a UDP packet that is no later fragment: ends the path where it is of a tunnel slot, and calls `onUnknown` where
- * it is at a port of tunnels without being of one.
- */
-export type Tunnels = (frame: Frame, packet: IpPacket, onUnknown: () => void) => void;
+/** What tunnels add to the rest of a program. */
+export interface Tunnels {
+  /**
+   * Deals with a UDP packet that is no later fragment: ends the path where it is of a tunnel slot, and calls `onUnknown`
+   * where it is at a port of tunnels without being of one.
+   */
+  readonly onUdp: (frame: Frame, packet: IpPacket, onUnknown: () => void) => void;
+  /** Deals with an ICMP error: ends the path where it quotes a packet of a tunnel slot. */
+  readonly onError: (packet: IpPacket, quote: IpPacket) => void;
+}
 
 /** Whether there are tunnels over this version. */
 export const hasTunnels = ({ uses }: TcPath, version: IpVersion): boolean =>
@@ -35,19 +41,24 @@ export function tunnels(path: TcPath): Tunnels {
   const rewrite = p.ending('tunnel', 'u32', (udpAt) =>
     rewriteTunnel(path, { udpAt: udpAt.get(), pseudo: pseudo.get(), kind: kind.get(), record: record.view }),
   );
-  return (frame, packet, onUnknown) => {
-    findSlot(path, packet, key, {
-      onUnknown,
-      onSlot: (slot, { udp, kind: its }) => {
-        record.point(slot.vni);
-        slot[`${direction}Packets`].increase(1);
-        slot[`${direction}Bytes`].increase(path.length().sub(frame.at.offset));
-        kind.set(its);
-        pseudo.set(0);
-        p.when(udp.check.ne(0), () => pseudo.set(pseudoSum(packet, udp.length.get())));
-        rewrite(p.forget(packet.payload.at));
-      },
-    });
+  return {
+    onUdp: (frame, packet, onUnknown) => {
+      findSlot(path, packet, key, {
+        onUnknown,
+        onSlot: (slot, { udp, kind: its }) => {
+          record.point(slot.vni);
+          slot[`${direction}Packets`].increase(1);
+          slot[`${direction}Bytes`].increase(path.length().sub(frame.at.offset));
+          kind.set(its);
+          pseudo.set(0);
+          p.when(udp.check.ne(0), () => pseudo.set(pseudoSum(packet, udp.length.get())));
+          rewrite(p.forget(packet.payload.at));
+        },
+      });
+    },
+    onError: (packet, quote) => {
+      if (hasTunnels(path, packet.version)) rewriteQuotedVni(path, packet, quote, key);
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-// The inner address that a packet which arrives in a tunnel is for: what slots can be told apart by. Looked for without
+// The inner address of a slot in a packet of its tunnel: what slots can be told apart by. Looked for without
 // moving the packet, since those of no slot go on to be translated as any other.
 
 import {
@@ -35,14 +35,16 @@ export interface Scratch {
   readonly view: ArrayView<Place<'be32'>>;
 }
 
+const ADDRESSES = { source: 'saddr', destination: 'daddr' } as const;
 const WORD = 4;
 const ADDRESS6 = 16;
 
 /** Calls `set` with it; not where there is none. What is sent to a group is for nobody. */
-export function innerDestination(
+export function innerAddress(
   { p }: TcPath,
   { carries, innerAt }: Carried,
   { address, view }: Scratch,
+  which: 'source' | 'destination',
   set: (address: Words) => void,
 ): void {
   for (const word of view) word.set(0);
@@ -74,7 +76,7 @@ export function innerDestination(
       [
         ETH_P_IP,
         () => {
-          load(at.add(iphdr.offsets.daddr), WORD);
+          load(at.add(iphdr.offsets[ADDRESSES[which]]), WORD);
           set([view.at(0).get()]);
         },
       ],
@@ -82,7 +84,7 @@ export function innerDestination(
         ETH_P_IPV6,
         () => {
           const next = number(at.add(ipv6hdr.offsets.nexthdr), 1);
-          load(at.add(ipv6hdr.offsets.daddr), ADDRESS6);
+          load(at.add(ipv6hdr.offsets[ADDRESSES[which]]), ADDRESS6);
           set(read([...view]));
           // Who is asked for by a solicitation, not the group that it goes to.
           p.when(next.eq(IPPROTO_ICMPV6), () => {
@@ -97,7 +99,7 @@ export function innerDestination(
       [
         ETH_P_ARP,
         () => {
-          load(at.add(arphdr.offsets.targetIp), WORD);
+          load(at.add(arphdr.offsets[which === 'source' ? 'senderIp' : 'targetIp']), WORD);
           set([view.at(0).get()]);
         },
       ],
