@@ -30,6 +30,8 @@ export interface TunnelPlan {
   readonly vni: number;
   /** What the other end knows the slot by, where that is something else than SLOT and SLOT6. */
   readonly outside?: readonly [four: string, six: string];
+  /** The tunnel ends where the first one does, and has its VNI. */
+  readonly shares?: true;
 }
 
 export interface TunnelEnd extends TunnelPlan {
@@ -99,9 +101,26 @@ export interface TunnelLabOptions extends TunnelUnderlay {
   readonly offload: 'on' | 'wire';
 }
 
+/** A tunnel of `near` whose other side is in a namespace of its own. */
+async function addSlot(
+  near: Namespace,
+  slot: Namespace,
+  options: Parameters<typeof device>[1],
+  placeholder: number,
+  remote: string,
+): Promise<void> {
+  await near.ip(device('tun', options, placeholder, remote), `link set dev tun netns ${slot.name}`);
+  await slot.ip(
+    'link set dev tun mtu 1400 address 02:00:00:00:00:02',
+    'link set dev tun up',
+    `addr add ${SLOT}/8 dev tun`,
+    `addr add ${SLOT6}/64 dev tun`,
+  );
+}
+
 /** Builds it; gone again when the test is over. */
 export async function makeTunnelLab(t: ExecutionContext, options: TunnelLabOptions): Promise<TunnelLab> {
-  const { kind, family, plans, offload } = options;
+  const { family, plans, offload } = options;
   const namespaces: Namespace[] = [];
   t.teardown(async () => {
     await Promise.all(namespaces.map((namespace) => namespace.remove()));
@@ -125,18 +144,27 @@ export async function makeTunnelLab(t: ExecutionContext, options: TunnelLabOptio
   const local = at(NEAR_SUBNET, 2);
   const ends: TunnelEnd[] = [];
   for (const [i, plan] of plans.entries()) {
-    const [slot, far] = [await make(`slot${i}`), await make(`far${i}`)];
+    const slot = await make(`slot${i}`);
+    const shared = plan.shares && ends[0];
+    if (shared) {
+      await addSlot(near, slot, options, plan.placeholder, shared.remote);
+      ends.push({ ...plan, slot, far: shared.far, remote: shared.remote });
+      continue;
+    }
+    const far = await make(`far${i}`);
     const subnet = FIRST_FAR_SUBNET + i;
     const remote = at(subnet, 2);
     await veth([far, 'under'], [wire, `far${i}`], 9000);
     await wire.ip(`addr add ${at(subnet, 1)}/${bits} dev far${i}`);
     await far.ip(`addr add ${remote}/${bits} dev under`, `route add ${any} via ${at(subnet, 1)}`);
-    await near.ip(device('tun', options, plan.placeholder, remote), `link set dev tun netns ${slot.name}`);
-    await far.ip(device('tun', options, plan.vni, local));
-    await slot.ip('link set dev tun mtu 1400 address 02:00:00:00:00:02', 'link set dev tun up');
-    await far.ip('link set dev tun mtu 1400 address 02:00:00:00:00:01', 'link set dev tun up');
-    await slot.ip(`addr add ${SLOT}/8 dev tun`, `addr add ${SLOT6}/64 dev tun`);
-    await far.ip(`addr add ${PEER}/8 dev tun`, `addr add ${PEER6}/64 dev tun`);
+    await addSlot(near, slot, options, plan.placeholder, remote);
+    await far.ip(
+      device('tun', options, plan.vni, local),
+      'link set dev tun mtu 1400 address 02:00:00:00:00:01',
+      'link set dev tun up',
+      `addr add ${PEER}/8 dev tun`,
+      `addr add ${PEER6}/64 dev tun`,
+    );
     if (offload === 'wire')
       await Promise.all([far.offload('under', 'tx off'), wire.offload(`far${i}`, 'tx off')]);
     ends.push({ ...plan, slot, far, remote });
