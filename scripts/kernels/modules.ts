@@ -26,8 +26,12 @@ const WANTED = [
     'xt_tcpudp',
     'xt_CT',
     'xt_conntrack',
+    'ipt_REJECT',
+    'ip6_tables',
+    'ip6table_filter',
+    'ip6t_REJECT',
   ],
-  ...['af_packet', 'udp_diag', 'tcp_diag', 'sctp', 'ip_gre', 'esp4'],
+  ...['af_packet', 'udp_diag', 'tcp_diag', 'sctp', 'ip_gre', 'ip6_gre', 'esp4', 'esp6'],
 ];
 
 const DECOMPRESSORS: Readonly<Record<string, readonly [string, ...string[]]>> = {
@@ -35,8 +39,15 @@ const DECOMPRESSORS: Readonly<Record<string, readonly [string, ...string[]]>> = 
   zst: ['zstd', '-dc'],
 };
 
-/** @param files module name to file. @returns names and contents, uncompressed */
-export function orderedModules(files: ReadonlyMap<string, string>): ReadonlyMap<string, Uint8Array> {
+/**
+ * @param files module name to file
+ * @param wanted names, with '_' for '-'
+ * @returns names and contents, uncompressed
+ */
+export function orderedModules(
+  files: ReadonlyMap<string, string>,
+  wanted: readonly string[] = WANTED,
+): ReadonlyMap<string, Uint8Array> {
   const ordered = new Map<string, Uint8Array>();
   const add = (name: string): void => {
     const file = files.get(name);
@@ -45,7 +56,7 @@ export function orderedModules(files: ReadonlyMap<string, string>): ReadonlyMap<
     for (const other of dependencies(data)) add(other);
     ordered.set(name, data);
   };
-  for (const name of WANTED) add(name);
+  for (const name of wanted) add(name);
   return ordered;
 }
 

@@ -119,7 +119,8 @@ function readSlot(text: string): Endpoint {
     throw new AddressError(`'${text}': a slot is one address at one interface: write ADDRESS%INTERFACE`);
   }
   const problem = name.includes('=') ? "has '=' in it" : interfaceNameProblem(name);
-  if (problem !== undefined) throw new AddressError(`'${text}' is not a slot: its interface's name ${problem}`);
+  if (problem !== undefined)
+    throw new AddressError(`'${text}' is not a slot: its interface's name ${problem}`);
   return { kind: 'slot', address: parseAddress(host), interface: name };
 }
 

@@ -15,7 +15,9 @@ export function macOf(bytes: Uint8Array): Mac {
 /** Reads `52:54:00:12:34:56`. @throws RangeError for what is none, or one that no frame can be sent to alone. */
 export function parseMac(text: string): Mac {
   if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/i.test(text)) {
-    throw new RangeError(`'${text}' is not a MAC address: write six pairs of digits, as in 52:54:00:12:34:56`);
+    throw new RangeError(
+      `'${text}' is not a MAC address: write six pairs of digits, as in 52:54:00:12:34:56`,
+    );
   }
   const mac = Number.parseInt(text.replaceAll(':', ''), 16);
   if (mac === 0) throw new RangeError(`MAC address '${text}' is nobody's`);
@@ -27,7 +29,10 @@ export function parseMac(text: string): Mac {
 
 /** Writes it as `parseMac` reads it. */
 export function formatMac(mac: Mac): string {
-  return mac.toString(16).padStart(2 * BYTES, '0').replace(/..(?!$)/g, '$&:');
+  return mac
+    .toString(16)
+    .padStart(2 * BYTES, '0')
+    .replace(/..(?!$)/g, '$&:');
 }
 
 /** Writes it into 6 bytes. @throws RangeError when it has more. */

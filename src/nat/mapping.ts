@@ -136,7 +136,8 @@ interface Problem {
 }
 
 function mixed(inside: Kind, outside: Kind): Problem {
-  const what = `maps ${KIND_NOUNS[inside]} onto ${KIND_NOUNS[outside]}: both sides must be of one kind`;
+  const rule = inside === 'slot' ? "a slot's outside is an address" : 'both sides must be of one kind';
+  const what = `maps ${KIND_NOUNS[inside]} onto ${KIND_NOUNS[outside]}: ${rule}`;
   return { code: 'mixed_kinds', what };
 }
 

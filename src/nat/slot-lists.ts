@@ -30,7 +30,8 @@ export function encodeSlotLists(family: Family, lists: readonly SlotList[]): Ent
       throw new RangeError(`list of destinations ${list} is not a number from 0 to ${MOST_LIST}`);
     }
     for (const prefix of allowed) {
-      if (familyOf(prefix.address) === family) distinct.set(`${list} ${formatPrefix(prefix)}`, [list, prefix]);
+      if (familyOf(prefix.address) === family)
+        distinct.set(`${list} ${formatPrefix(prefix)}`, [list, prefix]);
     }
   }
   const keys = new Uint8Array(distinct.size * size);

@@ -61,8 +61,10 @@ const SIZE = 8;
 const PORTS = 4;
 const SLOTS = ['tap0', 'tap1'] as const;
 
-function* keys(base: Address): Generator<Key> {
-  for (const slot of [undefined, ...SLOTS]) {
+/** From and to anywhere and the slots of a list. */
+function* keys(base: Address, list: readonly Mapping[]): Generator<Key> {
+  const slots = list.map((mapping) => (mapping.kind === 'slot' ? mapping.interface : undefined));
+  for (const slot of new Set([undefined, ...slots])) {
     for (let host = 0; host < SIZE; host++) {
       const address = plus(base, host);
       yield { address, protocol: 'other', port: 0, slot };
@@ -75,7 +77,7 @@ function* keys(base: Address): Generator<Key> {
 
 /** Whether two of one kind have a packet in common on a side. */
 function clashes(list: readonly Mapping[], side: Side, base: Address): boolean {
-  for (const key of keys(base)) {
+  for (const key of keys(base, list)) {
     const [first, second] = matching(list, side, key);
     const ranks = matching(list, side, key).map((mapping) => rank(mapping, side));
     if (first !== undefined && second !== undefined && new Set(ranks).size < ranks.length) return true;
@@ -86,7 +88,7 @@ function clashes(list: readonly Mapping[], side: Side, base: Address): boolean {
 /** Whether the answer to every packet goes to the address that sent it, and something leaves by every mapping. */
 function answered(list: readonly Mapping[], base: Address): boolean {
   const used = new Set<Mapping>();
-  for (const key of keys(base)) {
+  for (const key of keys(base, list)) {
     const [mapping] = matching(list, 'inside', key);
     if (mapping === undefined) continue;
     used.add(mapping);
@@ -177,7 +179,7 @@ for (const [family, inside, outside] of [
         if (!sound) seen.shadowed++;
         else {
           seen.sound++;
-          if ([...keys(inside)].some((key) => matching(list, 'inside', key).length > 1)) seen.nesting++;
+          if ([...keys(inside, list)].some((key) => matching(list, 'inside', key).length > 1)) seen.nesting++;
         }
       }),
       { numRuns: 4_000 },
@@ -213,6 +215,12 @@ const SOUND: readonly (readonly string[])[] = [
     '10.0.0.7:1500/tcp=203.0.113.10:1500/tcp',
   ],
   ['fd00:1::/48=2001:db8:1::/48,neutral', 'fd00:1::5=2001:db8::5'],
+  // The inside of slots is nobody else's.
+  ['10.0.0.5=203.0.113.5', '10.0.0.5%tap6=203.0.113.6', '10.0.0.5%tap7=203.0.113.7'],
+  ['10.0.0.0/24=203.0.113.0/24', '10.0.0.5%tap7=203.0.114.7', '10.0.0.5:80/tcp=203.0.114.5:80/tcp'],
+  // And an exception of a prefix outside.
+  ['10.1.0.0/24=203.0.113.0/24', '10.0.0.5%tap7=203.0.113.5', '10.1.0.5=203.0.114.5'],
+  ['10.0.0.1=172.16.0.2', '172.16.0.2%tap7=203.0.113.7'],
   // Nothing leaves as 2001:db8:1:ffff::5, which has no inside.
   ['fd00:1::/48=2001:db8:1::/48,neutral', 'fd00::5=2001:db8:1:ffff::5'],
 ];
@@ -253,6 +261,27 @@ const SHADOWED: readonly [texts: readonly string[], message: string][] = [
     "f:3: mapping '10.0.0.1=1.1.1.2' with '10.0.0.0/31=203.0.113.0/31' at f:1: all of 10.0.0.0/31 is in mappings that " +
       'go before it: leave it out',
   ],
+  [
+    // That another has the slot's inside does not spare the prefix.
+    ['10.1.0.0/24=203.0.113.0/24', '10.1.0.5%tap7=203.0.113.5'],
+    "f:2: mapping '10.1.0.5%tap7=203.0.113.5' with '10.1.0.0/24=203.0.113.0/24' at f:1: 10.1.0.5 would leave as " +
+      '203.0.113.5, the answers going to 10.1.0.5%tap7: give 10.1.0.5 a mapping of its own, or leave one of these out',
+  ],
+  [
+    ['172.16.0.2%tap7=203.0.113.7', '172.16.0.2:80/tcp=203.0.113.7:80/tcp'],
+    "f:2: mapping '172.16.0.2:80/tcp=203.0.113.7:80/tcp' with '172.16.0.2%tap7=203.0.113.7' at f:1: 172.16.0.2%tap7 " +
+      'would leave as 203.0.113.7:80/tcp, the answers going to 172.16.0.2:80/tcp: leave one of these out',
+  ],
+  ...['203.0.113.7=1.1.1.1', '203.0.113.0/24=1.1.1.0/24', '203.0.113.7:1-2=1.1.1.1:1-2'].map(
+    (text): [readonly string[], string] => {
+      const [inside, outside] = text.split('=');
+      return [
+        ['172.16.0.2%tap7=203.0.113.7', text],
+        `f:2: mapping '${text}' with '172.16.0.2%tap7=203.0.113.7' at f:1: 172.16.0.2%tap7 would leave as ${outside}, ` +
+          `the answers going to ${inside}: leave one of these out`,
+      ];
+    },
+  ),
   [
     // RFC 6296, appendix A: fd01:203:405:1::1234 leaves as 2001:db8:1:d550::1234.
     ['fd01:203:405::/48=2001:db8:1::/48,neutral', 'fd00::5=2001:db8:1:d550::1234'],

@@ -2,7 +2,7 @@
 
 import type { TunnelWish } from '../../nat/instance/tunnels/types.ts';
 import type { TunnelMark } from '../../nat/tunnel-layout.ts';
-import { TUNNEL_KIND_NAMES } from '../commands-vni.ts';
+import { TUNNEL_KIND_NAMES } from '../catalog/vni.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { counted } from '../table.ts';

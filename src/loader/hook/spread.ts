@@ -139,22 +139,21 @@ export function whereSpread(
 
 /**
  * Takes the program off these interfaces, with the qdiscs that were made for it; those of others stay, and so do those
- * of blocks in which somebody else has put a filter meanwhile. Interfaces that are gone are passed over.
+ * of blocks in which somebody else has put a filter meanwhile.
  */
-export function gather(
+function gather(
   socket: NetlinkSocket,
   ifindexes: readonly number[],
+  found: ReadonlyMap<number, ClsactInfo>,
   programId: number,
-  blocks: Blocks | undefined,
+  blocks: Blocks,
 ): void {
-  const found = listClsacts(socket);
-  const there = ifindexes.filter((ifindex) => found.has(ifindex));
-  const bound = there.filter((ifindex) => isIn(found.get(ifindex), blocks));
-  const own = there.filter((ifindex) => !isIn(found.get(ifindex), blocks));
+  const bound = ifindexes.filter((ifindex) => isIn(found.get(ifindex), blocks));
+  const own = ifindexes.filter((ifindex) => !isIn(found.get(ifindex), blocks));
   for (const ifindex of own) {
     for (const filter of filtersOf(socket, ifindex, programId)) deleteFilter(socket, ifindex, filter);
   }
-  if (blocks === undefined || bound.length === 0) return;
+  if (bound.length === 0) return;
   const isLast = [...found.values()].filter((info) => isIn(info, blocks)).length === bound.length;
   if (isLast) {
     // With the last of its qdiscs a block goes, and with it the filters of whoever put one there.
@@ -168,6 +167,26 @@ export function gather(
   }
   leave(socket, bound, blocks);
 }
+
+/** The same wherever the program is in the network namespace of the socket, but on these. */
+export function gatherBut(
+  socket: NetlinkSocket,
+  kept: ReadonlySet<number>,
+  programId: number,
+  blocks: Blocks,
+): void {
+  const found = listClsacts(socket);
+  gather(
+    socket,
+    [...found.keys()].filter((ifindex) => !kept.has(ifindex)),
+    found,
+    programId,
+    blocks,
+  );
+}
+
+export const gatherAll = (socket: NetlinkSocket, programId: number, blocks: Blocks): void =>
+  gatherBut(socket, new Set(), programId, blocks);
 
 /** Takes back what a spread has done before it failed. */
 function takeOff(

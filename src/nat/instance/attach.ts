@@ -15,6 +15,7 @@ import {
 import { familyOf } from '../address.ts';
 import { encodeDestinations } from '../destinations.ts';
 import type { Mapping } from '../mapping.ts';
+import { requireSound } from '../mapping-check.ts';
 import { DEFAULT_CAPACITY } from '../maps.ts';
 import { DEFAULT_POLICY, type InstancePolicy, requireMss } from '../policy.ts';
 import { DIRECTIONS } from '../reason.ts';
@@ -29,8 +30,10 @@ import { HOOK_DIRECTIONS } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { recover } from './recover.ts';
 import { replace } from './replace.ts';
-import { requireServed } from './served.ts';
-import { pinSlotEntry } from './slots/entry.ts';
+import { interfacesIn, NO_SLOTS } from './slots/contents.ts';
+import { joinDevices, withBlocks } from './slots/devices.ts';
+import { nameSlotProgram, pinSlotEntry } from './slots/entry.ts';
+import { planSlots, requireNoXdp } from './slots/plan.ts';
 import { statusOf } from './status.ts';
 import { outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
@@ -81,7 +84,7 @@ function checked(options: AttachOptions): Request {
     throw new RangeError(`capacity ${capacity} is not an integer from 1 to 2^32-1`);
   }
   if (mss !== undefined) requireMss(mss);
-  requireServed(mappings);
+  requireSound(mappings);
   const both = typeof unmapped === 'string' ? { outbound: unmapped, inbound: unmapped } : unmapped;
   return { ...options, name, ...(both && { unmapped: both }) } as Request;
 }
@@ -122,10 +125,10 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const destinations = encodeDestinations({ include, exclude });
   const wish = xdpWish(request, target);
   const state = uplinkState(target.socket, target.uplink);
-  const record: InstanceRecord = {
+  const blank: InstanceRecord = {
     hook: target.hook,
     link: linkOf(target.uplink) ?? 'ethernet',
-    uses: usesOfInstance(mappings, destinations),
+    uses: usesOfInstance(mappings, destinations, NO_SLOTS, []),
     unmapped,
     spoofed,
     ...(mss !== undefined && { mss }),
@@ -140,6 +143,10 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     slots: { place: request.slots ?? 'device', turn: 0, blocks: undefined },
     xdp: undefined,
   };
+  const slots = planSlots(pins.name, blank, undefined, mappings);
+  const devices = interfacesIn(slots);
+  requireNoXdp(pins.name, wish, slots);
+  const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots, []) };
   const { maps: definitions, ...programs } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {
@@ -149,16 +156,20 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     for (const name of ['destinations', 'destinations6'] as const)
       maps[name].raw.setBatch(destinations[name]);
     new Table(pins.name, maps).fill(mappings);
+    for (const name of ['slots', 'slots6'] as const) maps[name].raw.setBatch(slots[name]);
     using loaded = loadPrograms(programs, maps);
     making.selfTest(pins.name, loaded.programs, maps, mappings, record);
     onFailure(() => shadow.exist && dismantle(shadow));
     shadow.make();
     for (const [name, map] of Object.entries(maps)) map.pin(shadow.path(`maps/${name}`));
-    shadow.pinRecord(withPrograms(record, loaded.programs, {}));
     for (const role of ROLES) loaded.programs[role]?.pin(shadow.path(`progs/${role}`));
     pinSlotEntry(shadow);
+    const blocked = withBlocks(shadow, record, devices, []);
+    shadow.pinRecord(withPrograms(blocked, loaded.programs, {}));
     using changeover = Changeover.make(shadow, { next: loaded.programs });
-    const placed = withPrograms(record, loaded.programs, place(shadow, target, changeover.relays));
+    const placed = withPrograms(blocked, loaded.programs, place(shadow, target, changeover.relays));
+    nameSlotProgram(shadow, changeover.relays.slot);
+    joinDevices(shadow, placed, devices);
     const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.programs, xdp: wish ?? 'none' });
     const whole = { ...placed, xdp };
     shadow.writeRecord(whole);

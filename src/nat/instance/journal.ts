@@ -47,8 +47,10 @@ export class Journal {
 
   /** Whether something is written down. */
   get isOpen(): boolean {
-    const short = this.#record.get(key);
-    return short?.subarray(0, COUNTS_SIZE).some((byte) => byte !== 0) || this.#pins.has(PIN);
+    const { calls } = this.#record;
+    calls.putKey(key);
+    const isShort = calls.lookup() && calls.found.subarray(0, COUNTS_SIZE).some((byte) => byte !== 0);
+    return isShort || this.#pins.has(PIN);
   }
 
   /** Does what was written down, and crosses it out. Mappings that are others by now stay. */

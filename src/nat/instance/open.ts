@@ -2,20 +2,20 @@
 // processes that are at work on instances.
 
 import type { Endpoint } from '../endpoint.ts';
-import { decodeEntries, type MappingState } from '../entries-decode.ts';
+import type { MappingState } from '../entries-decode.ts';
 import type { Mapping } from '../mapping.ts';
-import { usesOf } from '../uses.ts';
+import { requireSound } from '../mapping-check.ts';
+import { readMappings } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { type Context, makingOf } from './making.ts';
+import { addMappings, deleteMappings } from './mappings.ts';
 import { Parts } from './parts.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { needsRecovery, recover } from './recover.ts';
-import { extendUses, replaceMappings } from './replace.ts';
+import { replaceMappings } from './replace.ts';
 import type { Replaced } from './replacement.ts';
-import { requireServed } from './served.ts';
+import { SlotDesk } from './slots/desk.ts';
 import { statusOf } from './status.ts';
-import { widenOutsides } from './subnet.ts';
-import { inTurn } from './transition.ts';
 import type { InstanceStatus } from './types.ts';
 
 /** Holds descriptors of the instance's maps until it is closed. */
@@ -23,13 +23,13 @@ export interface Instance extends Disposable {
   readonly name: string;
   /**
    * Adds all of them or none, with counters at zero. Mappings of a kind that the instance had none of yet bring new
-   * programs.
+   * programs; those of slots reserve what is not reserved.
    *
    * @throws MappingError for mappings that are unsound, or taken by one that is there; InstanceError with code
    * `EFULL`, or `ENOENT` when the instance was detached meanwhile.
    */
   addMappings(mappings: readonly Mapping[]): void;
-  /** Deletes all of them or none, by their insides. @throws InstanceError with code `EUNMAPPED` */
+  /** Deletes all of them or none, by their insides; with a slot's mapping its reservation goes. @throws InstanceError with code `EUNMAPPED` */
   deleteMappings(insides: readonly Endpoint[]): void;
   /**
    * Makes these the mappings, all of them from one packet to the next, in both directions. Those that stay keep
@@ -50,36 +50,30 @@ export function openInstance(name: string, context: Context = {}): Instance {
   const pins = requirePins(name, context);
   const { instances } = pins;
   const parts = new Parts(instances, pins);
+  const desk = new SlotDesk(pins, parts, context);
+  const close = (): void => {
+    desk[Symbol.dispose]();
+    parts[Symbol.dispose]();
+  };
   return {
     name,
     addMappings: (mappings) => {
-      requireServed(mappings);
-      const needed = usesOf(mappings);
-      parts.locked(({ table, maps, journal }, { uses }) => {
-        table.requireFree(mappings, uses);
-        const isNew = [...needed].some((use) => !uses.has(use));
-        inTurn(
-          () => isNew && extendUses(pins, needed, makingOf(context)),
-          () => {
-            widenOutsides(maps.interface, mappings);
-            table.add(mappings, uses, journal);
-          },
-        );
-      });
+      requireSound(mappings);
+      desk.locked((bench) => addMappings(bench, mappings));
     },
     replaceMappings: (mappings) => {
-      requireServed(mappings);
+      requireSound(mappings);
       return parts.locked(() => replaceMappings(pins, mappings, makingOf(context)));
     },
-    deleteMappings: (insides) => parts.locked(({ table, journal }) => table.remove(insides, journal)),
-    listMappings: () => decodeEntries(parts.open().table.read()).states,
+    deleteMappings: (insides) => desk.locked((bench) => deleteMappings(bench, insides)),
+    listMappings: () => readMappings(parts.open().maps).states,
     status: () => {
       const seen = statusOf(pins);
       // What looks wrong may be another command's work in hand: it is looked at again when nobody is at work.
       return seen.healthy ? seen : withFolder(instances, () => statusOf(pins));
     },
-    close: () => parts[Symbol.dispose](),
-    [Symbol.dispose]: () => parts[Symbol.dispose](),
+    close,
+    [Symbol.dispose]: close,
   };
 }
 

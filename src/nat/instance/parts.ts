@@ -73,12 +73,16 @@ export class Parts implements Disposable {
   }
 
   #readRecord({ record: { raw } }: Opened): InstanceRecord {
-    const data = raw.get(RECORD_KEY);
-    if (data === undefined || isRevoked(data)) {
+    const { calls } = raw;
+    calls.putKey(RECORD_KEY);
+    const isThere = calls.lookup();
+    const { found } = calls;
+    // It seldom changes.
+    if (this.#known !== undefined && Buffer.compare(this.#known.data, found) === 0) return this.#known.record;
+    const data = calls.value();
+    if (!isThere || isRevoked(data)) {
       throw new InstanceError('ENOENT', `instance '${this.#pins.name}' has been detached meanwhile`);
     }
-    // It seldom changes.
-    if (this.#known !== undefined && Buffer.compare(this.#known.data, data) === 0) return this.#known.record;
     const record = this.#pins.record();
     this.#known = { data, record };
     return record;

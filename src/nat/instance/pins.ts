@@ -1,7 +1,7 @@
 // The pin folder of an instance: <bpffs>/tsnat/NAME/{maps,progs,links}/..., and its shadow NAME%new, in which the
 // whole is built before one rename makes it true. '%' is escaped in names, so the shadow's cannot be a name.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { FieldType, MapDefinition } from '../../asm/index.ts';
 import {
   BpfLink,
@@ -11,6 +11,7 @@ import {
   escapePinName,
   findBpffs,
   folderHint,
+  isPinned,
   LoaderError,
   makeFolder,
   removeFolder,
@@ -20,7 +21,7 @@ import {
 } from '../../loader/index.ts';
 import { type InstanceMaps, instanceMaps } from '../maps.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
-import { type Role, ROLES } from './changeover.ts';
+import { ROLES, type Role } from './changeover.ts';
 import { detachHint, InstanceError } from './error.ts';
 import {
   decodeRecord,
@@ -106,7 +107,7 @@ export class Pins {
   }
 
   get exist(): boolean {
-    return existsSync(this.folder);
+    return isPinned(this.folder);
   }
 
   /** Makes the folders. */
@@ -115,7 +116,7 @@ export class Pins {
   }
 
   has(part: string): boolean {
-    return existsSync(this.path(part));
+    return isPinned(this.path(part));
   }
 
   path(part: string): string {

@@ -117,6 +117,12 @@ export interface InstanceRecord extends RecordedPolicy {
   readonly xdp: XdpRecord | undefined;
 }
 
+/** Says that slots have come or gone. */
+export const nextTurn = (record: InstanceRecord): InstanceRecord => ({
+  ...record,
+  slots: { ...record.slots, turn: (record.slots.turn + 1) >>> 0 },
+});
+
 /** Whether there are slots, and a program on their devices. */
 export const hasSlotProgram = ({ uses, slots }: Pick<InstanceRecord, 'uses' | 'slots'>): boolean =>
   slots.place === 'device' && (uses.has('slots') || uses.has('slots6'));
@@ -211,8 +217,7 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
     slots: {
       place,
       turn: raw.slots_turn,
-      blocks:
-        raw.slots_ingress === 0 ? undefined : { ingress: raw.slots_ingress, egress: raw.slots_egress },
+      blocks: raw.slots_ingress === 0 ? undefined : { ingress: raw.slots_ingress, egress: raw.slots_egress },
     },
     xdp: mode && { mode, insides: raw.xdp_inside.slice(0, raw.xdp_insides) },
   };

@@ -5,8 +5,8 @@
 
 import { type BpfProgram, removePin, renamePin, waitForPrograms } from '../../loader/index.ts';
 import type { Mapping } from '../mapping.ts';
-import { DIRECTIONS, type Direction } from '../reason.ts';
-import { Changeover, type Programs, type Role, ROLES } from './changeover.ts';
+import type { Direction } from '../reason.ts';
+import { Changeover, type Programs, ROLES, type Role } from './changeover.ts';
 import type { Contents, Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { putBack, putOn } from './hooks.ts';
@@ -15,9 +15,11 @@ import { openMaps } from './own-maps.ts';
 import { loadPrograms } from './pair.ts';
 import { Pins } from './pins.ts';
 import { attempt, detachLinks, programIds } from './placement.ts';
-import { datapathOptions, hasSlotProgram, type InstanceRecord } from './record.ts';
+import { datapathOptions, hasSlotProgram, type InstanceRecord, nextTurn } from './record.ts';
 import { type Replaced, Replacement } from './replacement.ts';
 import { settle } from './settlement.ts';
+import { interfacesIn, readSlots } from './slots/contents.ts';
+import { joinDevices, leaveStrays, missingDevices, withBlocks } from './slots/devices.ts';
 import { StandIn } from './stand-in.ts';
 import { allOrNothing } from './undo.ts';
 import { prepareXdp, settleXdp, type XdpWish } from './xdp/change.ts';
@@ -58,7 +60,14 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
     shadow.make();
     rest(maps.xdp);
     const xdp = prepareXdp(pins, shadow, maps, wanted);
-    const next = { ...withIds(wanted.record, final), xdp };
+    const identified = { ...withIds(wanted.record, final), xdp };
+    const joining = missingDevices(pins, identified, maps, contents);
+    const next = withBlocks(
+      pins,
+      contents.slots === undefined ? identified : nextTurn(identified),
+      joining,
+      interfacesIn(readSlots(maps)).keys(),
+    );
     shadow.pinRecord(next);
     if (wanted.programs !== undefined) {
       for (const role of ROLES) final[role]?.pin(shadow.path(`progs/${role}`));
@@ -74,6 +83,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
     using changeover = Changeover.make(shadow, { former, next: between?.programs ?? final });
     const ours = programIds([pins, shadow]);
     putOn(pins, record, changeover.relays, ours);
+    joinDevices(pins, next, joining);
     changeover.turn('next');
     onFailure(() => changeover.turn('former'));
     onFailure(() => replacement.undo());
@@ -106,6 +116,10 @@ export function undo(pins: Pins, shadow: Pins): void {
     putBack(pins, record, former.programs, programIds([shadow]));
     detachLinks(shadow);
     wake(pins, record);
+    leaveStraysIfThere(
+      pins,
+      attempt(() => shadow.record()),
+    );
   }
   shadow.remove();
 }
@@ -144,7 +158,15 @@ function tidy(pins: Pins, shadow: Pins): void {
     if (shadow.has(`progs/${role}`)) renamePin(shadow.path(`progs/${role}`), pins.path(`progs/${role}`));
   }
   settleXdp(pins, shadow);
+  leaveStraysIfThere(pins, pins.record());
   shadow.remove();
+}
+
+/** Where there may be interfaces that have the program of slots for nothing. */
+function leaveStraysIfThere(pins: Pins, record: InstanceRecord | undefined): void {
+  if (record?.slots.blocks === undefined) return;
+  using own = openMaps(pins, record.capacity);
+  leaveStrays(pins, record, own.maps);
 }
 
 /**

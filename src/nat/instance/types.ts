@@ -61,13 +61,22 @@ export interface XdpState {
   readonly veths: readonly string[];
 }
 
+/** Where slots are translated, and how many there are. */
+export interface SlotsSummary {
+  readonly place: SlotPlace;
+  readonly bound: number;
+  readonly reserved: number;
+  /** Of them, those whose interface is gone or another one. */
+  readonly stale: number;
+}
+
 export interface InstanceStatus extends InstancePolicy {
   readonly name: string;
   readonly interface: string;
   readonly ifindex: number;
   readonly netns?: string;
   readonly hook: Hook;
-  readonly slots: SlotPlace;
+  readonly slots: SlotsSummary;
   readonly xdp?: XdpState;
   readonly link: LinkKind;
   /** False when something of it is missing, each thing named in `problems`. */

@@ -3,21 +3,23 @@
 import type { DestinationEntries } from '../destinations.ts';
 import type { Mapping } from '../mapping.ts';
 import { type Uses, usesOf } from '../uses.ts';
-import type { Owned } from './contents.ts';
-import { readPorts, usesOfPorts } from './tunnels/ports.ts';
+import type { SlotContents } from './contents.ts';
+import { usesOfSlots } from './slots/contents.ts';
+import { type TunnelPort, usesOfPorts } from './tunnels/ports.ts';
 
-/** What a map stands for where it holds anything. */
-const SLOT_USES = ['slots', 'slots6', 'slot_lists', 'slot_lists6'] as const;
-
-/** @param maps where slots may be that no outside is bound to, which are in no mapping, and tunnel slots */
+/**
+ * @param slots among them those that no outside is bound to, which are in no mapping
+ * @param ports of tunnel slots
+ */
 export function usesOfInstance(
   mappings: Iterable<Mapping>,
   destinations: DestinationEntries,
-  maps?: Pick<Owned, (typeof SLOT_USES)[number] | 'tunnel_ports'>,
+  slots: SlotContents,
+  ports: readonly TunnelPort[],
 ): Uses {
   const uses = usesOf(mappings);
-  for (const name of SLOT_USES) if (maps?.[name].raw.nextKey() !== undefined) uses.add(name);
-  if (maps !== undefined) for (const use of usesOfPorts(readPorts(maps.tunnel_ports))) uses.add(use);
+  for (const use of usesOfSlots(slots)) uses.add(use);
+  for (const use of usesOfPorts(ports)) uses.add(use);
   for (const name of ['destinations', 'destinations6'] as const) {
     if (destinations[name].count > 0) uses.add(name);
   }

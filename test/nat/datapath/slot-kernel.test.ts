@@ -4,7 +4,7 @@
 import test from 'ava';
 import { needsRootAndBpf } from '../../support/requirements.ts';
 import { pingOk } from '../../support/traffic.ts';
-import { GATEWAY, INSIDE6, SERVER, SERVER6, SlotLab, UPLINK, UPLINK6 } from './support/slot-lab.ts';
+import { INSIDE6, SERVER, SERVER6, SlotLab, UPLINK, UPLINK6 } from './support/slot-lab.ts';
 
 needsRootAndBpf(test);
 

@@ -25,7 +25,7 @@ export function translateSlotError(
   const { own, other } = sideOf(direction);
   const { before, quotedBefore, transport, leaveIfExcluded } = progress;
   whereBound(path, packet, before, (slot) => {
-    admit(path, frame, packet, slot, leaveIfExcluded);
+    admit(path, frame, packet, slot, { leaveIfExcluded, isError: true });
     countPacket(slot, path.length().sub(frame.at.offset));
     const inbound = direction === 'inbound';
     if (inbound) addressFrame(path, frame, slot);
@@ -39,6 +39,6 @@ export function translateSlotError(
     });
     const { address } = translationBy(slot);
     rewriteOwn(path, packet, own, before, address, change, inbound ? packet.hopLimit : undefined);
-    sendOn(path, packet, slot);
+    sendOn(path, frame, packet, slot);
   });
 }

@@ -1,5 +1,7 @@
 // What a slot sends with a source that is none of its own. It is dropped, but where its interface may send anything, and
-// but for what never gets further than this host: without it a slot would not get its address.
+// but for what never gets further than this host: without it a slot would not get its address. An interface without an
+// entry of its own is none of slots: not yet, or not any more. So slots of many interfaces begin and end with one write,
+// whenever the program gets there.
 
 import { SLOT_FLAGS } from '../../slot-layout.ts';
 import type { IpPacket } from '../ip-packet.ts';
@@ -31,8 +33,10 @@ export function leaveUnknown(path: TcPath, version: IpVersion): void {
   const { p, uses, leave } = path;
   const other = version === 4 ? 6 : 4;
   const self = interfaceAt(path, hasSlots(uses, version) ? version : other);
-  p.when(self.exists(), () => {
-    p.when(self.value.flags.and(SLOT_FLAGS.anySource).ne(0), () => p.next());
-  });
+  p.when(
+    self.exists(),
+    () => p.when(self.value.flags.and(SLOT_FLAGS.anySource).ne(0), () => p.next()),
+    () => p.next(),
+  );
   leave('foreign');
 }

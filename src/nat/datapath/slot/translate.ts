@@ -30,7 +30,7 @@ export function translateSlot(path: TcPath, frame: Frame, packet: IpPacket, prog
   const { before, transport, leaveIfExcluded, mss } = progress;
   const { own } = sideOf(path.direction);
   whereBound(path, packet, before, (slot) => {
-    admit(path, frame, packet, slot, leaveIfExcluded);
+    admit(path, frame, packet, slot, { leaveIfExcluded, isError: false });
     countPacket(slot, path.length().sub(frame.at.offset));
     const takeInIfOurs = hairpinOf(path, frame, packet, transport);
     const inbound = path.direction === 'inbound';
@@ -39,7 +39,7 @@ export function translateSlot(path: TcPath, frame: Frame, packet: IpPacket, prog
     const hop = inbound ? packet.hopLimit : undefined;
     rewriteAll(path, packet, own, { before, port: undefined }, translation, transport, { mss, hop });
     takeInIfOurs();
-    sendOn(path, packet, slot);
+    sendOn(path, frame, packet, slot);
   });
 }
 
@@ -88,11 +88,11 @@ export function admit(
   frame: Frame,
   packet: IpPacket,
   slot: Slot,
-  leaveIfExcluded: () => void,
+  { leaveIfExcluded, isError }: { readonly leaveIfExcluded: () => void; readonly isError: boolean },
 ): void {
   if (path.direction === 'outbound') refuseDenied(path, packet, slot);
   leaveIfExcluded();
-  if (path.direction === 'inbound') refuseUndeliverable(path, frame, packet, slot);
+  if (path.direction === 'inbound') refuseUndeliverable(path, frame, packet, slot, isError);
 }
 
 /** What lets a translated packet in again where it would leave for one of ours: to be asked before it is translated. */
@@ -108,9 +108,9 @@ function hairpinOf(path: TcPath, frame: Frame, packet: IpPacket, transport: Tran
 }
 
 /** A translated packet goes its way. Ends the path. */
-export function sendOn(path: TcPath, { version }: IpPacket, slot: Slot): void {
+export function sendOn(path: TcPath, frame: Frame, { version }: IpPacket, slot: Slot): void {
   const { p, hook, direction } = path;
-  if (direction === 'inbound') deliver(path, version, slot);
+  if (direction === 'inbound') deliver(path, frame, version, slot);
   else {
     if (hook === 'slot') p.skb.tcIndex.set(FROM_SLOT);
     p.next();

@@ -1,32 +1,21 @@
 // Binding slots: look-ups that say whether it can be, then one call that does it.
 
 import { LITTLE_ENDIAN } from '../../../asm/index.ts';
-import { BatchError, type InterfaceNames } from '../../../loader/index.ts';
+import { BatchError } from '../../../loader/index.ts';
 import { type Address, type Family, familyOf, formatAddress } from '../../address.ts';
 import { keyNames, positionsOf, putAddress, viewOf } from '../../entries.ts';
 import type { SlotMapping } from '../../mapping.ts';
 import { SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import { InstanceError } from '../error.ts';
-import type { Opened } from '../parts.ts';
-import type { Pins } from '../pins.ts';
-import type { InstanceRecord } from '../record.ts';
 import { widenOutsides } from '../subnet.ts';
-import { type Book, otherAddress, type Place, type SlotMaps, slotKeyOf, slotText } from './book.ts';
+import { otherAddress, type Place, type SlotMaps, slotKeyOf, slotText } from './book.ts';
+import type { Bench } from './desk.ts';
 import { readOutside, requireUnslotted, Taken } from './outside.ts';
 import { requireSame } from './stale.ts';
 import { sweepQuarantined } from './sweep.ts';
 import type { SlotBinding } from './types.ts';
 import { Writing } from './writing.ts';
-
-/** What binding works on. */
-export interface Bench {
-  readonly pins: Pins;
-  readonly opened: Opened;
-  readonly record: InstanceRecord;
-  readonly book: Book;
-  readonly names: InterfaceNames;
-}
 
 /** From here on the whole of a map is read rather than its entries one by one. */
 const MANY = 64;
@@ -58,7 +47,10 @@ export function bindSlots(bench: Bench, bindings: readonly SlotBinding[], quaran
     const place = bench.book.one(slot, family);
     if (slots.has(place)) throw refuse(bench, 'EBOUND', place, 'is named twice');
     if (outsides.has(outside)) {
-      throw new InstanceError('EINUSE', `instance '${pins.name}': outside ${formatAddress(outside)} is given to two slots`);
+      throw new InstanceError(
+        'EINUSE',
+        `instance '${pins.name}': outside ${formatAddress(outside)} is given to two slots`,
+      );
     }
     slots.add(place);
     outsides.add(outside);
@@ -113,7 +105,9 @@ export function releaseSlots(bench: Bench, slots: readonly string[], quarantine:
   }
   for (const slot of slots) {
     const places = bench.book.all(slot);
-    const isBound = places.some((place) => stateOf(values(place.family, place.key)!, place.family) === SLOT_STATES.bound);
+    const isBound = places.some(
+      (place) => stateOf(values(place.family, place.key)!, place.family) === SLOT_STATES.bound,
+    );
     if (!isBound) throw refuse(bench, 'EUNBOUND', places[0]!, 'has no outside to give up');
   }
   if (bound > 0) commit(bench, writing);
@@ -202,6 +196,8 @@ function snapshot(maps: SlotMaps, family: Family): (key: Uint8Array) => Uint8Arr
   const positions = positionsOf(elements, format);
   return (key) => {
     const at = positions.get(keyNames({ count: 1, keys: key, values: key }, format)(0));
-    return at === undefined ? undefined : elements.values.subarray(at * format.valueSize, (at + 1) * format.valueSize);
+    return at === undefined
+      ? undefined
+      : elements.values.subarray(at * format.valueSize, (at + 1) * format.valueSize);
   };
 }

@@ -30,6 +30,7 @@ export class Book {
   readonly places: readonly Place[];
   readonly #instance: string;
   readonly #byInterface = new Map<string, Place[]>();
+  readonly #keys = new Set<string>();
 
   constructor(instance: string, maps: SlotMaps) {
     this.#instance = instance;
@@ -38,6 +39,7 @@ export class Book {
       const others = this.#byInterface.get(place.interface);
       if (others === undefined) this.#byInterface.set(place.interface, [place]);
       else others.push(place);
+      this.#keys.add(`${place.ifindex} ${place.inside}`);
     }
   }
 
@@ -56,6 +58,11 @@ export class Book {
       'ENOSLOT',
       `instance '${this.#instance}' has no slot '${slot}'${others}; 'tsnat slot reserve ${this.#instance} ${inside === undefined ? 'INSIDE%' : ''}${slot}' makes it, 'tsnat slot list ${this.#instance}' shows what there is`,
     );
+  }
+
+  /** Whether there is a slot of this very index. */
+  has(ifindex: number, inside: Address): boolean {
+    return this.#keys.has(`${ifindex} ${inside}`);
   }
 
   /** The slot that is meant. @param family the outside's; of whichever there is one where left out */

@@ -2,8 +2,15 @@
 // jump table names. So thousands of devices get a new program by one update. A table that names none drops: what a slot
 // sends never goes on untranslated.
 
-import { defineMap, type MapDefinition, type Program, program, type ScalarType, u32 } from '../../../asm/index.ts';
-import { BpfMap, loadProgram } from '../../../loader/index.ts';
+import {
+  defineMap,
+  type MapDefinition,
+  type Program,
+  program,
+  type ScalarType,
+  u32,
+} from '../../../asm/index.ts';
+import { BpfMap, type BpfProgram, loadProgram } from '../../../loader/index.ts';
 import type { Pins } from '../pins.ts';
 
 type Numbers = MapDefinition<ScalarType<'u32'>, ScalarType<'u32'>>;
@@ -44,4 +51,11 @@ export function pinSlotEntry(pins: Pins): void {
   table.pin(pins.path(SLOT_PROGRAM_PIN));
   using entry = loadProgram(slotEntry(), { [slotProgram.name]: table });
   entry.pin(pins.path(ENTRY_PIN));
+}
+
+/** Makes the entry go on in `program`, where there is one. */
+export function nameSlotProgram(pins: Pins, program: BpfProgram | undefined): void {
+  if (program === undefined) return;
+  using table = openSlotProgram(pins);
+  table.set(SLOT_PROGRAM_KEY, program.fd);
 }

@@ -1,17 +1,14 @@
 // The slots of a running instance in hand. Whoever keeps them open binds a slot by a few look-ups and one write.
 
-import { InterfaceNames, withNetns } from '../../../loader/index.ts';
-import type { Address } from '../../address.ts';
-import { type Context, makingOf } from '../making.ts';
-import { findNamespace, requireNamespace } from '../namespace.ts';
+import { type Address, parseAddress } from '../../address.ts';
+import type { Context } from '../making.ts';
 import { requirePins } from '../open.ts';
-import { type Opened, Parts } from '../parts.ts';
-import type { Pins } from '../pins.ts';
-import type { InstanceRecord } from '../record.ts';
-import { type Bench, bindSlots, releaseSlots } from './bind.ts';
-import { Book } from './book.ts';
+import { Parts } from '../parts.ts';
+import { bindSlots, releaseSlots } from './bind.ts';
+import { SlotDesk } from './desk.ts';
 import { listQuarantined, listSlots } from './list.ts';
 import { requirePolicy } from './policy.ts';
+import { poolOf } from './pool.ts';
 import { removeSlots } from './remove.ts';
 import { reserveSlots } from './reserve.ts';
 import type {
@@ -35,6 +32,13 @@ import { readWishes } from './wish.ts';
  */
 export interface Slots extends Disposable {
   readonly name: string;
+  /**
+   * Names of the interfaces that a pattern with `*` and `?` matches and that have no slot of this inside yet.
+   *
+   * @param count how many; all where left out
+   * @throws InstanceError with code `EPOOL` when there are fewer, or none.
+   */
+  pool(inside: string | Address, pattern: string, count?: number): string[];
   /**
    * Makes slots, and puts the program on interfaces that have it not yet. From then on what they send is dropped until
    * they are bound. A slot that is reserved already is refused, unless its interface has another index now, which is
@@ -75,52 +79,37 @@ export interface Slots extends Disposable {
 export function openSlots(name: string, context: Context = {}): Slots {
   const pins = requirePins(name, context);
   const parts = new Parts(pins.instances, pins);
-  let book: { readonly turn: number; readonly book: Book } | undefined;
-  let names: InterfaceNames | undefined;
-  const bookOf = ({ maps }: Opened, { slots: { turn } }: InstanceRecord): Book => {
-    if (book?.turn !== turn) book = { turn, book: new Book(name, maps) };
-    return book.book;
-  };
-  // The namespace of an instance never changes, and a socket stays in the one it was made in.
-  const namesOf = (record: InstanceRecord): InterfaceNames => {
-    names ??= withNetns(requireNamespace(name, record).enter, () => new InterfaceNames());
-    return names;
-  };
-  const locked = (run: (bench: Bench) => void): void =>
-    parts.locked((opened, record) =>
-      run({ pins, opened, record, book: bookOf(opened, record), names: namesOf(record) }),
-    );
+  const desk = new SlotDesk(pins, parts, context);
   const close = (): void => {
+    desk[Symbol.dispose]();
     parts[Symbol.dispose]();
-    names?.close();
-    names = undefined;
   };
   const slots: Slots = {
     name,
+    pool: (inside, pattern, count) => {
+      const record = pins.record();
+      const address = typeof inside === 'string' ? parseAddress(inside) : inside;
+      return poolOf(name, record, desk.bookOf(parts.open(), record), address, pattern, count);
+    },
     reserve: (wishes, policy = {}) => {
       const wanted = readWishes(wishes);
       requirePolicy(policy);
-      if (wanted.length === 0) return;
-      locked((bench) => reserveSlots({ ...bench, making: makingOf(context) }, wanted, policy));
+      if (wanted.length > 0) desk.locked((bench) => reserveSlots(bench, wanted, policy));
     },
     bind: (slot, outside) => slots.bindAll([[slot, outside]]),
-    bindAll: (bindings) => locked((bench) => bindSlots(bench, bindings)),
+    bindAll: (bindings) => desk.locked((bench) => bindSlots(bench, bindings)),
     rebind: (slot, outside, options) => slots.rebindAll([[slot, outside]], options),
     rebindAll: (bindings, options = {}) => {
       const quarantine = secondsOf(options);
-      locked((bench) => bindSlots(bench, bindings, quarantine));
+      desk.locked((bench) => bindSlots(bench, bindings, quarantine));
     },
     release: (slot, options) => slots.releaseAll([slot], options),
     releaseAll: (list, options = {}) => {
       const quarantine = secondsOf(options);
-      locked((bench) => releaseSlots(bench, list, quarantine));
+      desk.locked((bench) => releaseSlots(bench, list, quarantine));
     },
-    remove: (list) => locked((bench) => removeSlots(bench, list)),
-    list: () => {
-      const { maps } = parts.open();
-      const record = pins.record();
-      return listSlots(name, maps, findNamespace(record) && namesOf(record));
-    },
+    remove: (list) => desk.locked((bench) => removeSlots(bench, list)),
+    list: () => listSlots(name, parts.open().maps, desk.names(pins.record())),
     quarantine: () => listQuarantined(parts.open().maps),
     close,
     [Symbol.dispose]: close,

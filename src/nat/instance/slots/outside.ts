@@ -2,9 +2,9 @@
 
 import { LITTLE_ENDIAN } from '../../../asm/index.ts';
 import { type Address, bitsOf, type Family, familyOf, formatAddress, parseAddress } from '../../address.ts';
+import { formatFor, putAddress, viewOf } from '../../entries.ts';
 import { decodeEntries } from '../../entries-decode.ts';
 import { NET_OFFSETS } from '../../entries-encode.ts';
-import { formatFor, putAddress, viewOf } from '../../entries.ts';
 import { formatMapping, type SlotMapping } from '../../mapping.ts';
 import { mappingComplaints } from '../../mapping-check.ts';
 import { PORT_BITS, PROTOCOL_BITS } from '../../maps.ts';
@@ -37,19 +37,30 @@ export function requireUnslotted(
 ): void {
   if (value === undefined) return;
   const record = getSlotRecord(viewOf(value), 0, familyOf(outside));
-  const slot = slotText({ inside: record.address, interface: record.name });
-  const what = `instance '${instance}': outside ${formatAddress(outside)}`;
   if (record.state === SLOT_STATES.bound) {
+    const slot = slotText({ inside: record.address, interface: record.name });
     throw new InstanceError(
       'EINUSE',
-      `${what} is that of slot '${slot}'; 'tsnat slot release ${instance} ${slot}' frees it`,
+      `instance '${instance}': outside ${formatAddress(outside)} is that of slot '${slot}'; 'tsnat slot release ${instance} ${slot}' frees it`,
     );
   }
+  requireNoQuarantine(instance, outside, value, now);
+}
+
+/** The same as far as quarantines go. @throws InstanceError with code `EQUARANTINED` */
+export function requireNoQuarantine(
+  instance: string,
+  outside: Address,
+  value: Uint8Array,
+  now: bigint,
+): void {
+  const record = getSlotRecord(viewOf(value), 0, familyOf(outside));
+  const slot = slotText({ inside: record.address, interface: record.name });
   if (record.state !== SLOT_STATES.quarantined || record.since <= now) return;
   const left = ((Number(record.since - now) + MILLISECOND - 1) / SECOND).toFixed(1);
   throw new InstanceError(
     'EQUARANTINED',
-    `${what} is in quarantine for ${left} s more, since slot '${slot}' gave it up; choose another, or wait`,
+    `instance '${instance}': outside ${formatAddress(outside)} is in quarantine for ${left} s more, since slot '${slot}' gave it up; choose another, or wait`,
   );
 }
 
@@ -81,7 +92,9 @@ export class Taken {
       origin: `instance '${this.#instance}'`,
     }));
     const origin = 'slot';
-    const complaint = mappingComplaints([...all, { mapping, origin }]).find(({ origins }) => origins[0] === origin);
+    const complaint = mappingComplaints([...all, { mapping, origin }]).find(
+      ({ origins }) => origins[0] === origin,
+    );
     if (complaint !== undefined) {
       throw this.#refusal(`cannot be taken: ${complaint.message.slice(`${origin}: `.length)}`, outside);
     }

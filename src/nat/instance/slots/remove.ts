@@ -5,17 +5,17 @@ import type { Address, Family } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
 import { getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
-import type { Opened } from '../parts.ts';
-import type { Pins } from '../pins.ts';
+import { nextTurn } from '../record.ts';
 import { afterwards } from '../transition.ts';
 import { type Book, FAMILIES, otherAddress, type Place, type SlotMaps, slotKeyOf } from './book.ts';
+import type { Bench } from './desk.ts';
 import { type Amends, beginSlotJournal, type SlotAmends } from './journal.ts';
 import { replaySlots } from './recover.ts';
 import { sweepLists } from './sweep.ts';
 
 /** To be called with the lock held. */
 export function removeSlots(
-  { pins, opened: { maps }, book }: { readonly pins: Pins; readonly opened: Opened; readonly book: Book },
+  { pins, opened: { maps }, book }: Pick<Bench, 'pins' | 'opened' | 'book'>,
   slots: readonly string[],
 ): void {
   const places = [...new Set(slots.flatMap((slot) => book.all(slot)))];
@@ -23,8 +23,7 @@ export function removeSlots(
   const outsides = places.flatMap((place) => outsideOf(maps, place));
   beginSlotJournal(pins, goneWith(book, places, outsides));
   afterwards(pins.name, () => {
-    const record = pins.record();
-    pins.writeRecord({ ...record, slots: { ...record.slots, turn: (record.slots.turn + 1) >>> 0 } });
+    pins.writeRecord(nextTurn(pins.record()));
     replaySlots(pins);
     sweepLists(maps);
   });
@@ -62,6 +61,7 @@ function outsideOf(maps: SlotMaps, { family, key, ifindex, inside }: Place): Key
   const there = raw.get(outsideKey);
   if (there === undefined) return [];
   const record = getSlotRecord(viewOf(there), 0, family);
-  const isOurs = record.state === SLOT_STATES.bound && record.interface === ifindex && record.address === inside;
+  const isOurs =
+    record.state === SLOT_STATES.bound && record.interface === ifindex && record.address === inside;
   return isOurs ? [{ family, key: outsideKey }] : [];
 }

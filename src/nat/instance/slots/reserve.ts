@@ -1,116 +1,139 @@
 // Reserving slots: entries for them and their interfaces, and the entry program on these. All of it or nothing: a journal
 // says what has to go until it is done.
 
-import { BpfProgram, blocksFor, NetlinkSocket, spread, withNetns } from '../../../loader/index.ts';
-import { type Address, type Family, familyOf } from '../../address.ts';
+import { NetlinkSocket, withNetns } from '../../../loader/index.ts';
+import { type Address, type Family, familyOf, formatAddress } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
+import type { SlotMapping } from '../../mapping.ts';
 import { getSlotRecord, putSlotRecord, SLOT_FORMATS, type SlotRecord } from '../../slot-entries.ts';
 import { SLOT_FLAGS, SLOT_STATES } from '../../slot-layout.ts';
 import type { Use, Uses } from '../../uses.ts';
 import { InstanceError } from '../error.ts';
-import type { Making } from '../making.ts';
 import { requireNamespace } from '../namespace.ts';
-import type { Opened } from '../parts.ts';
 import type { Pins } from '../pins.ts';
-import type { InstanceRecord } from '../record.ts';
+import { nextTurn } from '../record.ts';
 import { extendUses } from '../replace.ts';
+import { widenOutsides } from '../subnet.ts';
 import { afterwards, inTurn } from '../transition.ts';
 import { type Book, FAMILIES, type Place, type SlotMaps, slotKeyOf, slotText } from './book.ts';
-import { ENTRY_PIN } from './entry.ts';
+import type { Bench } from './desk.ts';
+import { joinDevices, leaveStrays, withBlocks } from './devices.ts';
 import { beginSlotJournal, endSlotJournal, makeAmends, turnSlotJournal } from './journal.ts';
+import { requireUnslotted, Taken } from './outside.ts';
+import { requireNoXdp } from './plan.ts';
 import { flagsOf, listFor } from './policy.ts';
-import { leaveDevices, replaySlots } from './recover.ts';
+import { replaySlots } from './recover.ts';
 import { goneWith } from './remove.ts';
 import { sweepLists, sweepQuarantined } from './sweep.ts';
 import type { SlotPolicy } from './types.ts';
 import { type Seat, seatsFor, type Wanted } from './wish.ts';
 import { Writing } from './writing.ts';
 
-/** What reserving works on. */
-export interface Ground {
-  readonly pins: Pins;
-  readonly opened: Opened;
-  readonly record: InstanceRecord;
-  readonly book: Book;
-  readonly making: Making;
+/**
+ * To be called with the lock held. Of the wishes, those with an outside are bound to it in the same step, also where the
+ * slot is reserved already.
+ */
+export function reserveSlots(bench: Bench, wanted: readonly Wanted[], policy: SlotPolicy): void {
+  const { pins, opened, record, making, book } = bench;
+  const { maps } = opened;
+  requireNoXdp(pins.name, record.xdp);
+  const seats = seatsOf(bench, wanted);
+  requireOutsides(bench, seats);
+  const moved = movedPlaces(bench, seats);
+  sweepLists(maps);
+  requireRoom(bench, seats.length);
+  const { list, make } = listFor(pins.name, maps, policy.allow);
+  const writing = new Writing(maps);
+  const fresh = new Map<number, string>();
+  for (const seat of seats) addInterface(pins.name, maps, writing, seat, policy, fresh);
+  for (const seat of seats) addSlot(maps, writing, seat, moved.get(seat), flagsOf(policy), list);
+  const mappings = seats.flatMap(mappingOf);
+  inTurn(
+    () => extendUses(pins, usesOf(seats, policy), making),
+    () => {
+      make();
+      widenOutsides(maps.interface, mappings);
+      place(pins, maps, book, writing, fresh, [...moved.values()]);
+    },
+  );
 }
 
-/** To be called with the lock held. */
-export function reserveSlots(ground: Ground, wanted: readonly Wanted[], policy: SlotPolicy): void {
-  const { pins, opened, record, making } = ground;
-  if (record.xdp !== undefined) throw noXdp(pins.name);
-  const { maps } = opened;
-  const where = requireNamespace(pins.name, record);
-  withNetns(where.enter, () => {
+function seatsOf({ pins, record, book }: Bench, wanted: readonly Wanted[]): Seat[] {
+  return withNetns(requireNamespace(pins.name, record).enter, () => {
     using socket = new NetlinkSocket();
-    const seats = seatsFor(socket, pins.name, wanted, record);
-    const moved = movedPlaces(ground, seats);
-    sweepLists(maps);
-    requireRoom(ground, seats.length);
-    const { list, make } = listFor(pins.name, maps, policy.allow);
-    const writing = new Writing(maps);
-    const former = new Set(ground.book.places.map(({ ifindex }) => ifindex));
-    for (const seat of seats) addInterface(pins.name, maps, writing, seat, policy, former);
-    for (const seat of seats) addSlot(maps, writing, seat, moved.get(seat), flagsOf(policy), list);
-    const fresh = new Map(seats.filter(({ ifindex }) => !former.has(ifindex)).map((seat) => [seat.ifindex, seat.interface]));
-    const uses = usesOfSlots(seats, policy);
-    inTurn(
-      () => extendUses(pins, uses, making),
-      () => {
-        make();
-        place(ground, socket, writing, fresh, [...moved.values()]);
-      },
-    );
+    return seatsFor(socket, pins.name, wanted, record, (ifindex, inside) => book.has(ifindex, inside));
   });
 }
 
-/** Writes and attaches. */
+/** The program gets to the interfaces first, on which it does nothing yet; then one write makes slots of them all. */
 function place(
-  { pins, opened: { maps }, book }: Ground,
-  socket: NetlinkSocket,
+  pins: Pins,
+  maps: SlotMaps,
+  book: Book,
   writing: Writing,
   fresh: ReadonlyMap<number, string>,
   moved: readonly Place[],
 ): void {
-  const record = pins.record();
-  const { slots } = record;
-  using entry = slots.place === 'device' && fresh.size > 0 ? BpfProgram.openPin(pins.path(ENTRY_PIN)) : undefined;
-  const ours = [...new Set(book.places.map(({ ifindex }) => ifindex))];
-  const blocks = entry === undefined ? slots.blocks : blocksFor(socket, slots.blocks, entry.info.id, ours);
-  const next = { ...record, slots: { ...slots, turn: (slots.turn + 1) >>> 0, blocks } };
+  const ours = new Set(book.places.map(({ ifindex }) => ifindex));
+  const next = nextTurn(withBlocks(pins, pins.record(), fresh, ours));
   const amends = writing.amends();
   beginSlotJournal(pins, amends);
   try {
     pins.writeRecord(next);
+    joinDevices(pins, next, fresh);
     writing.write();
-    if (entry !== undefined && blocks !== undefined) spread({ socket, interfaces: fresh, program: entry, blocks });
     if (moved.length > 0) turnSlotJournal(pins, goneWith(book, moved));
     else endSlotJournal(pins);
   } catch (error) {
     makeAmends(maps, amends);
-    leaveDevices(pins, next, [...fresh.keys()]);
+    leaveStrays(pins, next, maps);
     endSlotJournal(pins);
     throw error;
   }
   if (moved.length > 0) afterwards(pins.name, () => replaySlots(pins));
 }
 
+const mappingOf = ({ inside, interface: name, outside }: Seat): SlotMapping[] =>
+  outside === undefined ? [] : [{ kind: 'slot', inside, interface: name, outside }];
+
+/** @throws InstanceError with code `EINUSE` or `EQUARANTINED` */
+function requireOutsides({ pins, opened: { maps }, record }: Bench, seats: readonly Seat[]): void {
+  const now = process.hrtime.bigint();
+  const taken = new Taken(pins.name, maps, record.uses);
+  for (const mapping of seats.flatMap(mappingOf)) {
+    const family = familyOf(mapping.outside);
+    const there = maps[SLOT_FORMATS[family].name].raw.get(slotKeyOf(family, 0, mapping.outside));
+    requireUnslotted(pins.name, mapping.outside, there, now);
+    taken.require(mapping);
+  }
+}
+
 /** Slots that are reserved already under an index that their interface has no more. @throws InstanceError */
-function movedPlaces({ pins, book, opened: { maps } }: Ground, seats: readonly Seat[]): Map<Seat, Place> {
+function movedPlaces({ pins, book, opened: { maps } }: Bench, seats: readonly Seat[]): Map<Seat, Place> {
   const known = new Map(book.places.map((place) => [slotText(place), place]));
   const moved = new Map<Seat, Place>();
   for (const seat of seats) {
     const there = known.get(slotText(seat));
-    if (there !== undefined && there.ifindex === seat.ifindex) {
-      throw new InstanceError(
-        'EEXIST',
-        `instance '${pins.name}': slot '${slotText(seat)}' is reserved already; nothing was reserved`,
-      );
-    }
-    if (there !== undefined) moved.set(seat, there);
+    if (there?.ifindex === seat.ifindex) requireToBind(pins.name, maps, there, seat);
+    else if (there !== undefined) moved.set(seat, there);
     requireNoOther(pins.name, maps, seat);
   }
   return moved;
+}
+
+/** A slot that is reserved already may be wished to be bound. @throws InstanceError with code `EEXIST` or `EBOUND` */
+function requireToBind(instance: string, maps: SlotMaps, { family, key }: Place, seat: Seat): void {
+  const what = `instance '${instance}': slot '${slotText(seat)}'`;
+  if (seat.outside === undefined) {
+    throw new InstanceError('EEXIST', `${what} is reserved already; nothing was reserved`);
+  }
+  const value = maps[SLOT_FORMATS[family].name].raw.get(key);
+  const former = value && getSlotRecord(viewOf(value), 0, family);
+  if (former?.state !== SLOT_STATES.bound) return;
+  throw new InstanceError(
+    'EBOUND',
+    `${what} has outside ${formatAddress(former.address)} already: 'tsnat slot rebind ${instance} ${slotText(seat)}=${formatAddress(seat.outside)}' gives it another`,
+  );
 }
 
 /** An index may be known under another name. @throws InstanceError with code `ESTALE` */
@@ -124,13 +147,14 @@ function requireNoOther(instance: string, maps: SlotMaps, seat: Seat): void {
   );
 }
 
+/** @param fresh gets those that have no slots yet */
 function addInterface(
   instance: string,
   maps: SlotMaps,
   writing: Writing,
   seat: Seat,
   { antiSpoof = true }: SlotPolicy,
-  done: Set<number>,
+  fresh: Map<number, string>,
 ): void {
   const flags = antiSpoof ? 0 : SLOT_FLAGS.anySource;
   const keyOf = (family: Family): Uint8Array => slotKeyOf(family, seat.ifindex, family === 6 ? 0n : 0);
@@ -143,8 +167,8 @@ function addInterface(
       `instance '${instance}': interface '${seat.interface}' ${has}, and it is one interface for all its slots: 'tsnat slot remove ${instance} ${seat.interface}' first`,
     );
   }
-  if (done.has(seat.ifindex)) return;
-  done.add(seat.ifindex);
+  if (fresh.has(seat.ifindex)) return;
+  fresh.set(seat.ifindex, seat.interface);
   for (const family of FAMILIES) {
     writing.set(family, keyOf(family), valueOf(family, seat, { state: 'interface', flags }), undefined);
   }
@@ -159,35 +183,33 @@ function addSlot(
   list: number,
 ): void {
   const family = familyOf(seat.inside);
+  const { raw } = maps[SLOT_FORMATS[family].name];
   const key = slotKeyOf(family, seat.ifindex, seat.inside);
-  const former = moved && maps[SLOT_FORMATS[family].name].raw.get(moved.key);
-  if (former === undefined) {
-    writing.set(family, key, valueOf(family, seat, { state: 'reserved', flags, list }), undefined);
+  const there = raw.get(key);
+  const former = moved && raw.get(moved.key);
+  const known = former && getSlotRecord(viewOf(former), 0, family);
+  const wasBound = known?.state === SLOT_STATES.bound;
+  // What it was bound to it stays bound to.
+  const outside = seat.outside ?? (wasBound ? known.address : undefined);
+  // Of a slot that is reserved already, policy and station are what they are.
+  const own = there && getSlotRecord(viewOf(there), 0, family);
+  const base =
+    own === undefined ? { flags, list } : { flags: own.flags, list: own.list, station: own.station };
+  if (outside === undefined) {
+    writing.set(family, key, valueOf(family, seat, { state: 'reserved', ...base }), there);
     return;
   }
-  // What it was bound to it stays bound to.
-  const { state, address, since, packets, bytes } = getSlotRecord(viewOf(former), 0, family);
-  const name = state === SLOT_STATES.bound ? 'bound' : 'reserved';
-  writing.set(
-    family,
-    key,
-    valueOf(family, seat, { state: name, flags, list, address, since, packets, bytes }),
-    undefined,
-  );
-  if (name !== 'bound') return;
-  const outsideKey = slotKeyOf(family, 0, address);
-  const there = maps[SLOT_FORMATS[family].name].raw.get(outsideKey);
-  if (there === undefined) return;
-  const counted = getSlotRecord(viewOf(there), 0, family);
-  writing.set(
-    family,
-    outsideKey,
-    valueOf(family, seat, {
-      ...{ state: 'bound', flags, list, address: seat.inside, since },
-      ...{ packets: counted.packets, bytes: counted.bytes },
-    }),
-    there,
-  );
+  const outsideKey = slotKeyOf(family, 0, outside);
+  const back = raw.get(outsideKey);
+  const kept = wasBound && outside === known.address ? known : undefined;
+  const counted = kept && back ? getSlotRecord(viewOf(back), 0, family) : undefined;
+  const since = kept === undefined ? {} : { since: kept.since };
+  const counters = (of: SlotRecord | undefined) =>
+    of === undefined ? {} : { packets: of.packets, bytes: of.bytes };
+  const inward = { state: 'bound', ...base, address: seat.inside, ...since, ...counters(counted) } as const;
+  writing.set(family, outsideKey, valueOf(family, seat, inward), back);
+  const outward = { state: 'bound', ...base, address: outside, ...since, ...counters(kept) } as const;
+  writing.set(family, key, valueOf(family, seat, outward), there);
 }
 
 function valueOf(
@@ -206,7 +228,7 @@ function valueOf(
   return value;
 }
 
-function usesOfSlots(seats: readonly Seat[], { allow }: SlotPolicy): Uses {
+function usesOf(seats: readonly Seat[], { allow }: SlotPolicy): Uses {
   const uses = new Set<Use>();
   for (const { inside } of seats) {
     const six = familyOf(inside) === 6;
@@ -217,7 +239,7 @@ function usesOfSlots(seats: readonly Seat[], { allow }: SlotPolicy): Uses {
 }
 
 /** Two for each slot, since it is to be bound, and one for its interface. @throws InstanceError with code `EFULL` */
-function requireRoom({ pins, opened: { maps }, book }: Ground, more: number): void {
+function requireRoom({ pins, opened: { maps }, book }: Bench, more: number): void {
   const { maxEntries } = maps.slots.raw;
   const most = 3 * (book.places.length + more);
   if (most <= maxEntries) {
@@ -229,9 +251,3 @@ function requireRoom({ pins, opened: { maps }, book }: Ground, more: number): vo
     `instance '${pins.name}' has room for ${Math.floor(maxEntries / 3)} slots and has ${book.places.length}: ${more} more do not fit; attach it with a larger --capacity (three for each slot)`,
   );
 }
-
-const noXdp = (instance: string): InstanceError =>
-  new InstanceError(
-    'ENOTSUP',
-    `instance '${instance}' is on XDP, which knows no slots yet: 'tsnat attach ... --replace --hook auto' takes XDP off`,
-  );

@@ -20,6 +20,8 @@ export interface Wanted {
   readonly inside: Address;
   /** 0 where it is not known. */
   readonly station: Mac;
+  /** What it is to be bound to. */
+  readonly outside?: Address;
 }
 
 /** On an interface that is there. */
@@ -51,12 +53,16 @@ const MANY = 16;
 /** The most names worth listing in an error. */
 const MOST_NAMES = 5;
 
-/** @throws InstanceError with code `ENODEV` or `EINTERFACE`, naming every interface. */
+/**
+ * @param isKnown whether there is such a slot already
+ * @throws InstanceError with code `ENODEV`, naming every interface, or `EINTERFACE`.
+ */
 export function seatsFor(
   socket: NetlinkSocket,
   instance: string,
   wanted: readonly Wanted[],
   { ifindex: uplink }: InstanceRecord,
+  isKnown: (ifindex: number, inside: Address) => boolean,
 ): Seat[] {
   const names = [...new Set(wanted.map(({ interface: name }) => name))];
   const all =
@@ -73,25 +79,30 @@ export function seatsFor(
       `instance '${instance}': there is no interface ${shown.join(', ')}${more} in its network namespace; nothing was reserved`,
     );
   }
-  return wanted.map((each) => seatOf(instance, each, known.get(each.interface)!, uplink));
+  return wanted.map((each) => {
+    const found = known.get(each.interface)!;
+    if (!isKnown(found.index, each.inside)) requireFit(instance, each, found, uplink);
+    return {
+      ...each,
+      ifindex: found.index,
+      mac: macOf(found.mac),
+      mtu: Math.min(found.mtu, MOST_MTU),
+    };
+  });
 }
 
-function seatOf(instance: string, wanted: Wanted, found: Interface, uplink: number): Seat {
+function requireFit(instance: string, wanted: Wanted, found: Interface, uplink: number): void {
   const refuse = (why: string): InstanceError =>
     new InstanceError('EINTERFACE', `instance '${instance}': interface '${found.name}' ${why}`);
   if (found.index === uplink) throw refuse('is the outside interface, on which there can be no slot');
   if (found.type !== ARPHRD_ETHER) {
-    throw refuse(`has no Ethernet header (type ${found.type}): a slot needs a tap, a veth or a port of a bridge`);
+    throw refuse(
+      `has no Ethernet header (type ${found.type}): a slot needs a tap, a veth or a port of a bridge`,
+    );
   }
   if (wanted.station === 0 && found.master !== undefined) {
     throw refuse(
       `is a port of another one (index ${found.master}), which gets the answers that say what MAC the slot has: name it with --station`,
     );
   }
-  return {
-    ...wanted,
-    ifindex: found.index,
-    mac: macOf(found.mac),
-    mtu: Math.min(found.mtu, MOST_MTU),
-  };
 }

@@ -11,6 +11,7 @@ import {
   type TunnelMark,
 } from '../../tunnel-layout.ts';
 import type { Use } from '../../uses.ts';
+import { InstanceError } from '../error.ts';
 
 export interface TunnelPort {
   readonly port: number;
@@ -56,4 +57,17 @@ export function usesOfPorts(ports: readonly TunnelPort[]): Use[] {
     ...(needs.has('ipv6') ? (['tunnels6'] as const) : []),
     ...(needs.has('inner') ? (['tunnel_inner'] as const) : []),
   ];
+}
+
+/** @throws InstanceError with code `ENOTSUP` where there would be both XDP and tunnel slots. */
+export function requireNoXdpBeside(
+  instance: string,
+  xdp: object | 'none' | undefined,
+  ports: readonly Pick<TunnelPort, 'port'>[],
+): void {
+  if (xdp === undefined || xdp === 'none' || ports.length === 0) return;
+  throw new InstanceError(
+    'ENOTSUP',
+    `instance '${instance}': XDP does not look into tunnels: with '--replace --hook tcx' or '--hook clsact' there can be tunnel slots`,
+  );
 }

@@ -8,7 +8,7 @@ import type { Use } from '../../uses.ts';
 import { InstanceError } from '../error.ts';
 import type { InstanceRecord } from '../record.ts';
 import { isIndexedEarly, TunnelBook, type TunnelMaps } from './book.ts';
-import { type TunnelPort, usesOfPorts, writePorts } from './ports.ts';
+import { requireNoXdpBeside, type TunnelPort, usesOfPorts, writePorts } from './ports.ts';
 import type { TunnelReserveOptions } from './types.ts';
 import type { WantedTunnel } from './wish.ts';
 import { fullError, now, writeAll } from './writing.ts';
@@ -28,12 +28,7 @@ export function planTunnels(
   wanted: readonly WantedTunnel[],
   { by }: TunnelReserveOptions,
 ): Plan {
-  if (record.xdp !== undefined) {
-    throw new InstanceError(
-      'ENOTSUP',
-      `instance '${name}' is on XDP, which does not look into tunnels: 'tsnat attach ${record.interface} --name ${name} --replace --hook tcx' takes it off`,
-    );
-  }
+  requireNoXdpBeside(name, record.xdp, wanted);
   const book = new TunnelBook(name, maps);
   const ports = portsWith(book, wanted, by);
   const since = now();

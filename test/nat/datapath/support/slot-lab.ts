@@ -77,6 +77,10 @@ export class SlotLab {
 
     const slots = new Map<string, Made>();
     for (const name of names) slots.set(name, await makeSlot(t, gateway, name));
+    // Without an address of the link no neighbour is looked for.
+    const hosts = [gateway, outside, ...[...slots.values()].map(({ namespace }) => namespace)];
+    const settled = 'until [ -z "$(ip -6 addr show tentative)" ]; do sleep 0.05; done';
+    await Promise.all(hosts.map((host) => host.must(['sh', '-c', settled])));
     const { outsides, ...rest } = options;
     const {
       outbound,

@@ -1,9 +1,9 @@
-// The commands about tunnel slots, as part of the one table of commands.
+// The commands about the tunnel slots of an instance.
 
-import type { TunnelKind, TunnelMark } from '../nat/tunnel-layout.ts';
-import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts';
+import type { TunnelKind, TunnelMark } from '../../nat/tunnel-layout.ts';
+import type { ArgumentSpec, CommandSpec, OptionSpec } from '../spec.ts';
+import { NAME } from './arguments.ts';
 
-const NAME: ArgumentSpec = { name: 'NAME', offer: 'instance' };
 const SLOT: ArgumentSpec = { name: 'SLOT' };
 const OUTSIDE: OptionSpec = {
   name: 'outside',
@@ -67,7 +67,7 @@ export const VNI_COMMANDS: readonly CommandSpec[] = [
       ['vni reserve eth0 9000001 --remote 192.0.2.7', 'a VXLAN tunnel to 192.0.2.7, made with id 9000001'],
       ['vni reserve eth0 9000001-9004000 --kind geneve --by vni', '4,000 Geneve tunnels to anywhere'],
     ],
-    load: () => import('./command/vni-reserve.ts'),
+    load: () => import('../command/vni-reserve.ts'),
   },
   {
     name: 'vni bind',
@@ -81,7 +81,7 @@ export const VNI_COMMANDS: readonly CommandSpec[] = [
       ['vni bind eth0 9000001 5001', 'its packets have VNI 5001 on the wire'],
       ['vni bind eth0 9000001 5001 --outside 10.7.0.9', 'and its inside is 10.7.0.9 there'],
     ],
-    load: () => import('./command/vni-bind.ts'),
+    load: () => import('../command/vni-bind.ts'),
   },
   {
     name: 'vni rebind',
@@ -89,7 +89,7 @@ export const VNI_COMMANDS: readonly CommandSpec[] = [
     arguments: [NAME, SLOT, { name: 'VNI' }],
     options: [OUTSIDE],
     examples: [['vni rebind eth0 9000001 5002', '5002 instead of what it had']],
-    load: () => import('./command/vni-rebind.ts'),
+    load: () => import('../command/vni-rebind.ts'),
   },
   {
     name: 'vni release',
@@ -98,7 +98,7 @@ export const VNI_COMMANDS: readonly CommandSpec[] = [
     options: [],
     notes: ['They stay reserved, and nothing leaves or reaches them.'],
     examples: [['vni release eth0 9000001', 'until it is bound again']],
-    load: () => import('./command/vni-release.ts'),
+    load: () => import('../command/vni-release.ts'),
   },
   {
     name: 'vni remove',
@@ -109,7 +109,7 @@ export const VNI_COMMANDS: readonly CommandSpec[] = [
       'Remove the tunnel itself first: its packets are those of any tunnel afterwards, and its VNI is what they have.',
     ],
     examples: [['vni remove eth0 9000001-9004000', 'all of them']],
-    load: () => import('./command/vni-remove.ts'),
+    load: () => import('../command/vni-remove.ts'),
   },
   {
     name: 'vni list',
@@ -117,6 +117,6 @@ export const VNI_COMMANDS: readonly CommandSpec[] = [
     arguments: [NAME],
     options: [],
     examples: [['vni list eth0 --json', 'for a script']],
-    load: () => import('./command/vni-list.ts'),
+    load: () => import('../command/vni-list.ts'),
   },
 ];
