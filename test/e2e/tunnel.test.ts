@@ -26,7 +26,10 @@ import {
 } from '../support/tunnel-lab.ts';
 
 const BULK = EMULATED ? 2_000_000 : 20_000_000;
-const CHECKED = 300_000;
+const CHECKED = EMULATED ? 50_000 : 300_000;
+const DATAGRAMS = 50;
+/** Of TCP and UDP alone there are more. */
+const FRAMES = EMULATED ? 200 : 500;
 const VNI = 0x123456;
 const PLANS: readonly TunnelPlan[] = [
   { placeholder: 9_000_001, vni: VNI },
@@ -68,6 +71,13 @@ async function vnis(capture: Capture, kind: TunnelLab['kind']): Promise<number[]
   ].sort((a, b) => a - b);
 }
 
+/** Frames that have a wrong checksum somewhere, outer or inner, by tshark's reckoning. */
+const badSums = (capture: Capture): Promise<string> =>
+  capture.tshark([
+    '-Y',
+    ['ip', 'udp', 'tcp', 'icmp', 'icmpv6'].map((name) => `${name}.checksum.status == 0`).join(' || '),
+  ]);
+
 for (const kind of kinds) {
   for (const family of [4, 6] as const) {
     for (const checksums of [true, false]) {
@@ -89,14 +99,17 @@ for (const kind of kinds) {
             }
           }
           const echo = await startEcho(t, far);
-          t.like(await sendDatagrams(slot, PEER, { count: 50, size: 1000 }), { echoed: 50, spoiled: 0 });
-          t.like(await echo.stop(), { received: 50, from: [SLOT] });
+          t.like(await sendDatagrams(slot, PEER, { count: DATAGRAMS, size: 1000 }), {
+            echoed: DATAGRAMS,
+            spoiled: 0,
+          });
+          t.like(await echo.stop(), { received: DATAGRAMS, from: [SLOT] });
         }
         await Promise.all(captures.map((capture) => capture.stop()));
         for (const [i, capture] of captures.entries()) {
-          t.true(capture.frames().length > 500);
+          t.true(capture.frames().length > FRAMES);
           t.deepEqual(await vnis(capture, kind), [lab.ends[i]!.vni]);
-          t.deepEqual(await capture.faults(), []);
+          t.is(await badSums(capture), '');
           const zero = await capture.tshark([
             '-Y',
             `${kind} && udp.checksum == 0`,
@@ -188,7 +201,7 @@ for (const kind of kinds) {
         }
       }
       await capture.stop();
-      t.deepEqual(await capture.faults(), []);
+      t.is(await badSums(capture), '');
       t.is(
         await capture.tshark([
           '-Y',
