@@ -15,7 +15,8 @@ const OUTSIDE: OptionSpec = {
 
 /** As the layout's, which is not loaded for every command line. */
 export const TUNNEL_KIND_NAMES: readonly TunnelKind[] = ['vxlan', 'geneve'];
-const MARKS: readonly TunnelMark[] = ['remote', 'local', 'inner', 'vni'];
+/** As the layout's, too. */
+export const TUNNEL_MARK_NAMES: readonly TunnelMark[] = ['remote', 'local', 'inner', 'vni'];
 
 export const VNI_COMMANDS: readonly CommandSpec[] = [
   {
@@ -50,18 +51,14 @@ export const VNI_COMMANDS: readonly CommandSpec[] = [
         name: 'by',
         type: 'text',
         value: 'MARKS',
-        also: {
-          form: MARKS.join(','),
-          pattern: /^(?:remote|local|inner|vni)(?:,(?:remote|local|inner|vni))*$/,
-        },
-        summary: 'what tells slots apart on the way in (vni, and remote and local where given)',
+        summary: `what tells slots apart: ${TUNNEL_MARK_NAMES.join(', ')} (vni, and what is given)`,
       },
     ],
     notes: [
       'PLACEHOLDER is the VNI that the tunnel has on this host, and what the slot is called by; FIRST-LAST is many.',
       'NAME is the instance on the interface that the tunnels run over. Until a slot is bound nothing leaves it.',
       'Slots that may have the same VNI at the same time need something else that tells them apart: with --by remote',
-      "each has a remote of its own, and any VNI does; with --by inner,vni each has an outside of its own (at 'bind').",
+      'each has a remote of its own, and any VNI does; with --by inner,vni each has an outside of its own.',
     ],
     examples: [
       ['vni reserve eth0 9000001 --remote 192.0.2.7', 'a VXLAN tunnel to 192.0.2.7, made with id 9000001'],

@@ -232,6 +232,11 @@ const refusals: readonly {
     run: (s) => s.reserve([{ placeholder: 5, remote: OTHER }], { by: ['vni'] }),
   },
   {
+    what: 'marks that are none',
+    says: /told apart by remote, local, inner, vni, or several of them, not by 'mac'/,
+    run: (s) => s.reserve([{ placeholder: 5 }], { by: ['mac' as 'vni'] }),
+  },
+  {
     what: 'another kind at a port',
     code: 'ECONFLICT',
     says: /port 4789 is one of vxlan, not of geneve/,

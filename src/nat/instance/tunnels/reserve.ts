@@ -29,6 +29,7 @@ export function planTunnels(
   { by }: TunnelReserveOptions,
 ): Plan {
   requireNoXdpBeside(name, record.xdp, wanted);
+  if (by !== undefined) requireMarks(by);
   const book = new TunnelBook(name, maps);
   const ports = portsWith(book, wanted, by);
   const since = now();
@@ -126,6 +127,16 @@ function marksFor(wishes: readonly WantedTunnel[]): TunnelMark[] {
     wishes.every((wish) => wish[mark] !== undefined),
   );
   return [...given, 'vni'];
+}
+
+/** @throws RangeError for what nothing can be told apart by. */
+function requireMarks(by: readonly TunnelMark[]): void {
+  const known = Object.keys(TUNNEL_MARKS);
+  const unknown = by.find((mark) => !known.includes(mark));
+  if (unknown === undefined && by.length > 0) return;
+  throw new RangeError(
+    `tunnel slots are told apart by ${known.join(', ')}, or several of them, not by '${unknown ?? ''}'`,
+  );
 }
 
 const inOrder = (marks: readonly TunnelMark[]): TunnelMark[] =>
