@@ -25,6 +25,7 @@ import { swaps } from './swap.ts';
 import { tables } from './tables.ts';
 import { tcp } from './tcp.ts';
 import { interpreter } from './vm.ts';
+import { vni } from './vni.ts';
 
 const USAGE = 'usage: npm run bench -- [--quick] [--compare OLD.json] [PART...]';
 
@@ -58,6 +59,7 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   interpreter: () => interpreter(quick ? 3 : 7),
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
   swap: () => swaps(quick ? 6 : 24),
+  vni: () => vni(quick ? 2_000 : 20_000, quick ? 5 : 25),
   loader: () => loader(quick ? 3 : 9),
   startup: () => startup(quick ? 5 : 30),
 };

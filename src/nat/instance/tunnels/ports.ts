@@ -1,6 +1,8 @@
 // The UDP ports that tunnels of an instance use, and by what their slots are told apart on the way in.
 
+import { decode } from '../../../asm/index.ts';
 import type { BpfMap } from '../../../loader/index.ts';
+import { sameBytes } from '../../entries.ts';
 import type { InstanceMaps } from '../../maps.ts';
 import { markBits, marksOf } from '../../tunnel-entries.ts';
 import {
@@ -9,6 +11,7 @@ import {
   TUNNEL_NEEDS,
   type TunnelKind,
   type TunnelMark,
+  tunnelPorts,
 } from '../../tunnel-layout.ts';
 import type { Use } from '../../uses.ts';
 import { InstanceError } from '../error.ts';
@@ -27,14 +30,22 @@ const NEEDS = Object.keys(TUNNEL_NEEDS) as (keyof typeof TUNNEL_NEEDS)[];
 const KINDS = Object.keys(TUNNEL_KINDS) as TunnelKind[];
 const UNUSED = { port: 0, kind: 0, marks: 0, needs: 0, reserved: new Uint8Array(3) };
 
-export function readPorts(map: PortsMap): TunnelPort[] {
-  const { ports } = map.get(0)!;
-  return ports.flatMap(({ port, kind, marks, needs }) => {
+/** What was read last from a map, and the bytes that said it: they seldom change, and a bind is to be quick. */
+const known = new WeakMap<PortsMap, { readonly data: Uint8Array; readonly ports: readonly TunnelPort[] }>();
+const KEY = new Uint8Array(4);
+
+export function readPorts(map: PortsMap): readonly TunnelPort[] {
+  const data = map.raw.get(KEY)!;
+  const last = known.get(map);
+  if (last !== undefined && sameBytes(last.data, 0, data, 0, data.length)) return last.ports;
+  const ports = decode(tunnelPorts, data).ports.flatMap(({ port, kind, marks, needs }): TunnelPort[] => {
     const name = KINDS.find((each) => TUNNEL_KINDS[each] === kind);
     if (port === 0 || name === undefined) return [];
     const needed = NEEDS.filter((need) => (needs & TUNNEL_NEEDS[need]) !== 0);
     return [{ port, kind: name, marks: marksOf(marks), needs: needed }];
   });
+  known.set(map, { data, ports });
+  return ports;
 }
 
 /** Of several changes to what packets meet the only one that all of them meet at once. */

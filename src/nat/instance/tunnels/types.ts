@@ -4,6 +4,8 @@ import type { Address } from '../../address.ts';
 import type { TunnelKind, TunnelMark } from '../../tunnel-layout.ts';
 import type { Counters } from '../types.ts';
 
+export type { TunnelKind, TunnelMark } from '../../tunnel-layout.ts';
+
 /** A tunnel slot that there shall be. */
 export interface TunnelWish {
   /** The VNI of the tunnel as this host makes it: what the slot is called by. */
