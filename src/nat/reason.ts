@@ -92,7 +92,11 @@ export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; rea
     fate: 'turn',
     meaning: "for a slot, and larger than its interface's MTU: the sender is told the MTU",
   },
-  { name: 'unknown_vni', fate: 'policy', meaning: 'at a port of tunnels, with a VNI that no tunnel slot has' },
+  {
+    name: 'unknown_vni',
+    fate: 'policy',
+    meaning: 'at a port of tunnels, with a VNI that no tunnel slot has',
+  },
   { name: 'unbound_vni', fate: 'drop', meaning: 'of a tunnel slot that no VNI is bound to' },
   { name: 'placeholder_vni', fate: 'drop', meaning: 'arriving with the placeholder VNI of a tunnel slot' },
   {
@@ -103,7 +107,8 @@ export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; rea
   {
     name: 'inner_refused',
     fate: 'drop',
-    meaning: 'in a tunnel, an inner packet that cannot be translated: cut short, at odds with itself, authenticated',
+    meaning:
+      'in a tunnel, an inner packet that cannot be translated: cut short, at odds with itself, authenticated',
   },
 ];
 

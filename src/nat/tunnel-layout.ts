@@ -81,7 +81,6 @@ export const TUNNEL_STATES = {
   /** An index entry: nothing but `placeholder` counts. */
   index: 3,
 } as const;
-export type TunnelState = keyof typeof TUNNEL_STATES;
 
 /** `flags` of a slot: which inner addresses it has. Of that family nothing else leaves or reaches it. */
 export const TUNNEL_FLAGS = { inner4: 1, inner6: 2 } as const;
