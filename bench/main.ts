@@ -26,6 +26,7 @@ import { swaps } from './swap.ts';
 import { tables } from './tables.ts';
 import { tcp } from './tcp.ts';
 import { interpreter } from './vm.ts';
+import { vni } from './vni.ts';
 
 const USAGE = 'usage: npm run bench -- [--quick] [--compare OLD.json] [PART...]';
 
@@ -61,6 +62,7 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   slots: () =>
     slots(quick ? 3 : 9, quick ? [1, 100, 1_000] : [1, 100, 1_000, 4_000, 10_000], quick ? 50_000 : 300_000),
   swap: () => swaps(quick ? 6 : 24),
+  vni: () => vni(quick ? 2_000 : 20_000, quick ? 5 : 25),
   loader: () => loader(quick ? 3 : 9),
   startup: () => startup(quick ? 5 : 30),
 };
