@@ -2,8 +2,8 @@
 // These layouts are a public contract (docs/maps.md): a slot can be bound from any language with one update.
 //
 // Each family and direction has two tables. Address mappings stand in a hash. All other kinds stand in one trie whose
-// keys are address, port, protocol, in this order: that a port goes before a port block, and a long prefix before a
-// short one, is what a longest-prefix match says. An address goes between the two.
+// keys are address, port, protocol, in this order: a port before a port block, a long prefix before a short one, is what
+// a longest-prefix match says. An address goes between the two.
 
 import {
   type ArrayType,
@@ -27,6 +27,8 @@ import {
 } from '../asm/index.ts';
 import type { Family } from './address.ts';
 import { type Direction, REASONS } from './reason.ts';
+import { slot6Key, slot6Record, slotKey, slotList6Key, slotListKey, slotRecord } from './slot-layout.ts';
+import { tunnelKey, tunnelPorts, tunnelRecord } from './tunnel-layout.ts';
 
 type U8 = ScalarType<'u8'>;
 type U16 = ScalarType<'u16'>;
@@ -224,6 +226,16 @@ export interface InstanceMaps {
   /** Whether traffic with the other end is translated: 1, or 0. What is not found is translated. */
   readonly destinations: Table<typeof destinationKey, U32>;
   readonly destinations6: Table<typeof destination6Key, U32>;
+  /** Slots: insides at their interfaces, and outsides; both directions (slot-layout.ts). */
+  readonly slots: Table<typeof slotKey, typeof slotRecord>;
+  readonly slots6: Table<typeof slot6Key, typeof slot6Record>;
+  /** Lists of destinations that slots may be limited to. */
+  readonly slot_lists: Table<typeof slotListKey, U32>;
+  readonly slot_lists6: Table<typeof slotList6Key, U32>;
+  /** Tunnel slots by their placeholder VNIs, and what leads to them on the way in (tunnel-layout.ts). */
+  readonly tunnels: Table<typeof tunnelKey, typeof tunnelRecord>;
+  /** The UDP ports that tunnels use. One entry, key 0. */
+  readonly tunnel_ports: GlobalData<typeof tunnelPorts>;
   /** Per-CPU counters, one for each direction and reason: `reasonIndex(direction, reason)`. */
   readonly reasons: Table<U32, U64>;
   /** By index, the interfaces between which XDP may send packets; empty where it leaves all of them to TC. */
@@ -235,6 +247,8 @@ export interface InstanceMaps {
 export const DEFAULT_CAPACITY = 65_536;
 /** Interfaces of an instance that XDP works on: the outside one and those inside. */
 export const MOST_XDP = 128;
+/** A tunnel slot takes up to three entries: itself, and one for each way it is found on the way in. */
+export const MOST_TUNNEL_ENTRIES: number = 1 << 16;
 /** Tries take memory as they grow; this is only where growing ends. */
 const MOST_NETS = 1 << 20;
 
@@ -255,6 +269,8 @@ export function instanceMaps(capacity: number = DEFAULT_CAPACITY): InstanceMaps 
     });
   const trie = <K extends FieldType, V extends FieldType>(name: string, key: K, value: V): Table<K, V> =>
     defineMap({ name, type: 'lpm_trie', key, value, maxEntries: MOST_NETS, flags: BPF_F_NO_PREALLOC });
+  const slots = <K extends FieldType, V extends FieldType>(name: string, key: K, value: V): Table<K, V> =>
+    defineMap({ name, type: 'hash', key, value, maxEntries: capacity, flags: BPF_F_NO_PREALLOC });
   return {
     outbound: addresses('outbound'),
     inbound: addresses('inbound'),
@@ -266,6 +282,22 @@ export function instanceMaps(capacity: number = DEFAULT_CAPACITY): InstanceMaps 
     inbound_net6: trie('inbound_net6', net6Key, net6Record),
     destinations: trie('destinations', destinationKey, u32),
     destinations6: trie('destinations6', destination6Key, u32),
+    slots: slots('slots', slotKey, slotRecord),
+    slots6: slots('slots6', slot6Key, slot6Record),
+    slot_lists: trie('slot_lists', slotListKey, u32),
+    slot_lists6: trie('slot_lists6', slotList6Key, u32),
+    tunnels: defineMap({
+      name: 'tunnels',
+      type: 'hash',
+      key: tunnelKey,
+      value: tunnelRecord,
+      maxEntries: MOST_TUNNEL_ENTRIES,
+      flags: BPF_F_NO_PREALLOC,
+    }),
+    tunnel_ports: {
+      ...defineGlobal({ name: 'tunnel_ports', value: tunnelPorts }),
+      flags: BPF_F_RDONLY_PROG,
+    },
     reasons: defineMap({
       name: 'reasons',
       type: 'percpu_array',

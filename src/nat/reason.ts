@@ -27,7 +27,19 @@ export type Reason =
   | 'authenticated'
   | 'spoofed'
   | 'hairpin'
-  | 'unmappable';
+  | 'unmappable'
+  | 'unbound'
+  | 'quarantined'
+  | 'foreign'
+  | 'denied'
+  | 'expired'
+  | 'too_big'
+  | 'too_big_answered'
+  | 'unknown_vni'
+  | 'unbound_vni'
+  | 'placeholder_vni'
+  | 'inner_foreign'
+  | 'inner_refused';
 
 /** New reasons go at the end: the position is the map index that other programs rely on. */
 export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; readonly meaning: string }[] = [
@@ -64,6 +76,39 @@ export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; rea
     name: 'unmappable',
     fate: 'drop',
     meaning: 'an address that checksum-neutral translation cannot map (RFC 6296, section 3.6)',
+  },
+  { name: 'unbound', fate: 'drop', meaning: 'from a slot that no outside is bound to' },
+  { name: 'quarantined', fate: 'drop', meaning: 'for an outside whose slot was released a short time ago' },
+  { name: 'foreign', fate: 'drop', meaning: 'from a slot, with a source that is none of its own' },
+  { name: 'denied', fate: 'drop', meaning: 'from a slot, for a destination that it may not reach' },
+  {
+    name: 'expired',
+    fate: 'pass',
+    meaning: 'for a slot, at the end of its time to live: left to the stack, which answers',
+  },
+  { name: 'too_big', fate: 'drop', meaning: "for a slot, and larger than its interface's MTU" },
+  {
+    name: 'too_big_answered',
+    fate: 'turn',
+    meaning: "for a slot, and larger than its interface's MTU: the sender is told the MTU",
+  },
+  {
+    name: 'unknown_vni',
+    fate: 'policy',
+    meaning: 'at a port of tunnels, with a VNI that no tunnel slot has',
+  },
+  { name: 'unbound_vni', fate: 'drop', meaning: 'of a tunnel slot that no VNI is bound to' },
+  { name: 'placeholder_vni', fate: 'drop', meaning: 'arriving with the placeholder VNI of a tunnel slot' },
+  {
+    name: 'inner_foreign',
+    fate: 'drop',
+    meaning: "in a tunnel, from or for an inner address that is not the slot's",
+  },
+  {
+    name: 'inner_refused',
+    fate: 'drop',
+    meaning:
+      'in a tunnel, an inner packet that cannot be translated: cut short, at odds with itself, authenticated',
   },
 ];
 

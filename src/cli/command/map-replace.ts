@@ -53,6 +53,7 @@ function settings(
   return [
     ['interface', file.interface, status.interface],
     ['hook', file.hook, status.xdp === undefined ? status.hook : 'xdp'],
+    ['slots', file.slots, status.slots.place],
     ['inside', said(file.inside, names), names(status.xdp?.inside ?? [])],
     ['xdp_mode', file.xdp_mode, status.xdp?.mode ?? NONE],
     ['unmapped', said(file.unmapped, unmappedText), unmappedText(status.unmapped)],

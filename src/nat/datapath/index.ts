@@ -1,4 +1,4 @@
-// The two programs of an instance. Each is a function from options to a program: what is not used is not in it.
+// The programs of an instance. Each is a function from options to a program: what is not used is not in it.
 
 import { type IsaLevel, NEWEST_ISA, type Program, program, type TcBuilder } from '../../asm/index.ts';
 import { DEFAULT_CAPACITY, type InstanceMaps, instanceMaps } from '../maps.ts';
@@ -10,7 +10,10 @@ import { ETH_P_ARP, ETH_P_IPV6 } from './headers.ts';
 import { readIpv4 } from './ipv4.ts';
 import { readIpv6 } from './ipv6.ts';
 import type { TcPath } from './path.ts';
+import { dispatchSlot } from './slot/dispatch.ts';
+import { hasSlots } from './slot/table.ts';
 import { translate } from './translate.ts';
+import { tunnels } from './tunnel/index.ts';
 import { verdicts } from './verdict.ts';
 
 export interface DatapathOptions {
@@ -26,6 +29,8 @@ export interface DatapathOptions {
   readonly mss?: number;
   /** What becomes of packets that leave with an outside address as their own; dropped where left out. */
   readonly spoofed?: Policy;
+  /** Where what slots send is translated: on their interfaces, the default, or where it leaves (docs/slots.md). */
+  readonly slots?: 'device' | 'uplink';
   /** The newest instructions the programs may have, see `IsaLevel`; loading them finds out by itself. */
   readonly isa?: IsaLevel;
 }
@@ -35,27 +40,36 @@ export interface Datapath {
   readonly outbound: Program;
   /** Ingress of the outside interface: destination outside -> inside; answers ARP and neighbour solicitations. */
   readonly inbound: Program;
+  /** Ingress of the interfaces of slots: source inside -> outside; answers ARP and neighbour solicitations. */
+  readonly slot?: Program;
+  /** The same for interfaces without Ethernet headers, as tun devices are. */
+  readonly slotBare?: Program;
   readonly maps: InstanceMaps;
 }
 
 export function datapath(options: DatapathOptions): Datapath {
   const maps = instanceMaps(options.capacity ?? DEFAULT_CAPACITY);
-  const { isa = NEWEST_ISA } = options;
+  const { isa = NEWEST_ISA, uses = usesOf([]), slots = 'device' } = options;
   const direction = (name: string, way: Direction): Program =>
     program('sched_cls', name, (p) => dispatch(p, way, maps, options), { isa });
+  const slot = (name: string, link: Frame['link']): Program =>
+    program('sched_cls', name, (p) => dispatchSlot(p, maps, options, link), { isa });
+  const hasProgram = slots === 'device' && (hasSlots(uses, 4) || hasSlots(uses, 6));
   return {
     outbound: direction('tsnat_egress', 'outbound'),
     inbound: direction('tsnat_ingress', 'inbound'),
+    ...(hasProgram && { slot: slot('tsnat_slot', 'ethernet'), slotBare: slot('tsnat_slot_l3', 'none') }),
     maps,
   };
 }
 
 function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
-  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop' } = options;
+  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop', slots = 'device' } = options;
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
-  const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed });
+  const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed }, 'uplink');
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction, maps, uses, leave, length };
+  const bare: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots };
+  const path: TcPath = uses.has('tunnels') ? { ...bare, tunnels: tunnels(bare) } : bare;
 
   const others = (frame: Frame): void => {
     const cases: [number, () => void][] = [];

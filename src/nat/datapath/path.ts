@@ -4,9 +4,10 @@ import type { PacketBuilder, TcBuilder, Value, Variable } from '../../asm/index.
 import type { InstanceMaps } from '../maps.ts';
 import type { Direction, Reason } from '../reason.ts';
 import { hasIpv6, type Uses } from '../uses.ts';
+import type { Tunnels } from './tunnel/index.ts';
 
-/** Ends the path for a reason. */
-export type Leave = (reason: Reason) => void;
+/** Ends the path for a reason; what is turned round goes back where it came from, or in as if it had arrived. */
+export type Leave = (reason: Reason, turned?: 'back' | 'in') => void;
 
 export interface Path<P extends PacketBuilder = PacketBuilder> {
   readonly p: P;
@@ -18,7 +19,14 @@ export interface Path<P extends PacketBuilder = PacketBuilder> {
   readonly length: () => Value<'u32'>;
 }
 
-export type TcPath = Path<TcBuilder>;
+export interface TcPath extends Path<TcBuilder> {
+  /** Where the program sits: on the outside interface, or on those of slots. */
+  readonly hook: 'uplink' | 'slot';
+  /** Where what slots send is translated: where it comes in, or where it leaves. */
+  readonly slots: 'device' | 'uplink';
+  /** Left out where the instance has no tunnels. */
+  readonly tunnels?: Tunnels;
+}
 
 /**
  * What all paths have in common from here on is verified once, not for each value of these: for places that many paths

@@ -14,8 +14,9 @@ import {
 } from './checksum.ts';
 import { half } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
+import { clampMss, tcpStart } from './mss.ts';
 import type { TcPath } from './path.ts';
-import type { Translation } from './tables.ts';
+import type { IpVersion, Translation } from './tables.ts';
 import { NOWHERE, shifted, type Transport } from './transport.ts';
 import { type AddressPlace, type Words, write } from './words.ts';
 
@@ -25,25 +26,66 @@ export function rewriteAddress(
   place: AddressPlace,
   before: Words,
   after: Words,
+  also?: Value<'u64'>,
 ): void {
-  headerChecksum?.set(updatedChecksum(headerChecksum.get(), difference(before, after)));
+  headerChecksum?.set(updatedChecksum(headerChecksum.get(), plus(difference(before, after), also)));
   write(place, after);
 }
 
-/** Writes an address and a port into the packet; afterwards no view of it is valid. */
-export function rewritePacket(
+const plus = (change: Value<'u64'>, also: Value<'u64'> | undefined): Value<'u64'> =>
+  also === undefined ? change : change.add(also);
+
+/** A hop less in its word, of which it is the first byte or the second: ~m + m' (RFC 1624, equation 3). */
+const HOP_LESS = { 4: 0xfeff, 6: 0xfffe } as const;
+
+/** Takes a hop off, where `hop` is given; the result is what that changes in sums of what the address is part of. */
+export function passHop(
+  p: TcPath['p'],
+  version: IpVersion,
+  hop: Place<'u8'> | undefined,
+): Value<'u64'> | undefined {
+  if (hop === undefined) return undefined;
+  hop.set(hop.sub(1).as('u8'));
+  return p.constant('be16', HOP_LESS[version]).bits().as('u64');
+}
+
+export interface RewriteOptions {
+  /** The most that a TCP connection may announce as its segment size. */
+  readonly mss: number | undefined;
+  /** Where a hop is to be taken off. */
+  readonly hop: Place<'u8'> | undefined;
+}
+
+/** As `rewritePacket`, and what else a packet on its way through is made to say. */
+export function rewriteAll(
+  path: TcPath,
+  packet: IpPacket,
+  own: 'source' | 'destination',
+  keyed: { readonly before: Words; readonly port: Value<'be16'> | undefined },
+  translation: Translation,
+  transport: Transport,
+  { mss, hop }: RewriteOptions,
+): void {
+  const tcpAt = mss === undefined ? undefined : path.p.forget(tcpStart(path, packet));
+  rewritePacket(path, packet, own, keyed, translation, transport, passHop(path.p, packet.version, hop));
+  if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
+}
+
+/** Writes an address and a port into the packet; afterwards no view of it is valid. `also` has changed beside the address. */
+function rewritePacket(
   path: TcPath,
   packet: IpPacket,
   own: 'source' | 'destination',
   { before, port }: { readonly before: Words; readonly port: Value<'be16'> | undefined },
   { address: after, shift, neutral }: Translation,
   transport: Transport,
+  also: Value<'u64'> | undefined,
 ): void {
   const { p, leave } = path;
   const { checkAt, checksum, ports } = transport;
   const failed = (): void => leave('helper_failed');
 
-  rewriteAddress(packet.headerChecksum, packet[own], before, after);
+  rewriteAddress(packet.headerChecksum, packet[own], before, after, also);
   if (neutral !== undefined) p.when(neutral.ne(0), () => checkAt.set(NOWHERE));
   const { segmentsLeft } = packet;
   if (segmentsLeft !== undefined && own === 'destination') {
@@ -69,5 +111,5 @@ export function rewritePacket(
     const result = replaceAddress(p, checkAt, before, after, checksum.get());
     p.rarely(result.isNegative(), failed);
   });
-  if (packet.version === 6) accountAddress(p, before, after);
+  if (packet.version === 6) accountAddress(p, before, after, also);
 }

@@ -1,5 +1,5 @@
 // What an instance knows of itself, in a pinned map of its own: one record, so that no file and no process has to.
-// Version 4. A program that finds another version must not guess.
+// Version 5. A program that finds another version must not guess.
 
 import {
   array,
@@ -20,15 +20,16 @@ import { MOST_XDP } from '../maps.ts';
 import type { InstancePolicy } from '../policy.ts';
 import { DIRECTIONS, type Direction, type Policy } from '../reason.ts';
 import { USES, type Uses } from '../uses.ts';
-import type { Hook, LinkKind } from './types.ts';
+import type { Hook, LinkKind, SlotPlace } from './types.ts';
 
-const VERSION = 4;
+const VERSION = 5;
 const HOOKS: readonly Hook[] = ['tcx', 'clsact'];
 const LINKS: readonly LinkKind[] = ['ethernet', 'none'];
 const POLICIES: readonly Policy[] = ['pass', 'drop'];
 /** By number; zero is none. */
 const XDP_MODES: readonly (XdpMode | undefined)[] = [undefined, 'native', 'generic'];
 const MADE_QDISC = 1;
+const SLOTS: readonly SlotPlace[] = ['device', 'uplink'];
 /** IFNAMSIZ, and NAME_MAX with its terminating zero. */
 const INTERFACE_SIZE = 16;
 const NETNS_SIZE = 256;
@@ -57,6 +58,13 @@ const layout = struct('instance_record', {
   inbound: program,
   interface: bytes(INTERFACE_SIZE),
   netns: bytes(NETNS_SIZE),
+  /** Where slots are translated. */
+  slots: u32,
+  /** Counts up whenever slots come or go. */
+  slots_turn: u32,
+  /** The blocks of filters that the devices of slots share; zero for none. */
+  slots_ingress: u32,
+  slots_egress: u32,
   xdp_mode: u32,
   xdp_insides: u32,
   xdp_inside: array(u32, MOST_INSIDES),
@@ -74,6 +82,15 @@ export interface XdpRecord {
   readonly mode: XdpMode;
   /** Indexes of the inside interfaces. */
   readonly insides: readonly number[];
+}
+
+/** What an instance knows of its slots; they themselves are in the maps. */
+export interface SlotsRecord {
+  readonly place: SlotPlace;
+  /** Another one whenever slots come or go, so that who has them in mind notices. */
+  readonly turn: number;
+  /** The blocks of filters that their devices share. */
+  readonly blocks: { readonly ingress: number; readonly egress: number } | undefined;
 }
 
 /** What stands in the record itself; the lists of destinations are maps. */
@@ -96,13 +113,24 @@ export interface InstanceRecord extends RecordedPolicy {
   /** Subnets of the interface beyond MAX_SUBNETS, in which ARP is not answered. */
   readonly subnetsLeftOut: number;
   readonly programs: { readonly [D in Direction]: ProgramRecord };
+  readonly slots: SlotsRecord;
   readonly xdp: XdpRecord | undefined;
 }
 
+/** Says that slots have come or gone. */
+export const nextTurn = (record: InstanceRecord): InstanceRecord => ({
+  ...record,
+  slots: { ...record.slots, turn: (record.slots.turn + 1) >>> 0 },
+});
+
+/** Whether there are slots, and a program on their devices. */
+export const hasSlotProgram = ({ uses, slots }: Pick<InstanceRecord, 'uses' | 'slots'>): boolean =>
+  slots.place === 'device' && (uses.has('slots') || uses.has('slots6'));
+
 /** What the programs of an instance are made from. */
 export function datapathOptions(record: InstanceRecord): DatapathOptions {
-  const { unmapped, spoofed, mss, capacity, uses, link } = record;
-  return { unmapped, spoofed, capacity, uses, link, ...(mss !== undefined && { mss }) };
+  const { unmapped, spoofed, mss, capacity, uses, link, slots } = record;
+  return { unmapped, spoofed, capacity, uses, link, slots: slots.place, ...(mss !== undefined && { mss }) };
 }
 
 /** The keys of `recordMap`: the record itself, and the journal of the table (journal.ts). */
@@ -145,6 +173,10 @@ export function encodeRecord(record: InstanceRecord): Uint8Array {
     inbound: inbound!,
     interface: padded(record.interface, INTERFACE_SIZE),
     netns: padded(record.netns ?? '', NETNS_SIZE),
+    slots: SLOTS.indexOf(record.slots.place),
+    slots_turn: record.slots.turn,
+    slots_ingress: record.slots.blocks?.ingress ?? 0,
+    slots_egress: record.slots.blocks?.egress ?? 0,
     xdp_mode: XDP_MODES.indexOf(record.xdp?.mode),
     xdp_insides: record.xdp?.insides.length ?? 0,
     xdp_inside: Array.from({ length: MOST_INSIDES }, (_, i) => record.xdp?.insides[i] ?? 0),
@@ -162,6 +194,8 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
   const spoofed = POLICIES[raw.spoofed];
   if (raw.version !== VERSION || hook === undefined || link === undefined) return undefined;
   if (outbound === undefined || inbound === undefined || spoofed === undefined) return undefined;
+  const place = SLOTS[raw.slots];
+  if (place === undefined) return undefined;
   const netns = text(raw.netns);
   const mode = XDP_MODES[raw.xdp_mode];
   const programOf = ({ id, priority, handle }: ProgramRecord): ProgramRecord => ({ id, priority, handle });
@@ -180,6 +214,11 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
     madeQdisc: (raw.flags & MADE_QDISC) !== 0,
     subnetsLeftOut: raw.subnets_left_out,
     programs: { outbound: programOf(raw.outbound), inbound: programOf(raw.inbound) },
+    slots: {
+      place,
+      turn: raw.slots_turn,
+      blocks: raw.slots_ingress === 0 ? undefined : { ingress: raw.slots_ingress, egress: raw.slots_egress },
+    },
     xdp: mode && { mode, insides: raw.xdp_inside.slice(0, raw.xdp_insides) },
   };
 }

@@ -1,8 +1,9 @@
-// Mapping files: long lists of plain entries, which are read without the YAML parser and mean what they mean to it.
+// Mapping files whose entries are read without a YAML parser, and those that are not.
 
 import test from 'ava';
 import fc from 'fast-check';
 import { formatIpv4 } from '../../src/nat/ipv4.ts';
+import { formatMapping } from '../../src/nat/mapping.ts';
 import { readBulk } from '../../src/nat/mapping-bulk.ts';
 import { MappingError } from '../../src/nat/mapping-error.ts';
 import { parseMappingFile } from '../../src/nat/mapping-file.ts';
@@ -25,18 +26,37 @@ test('plain entries mean the same with and without the YAML parser', async (t) =
   const address = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.'));
   const quote = (text: string, quoted: boolean): string => (quoted ? `"${text}"` : text);
   const token = fc.tuple(address, fc.boolean()).map(([text, quoted]) => quote(text, quoted));
+  // What a parser may take for something else than text among them.
+  const names = [
+    'tap7',
+    'eth0.100',
+    'a-b_c',
+    'null0',
+    'null',
+    'true',
+    'True',
+    'false',
+    '7',
+    '0x7',
+    '1e3',
+    '.inf',
+  ];
+  const more = ['no', 'a b', 'a#b', 'a: b', '-', 'é', '~', 'a'.repeat(15), 'a'.repeat(16), ''];
+  const slot = fc
+    .tuple(fc.oneof(fc.constant('tap7'), fc.constantFrom(...names, ...more)), fc.boolean(), fc.boolean())
+    .map(([name, quoted, there]) => (there ? quote(name, quoted) : undefined));
   const item = fc
-    .tuple(token, token, fc.constantFrom(0, 1, 2, 3, 4), fc.constantFrom('  ', '    ', ''))
-    .map(
-      ([inside, outside, form, gap]) =>
-        [
-          `- { inside: ${inside}, outside: ${outside} }`,
-          `- {inside: ${inside} ,outside: ${outside}}  # why`,
-          `- inside: ${inside}\n  outside: ${outside}`,
-          `${gap}# a comment\n\n- "inside":${inside}\n  outside : ${outside}`,
-          `- { outside: ${outside}, inside: ${inside} }`,
-        ][form]!,
-    );
+    .tuple(token, token, slot, fc.constantFrom(0, 1, 2, 3, 4), fc.constantFrom('  ', '    ', ''))
+    .map(([inside, outside, name, form, gap]) => {
+      const [key, line] = name === undefined ? ['', ''] : [`slot: ${name}, `, `\n  slot: ${name}`];
+      return [
+        `- { inside: ${inside}, ${key}outside: ${outside} }`,
+        `- {inside: ${inside} ,${key}outside: ${outside}}  # why`,
+        `- inside: ${inside}${line}\n  outside: ${outside}`,
+        `${gap}# a comment\n\n- "inside":${inside}${line}\n  outside : ${outside}`,
+        `- { outside: ${outside}, ${key}inside: ${inside} }`,
+      ][form]!;
+    });
   const file = fc
     .tuple(
       fc.array(item, { maxLength: 5 }),
@@ -56,9 +76,9 @@ test('plain entries mean the same with and without the YAML parser', async (t) =
       t.is(readBulk(slow(text)), undefined);
       t.deepEqual(await outcome(text), await outcome(slow(text)), text);
     }),
-    { numRuns: 300 },
+    { numRuns: 600 },
   );
-  t.true(bulk > 50, `only ${bulk} of 300 files were plain`);
+  t.true(bulk > 50, `only ${bulk} of 600 files were plain`);
 });
 
 const NOT_BULK: readonly [string, string][] = [
@@ -91,6 +111,28 @@ for (const [what, text] of NOT_BULK) {
     t.deepEqual(result, await outcome(text.replace(/mappings:( \[)?\n/, 'mappings:$1 # all\n')));
   });
 }
+
+test('slots are plain entries', async (t) => {
+  const mappings = [7, 8].map((i) => ({ inside: '172.16.0.2', slot: `tap${i}`, outside: `203.0.113.${i}` }));
+  const braces = mappings.map(
+    ({ inside, slot, outside }) => `  - { inside: ${inside}, slot: ${slot}, outside: ${outside} }\n`,
+  );
+  const keys = mappings.map(
+    ({ inside, slot, outside }) => `- inside: ${inside}\n  slot: "${slot}"\n  outside: ${outside}\n`,
+  );
+  for (const text of [
+    HEAD + braces.join(''),
+    HEAD + keys.join(''),
+    JSON.stringify({ version: 1, mappings }),
+  ]) {
+    t.not(readBulk(text), undefined, text);
+    const file = await parseMappingFile(text, 'f');
+    t.deepEqual(
+      file.mappings.map(({ mapping }) => formatMapping(mapping)),
+      ['172.16.0.2%tap7=203.0.113.7', '172.16.0.2%tap8=203.0.113.8'],
+    );
+  }
+});
 
 test('100,000 mappings are read and checked', async (t) => {
   const entries = Array.from({ length: 100_000 }, (_, i) => ({

@@ -1,0 +1,148 @@
+// Packets through a router, translated by tsnat and by its peers: one flow, many, and a new one with every packet.
+
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Namespace } from '../test/support/namespace.ts';
+import { interleave, type Summary } from './measure.ts';
+import type { Row, Section } from './report.ts';
+import { CONTESTANTS, type Contestant, type ContestantName } from './traffic/contestants.ts';
+import { passage } from './traffic/passage.ts';
+import { type FloodOptions, Router } from './traffic/router.ts';
+
+/** Connections that the kernel may follow; more than a turn makes. */
+const MOST_CONNECTIONS = 1 << 20;
+const NAMES = Object.keys(CONTESTANTS) as ContestantName[];
+
+interface Case {
+  readonly title: string;
+  readonly flood: FloodOptions;
+  readonly targets: readonly Target[];
+}
+
+/** `ours` is to be at least `factor` times as fast as `peer`. */
+interface Target {
+  readonly ours: ContestantName;
+  readonly peer: ContestantName;
+  readonly factor?: number;
+}
+
+const SMALL = 64;
+const ONE = { nearCount: 1, flows: 1, size: SMALL };
+const MANY = { nearCount: 1, flows: 2 ** 16, size: SMALL };
+const NEW = { nearCount: 1, flows: 2 ** 31, size: SMALL };
+
+const toPlain: readonly Target[] = [
+  { ours: 'tsnat', peer: 'plain', factor: 0.9 },
+  { ours: 'tsnat xdp', peer: 'plain', factor: 2 },
+  { ours: 'tsnat', peer: 'C twin' },
+  { ours: 'tsnat', peer: 'nft stateless' },
+];
+const toStateful = (factor: number): Target[] =>
+  (['iptables-legacy', 'iptables-nft', 'nft stateful'] as const).map((peer) => ({
+    ours: 'tsnat',
+    peer,
+    factor,
+  }));
+
+const CASES: readonly Case[] = [
+  { title: 'outbound, one flow', flood: { direction: 'outbound', ...ONE }, targets: toPlain },
+  { title: 'inbound, one flow', flood: { direction: 'inbound', ...ONE }, targets: toPlain },
+  {
+    title: 'outbound, 65,536 flows',
+    flood: { direction: 'outbound', ...MANY },
+    targets: [...toPlain, ...toStateful(1.6)],
+  },
+  {
+    title: 'outbound, every packet a new flow',
+    flood: { direction: 'outbound', ...NEW },
+    targets: toStateful(4),
+  },
+];
+
+interface Measured {
+  /** Nanoseconds of processor time for a packet. */
+  readonly nanoseconds: { readonly [N in ContestantName]: Summary };
+  /** The most that one of them lost of what was sent. */
+  readonly lost: { readonly [N in ContestantName]: number };
+}
+
+type Routers = { readonly [N in ContestantName]: Router };
+
+/** Makes a router for each, and takes all away again. */
+async function withRouters<T>(mappings: number, use: (routers: Routers) => Promise<T>): Promise<T> {
+  const made: { [N in ContestantName]?: Router } = {};
+  const undo: (() => void | Promise<void>)[] = [];
+  try {
+    for (const name of NAMES) {
+      const router = await Router.make();
+      undo.unshift(() => router[Symbol.asyncDispose]());
+      undo.unshift(await CONTESTANTS[name].setUp(router.namespace, mappings));
+      made[name] = router;
+    }
+    return await use(made as Routers);
+  } finally {
+    for (const step of undo) await step();
+  }
+}
+
+async function measure(
+  routers: Routers,
+  flood: FloodOptions,
+  rounds: number,
+  packets: number,
+): Promise<Measured> {
+  const lost = Object.fromEntries(NAMES.map((name) => [name, 0])) as { [N in ContestantName]: number };
+  const turn = (name: ContestantName) => (): number => {
+    const router = routers[name];
+    const contestant: Contestant = CONTESTANTS[name];
+    const passed = passage(router, packets, flood, () => {
+      if (contestant.stateful) forget(router.namespace);
+    });
+    lost[name] = Math.max(lost[name], 1 - passed.arrived / passed.sent);
+    return passed.nanoseconds;
+  };
+  const turns = Object.fromEntries(NAMES.map((name) => [name, turn(name)]));
+  return { nanoseconds: (await interleave(rounds, turns)) as Measured['nanoseconds'], lost };
+}
+
+/** Throws away what the kernel knows of connections in there. */
+function forget({ path }: Namespace): void {
+  const { status, stderr } = spawnSync('nsenter', [`--net=${path}`, 'conntrack', '-F'], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`conntrack -F: exit ${status}: ${stderr}`);
+}
+
+const MAX_FILE = '/proc/sys/net/netfilter/nf_conntrack_max';
+
+export async function forwarding(rounds: number, packets: number): Promise<Section> {
+  const most = readFileSync(MAX_FILE, 'utf8');
+  writeFileSync(MAX_FILE, `${Math.max(Number(most), MOST_CONNECTIONS)}`);
+  try {
+    return await withRouters(1, async (routers) => {
+      const results: { [title: string]: Measured } = {};
+      const rows: Row[] = [];
+      for (const { title, flood, targets } of CASES) {
+        const measured = await measure(routers, flood, rounds, packets);
+        results[title] = measured;
+        rows.push(...targets.map((target) => rowOf(title, measured, target)));
+      }
+      return { title: 'Packets through a router, of one core', rows, data: results };
+    });
+  } finally {
+    writeFileSync(MAX_FILE, most);
+  }
+}
+
+function rowOf(title: string, { nanoseconds, lost }: Measured, { ours, peer, factor }: Target): Row {
+  // Packets a second to packets a second: more is better.
+  const ratio = nanoseconds[peer].median / nanoseconds[ours].median;
+  const losses = ([ours, peer] as const).filter((name) => lost[name] > 0);
+  const shown = (name: ContestantName): string => `${(1_000 / nanoseconds[name].median).toFixed(2)} Mpps`;
+  return {
+    what: `${title}: ${ours} against ${peer}${losses.map((name) => `; ${name} lost ${(lost[name] * 100).toFixed(1)}%`).join('')}`,
+    ours: shown(ours),
+    peer: shown(peer),
+    ratio: `${ratio.toFixed(2)}x`,
+    better: 'more',
+    ...(factor !== undefined && { target: `>= ${factor}x`, reached: ratio >= factor }),
+  };
+}
