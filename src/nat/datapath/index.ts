@@ -13,6 +13,7 @@ import type { TcPath } from './path.ts';
 import { dispatchSlot } from './slot/dispatch.ts';
 import { hasSlots } from './slot/table.ts';
 import { translate } from './translate.ts';
+import { tunnels } from './tunnel/index.ts';
 import { verdicts } from './verdict.ts';
 
 export interface DatapathOptions {
@@ -67,7 +68,8 @@ function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, option
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
   const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed }, 'uplink');
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots };
+  const bare: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots };
+  const path: TcPath = uses.has('tunnels') ? { ...bare, tunnels: tunnels(bare) } : bare;
 
   const others = (frame: Frame): void => {
     const cases: [number, () => void][] = [];

@@ -4,6 +4,7 @@ import type { PacketBuilder, TcBuilder, Value, Variable } from '../../asm/index.
 import type { InstanceMaps } from '../maps.ts';
 import type { Direction, Reason } from '../reason.ts';
 import { hasIpv6, type Uses } from '../uses.ts';
+import type { Tunnels } from './tunnel/index.ts';
 
 /** Ends the path for a reason; what is turned round goes back where it came from, or in as if it had arrived. */
 export type Leave = (reason: Reason, turned?: 'back' | 'in') => void;
@@ -23,6 +24,8 @@ export interface TcPath extends Path<TcBuilder> {
   readonly hook: 'uplink' | 'slot';
   /** Where what slots send is translated: where it comes in, or where it leaves. */
   readonly slots: 'device' | 'uplink';
+  /** Left out where the instance has no tunnels. */
+  readonly tunnels?: Tunnels;
 }
 
 /**

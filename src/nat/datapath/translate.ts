@@ -17,6 +17,7 @@ import { handleSlotDiscovery } from './slot/ndp.ts';
 import { requireSlot, translateSlot } from './slot/translate.ts';
 import { countPacket, type Tail, tablesOf, translationOf } from './tables.ts';
 import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from './transport.ts';
+import { hasTunnels } from './tunnel/index.ts';
 import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
 
@@ -41,10 +42,12 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
       leaveIfExcluded();
       leave('authenticated');
     });
+  const isUnknownVni = path.tunnels && hasTunnels(path, version) ? p.variable('u32', 0) : undefined;
   p.when(
     packet.isLater().not(),
     () =>
       readTransport(path, payload, transport, own, {
+        ...(isUnknownVni && { onUdp: () => path.tunnels?.onUdp(frame, packet, () => isUnknownVni.set(1)) }),
         onIcmp: (icmp) => {
           const type = icmpType(path, payload);
           if (version === 6) discover(path, frame, packet, type);
@@ -83,7 +86,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
     },
     onMissing: () => {
       leaveIfExcluded();
-      leaveUnmapped(path, version, before, tail, takeInIfOurs);
+      leaveUnmapped(path, version, before, tail, takeInIfOurs, isUnknownVni);
     },
   });
   const inbound = tablesOf(path, 'inbound', version);

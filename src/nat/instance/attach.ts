@@ -128,7 +128,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const blank: InstanceRecord = {
     hook: target.hook,
     link: linkOf(target.uplink) ?? 'ethernet',
-    uses: usesOfInstance(mappings, destinations, NO_SLOTS),
+    uses: usesOfInstance(mappings, destinations, NO_SLOTS, []),
     unmapped,
     spoofed,
     ...(mss !== undefined && { mss }),
@@ -146,7 +146,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const slots = planSlots(pins.name, blank, undefined, mappings);
   const devices = interfacesIn(slots);
   requireNoXdp(pins.name, wish, slots);
-  const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots) };
+  const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots, []) };
   const { maps: definitions, ...programs } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {
