@@ -20,6 +20,7 @@ import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
 import { scale } from './scale.ts';
 import { scaling } from './scaling.ts';
+import { slots } from './slots.ts';
 import { startup } from './startup.ts';
 import { swaps } from './swap.ts';
 import { tables } from './tables.ts';
@@ -58,6 +59,8 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   loading: () => loading(quick ? 3 : 9),
   interpreter: () => interpreter(quick ? 3 : 7),
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
+  slots: () =>
+    slots(quick ? 3 : 9, quick ? [1, 100, 1_000] : [1, 100, 1_000, 4_000, 10_000], quick ? 50_000 : 300_000),
   swap: () => swaps(quick ? 6 : 24),
   vni: () => vni(quick ? 2_000 : 20_000, quick ? 5 : 25),
   loader: () => loader(quick ? 3 : 9),

@@ -11,7 +11,7 @@ import type { Comparable, HostKind, Storable } from './kinds.ts';
 import type { Place } from './place.ts';
 import { type Argument, argumentOperand, Pointer } from './pointer.ts';
 import type { Recorder } from './recorder.ts';
-import { type InputOf, type ViewOf, viewOf, writeInput } from './view.ts';
+import { type BytesPlace, type InputOf, type ViewOf, viewOf, writeInput } from './view.ts';
 
 export class Flow {
   /** @internal */
@@ -28,6 +28,15 @@ export class Flow {
     this.recorder.statement(this.when, () =>
       this.#branch(condition, this.recorder.block('then'), then, otherwise),
     );
+  }
+
+  /** As `when`, for what is as usual as the rest, or more so, though it ends its path. */
+  usually(condition: Condition, then: () => void): void {
+    this.recorder.statement(this.usually, () => {
+      const taken = this.recorder.block('usually');
+      this.#branch(condition, taken, then, undefined);
+      taken.cold = false;
+    });
   }
 
   /** As `when`, for what seldom happens: it is put out of the way of the rest. */
@@ -125,6 +134,12 @@ export class Flow {
       recorder.emit({ op: 'binary', operator: 'add', width: 64, dst, a: base, b: BigInt(offset), site });
     };
     return { point, view: viewOf(recorder, layout, dst, 0) };
+  }
+
+  /** The memory from `at` on, seen through another layout; all of it has to be there. */
+  overlay<T extends FieldType>(at: Place | BytesPlace, layout: T): ViewOf<T> {
+    const { base, offset } = at.location;
+    return viewOf(this.recorder, layout, base, offset);
   }
 
   /** Calls a kernel helper; the result is what it returns, errors being negative. */

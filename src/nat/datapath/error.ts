@@ -38,7 +38,7 @@ export function translateError(
   const { own, other } = sideOf(direction);
   const quote = readQuote(path, packet);
   path.tunnels?.onError(packet, quote);
-  const transport = noTransport(path, quote.payload, tables.hasPorts);
+  const transport = noTransport(path, quote.payload, path.hook === 'uplink' && tables.hasPorts);
   readQuotedTransport(path, quote, transport, other);
   const { ports } = transport;
   forget(path, transport.checkAt, transport.checksum, ...(ports ? [ports.at, ports.elsewhere] : []));
@@ -71,6 +71,7 @@ export function translateError(
     before: ownBefore,
     transport,
     leaveIfExcluded,
+    isForOurs: () => isErrorForOutside(path, packet, quote, ports, p.constant('u16', 0)),
     quotedBefore,
   });
   if (path.hook === 'slot') return;

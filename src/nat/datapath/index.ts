@@ -42,6 +42,8 @@ export interface Datapath {
   readonly inbound: Program;
   /** Ingress of the interfaces of slots: source inside -> outside; answers ARP and neighbour solicitations. */
   readonly slot?: Program;
+  /** The same for interfaces without Ethernet headers, as tun devices are. */
+  readonly slotBare?: Program;
   readonly maps: InstanceMaps;
 }
 
@@ -50,13 +52,13 @@ export function datapath(options: DatapathOptions): Datapath {
   const { isa = NEWEST_ISA, uses = usesOf([]), slots = 'device' } = options;
   const direction = (name: string, way: Direction): Program =>
     program('sched_cls', name, (p) => dispatch(p, way, maps, options), { isa });
+  const slot = (name: string, link: Frame['link']): Program =>
+    program('sched_cls', name, (p) => dispatchSlot(p, maps, options, link), { isa });
   const hasProgram = slots === 'device' && (hasSlots(uses, 4) || hasSlots(uses, 6));
   return {
     outbound: direction('tsnat_egress', 'outbound'),
     inbound: direction('tsnat_ingress', 'inbound'),
-    ...(hasProgram && {
-      slot: program('sched_cls', 'tsnat_slot', (p) => dispatchSlot(p, maps, options), { isa }),
-    }),
+    ...(hasProgram && { slot: slot('tsnat_slot', 'ethernet'), slotBare: slot('tsnat_slot_l3', 'none') }),
     maps,
   };
 }

@@ -6,8 +6,8 @@ import type { Direction, Reason } from '../reason.ts';
 import { hasIpv6, type Uses } from '../uses.ts';
 import type { Tunnels } from './tunnel/index.ts';
 
-/** Ends the path for a reason. */
-export type Leave = (reason: Reason) => void;
+/** Ends the path for a reason; what is turned round goes back where it came from, or in as if it had arrived. */
+export type Leave = (reason: Reason, turned?: 'back' | 'in') => void;
 
 export interface Path<P extends PacketBuilder = PacketBuilder> {
   readonly p: P;

@@ -2,6 +2,7 @@
 // directions mirror each other: outbound the source is translated by the outbound tables, inbound the destination by
 // the inbound ones.
 
+import type { Variable } from '../../asm/index.ts';
 import { leavesIfExcluded } from './destinations.ts';
 import { translateError } from './error.ts';
 import type { Frame } from './frame.ts';
@@ -13,8 +14,8 @@ import type { TcPath } from './path.ts';
 import { rewriteAll } from './rewrite.ts';
 import { letSlotsLeave } from './slot/leaving.ts';
 import { handleSlotDiscovery } from './slot/ndp.ts';
-import { translateSlot } from './slot/translate.ts';
-import { countPacket, tablesOf, translationOf } from './tables.ts';
+import { requireSlot, translateSlot } from './slot/translate.ts';
+import { countPacket, type Tail, tablesOf, translationOf } from './tables.ts';
 import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from './transport.ts';
 import { hasTunnels } from './tunnel/index.ts';
 import { leaveUnmapped } from './unmapped.ts';
@@ -31,9 +32,13 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   const discover = path.hook === 'slot' ? handleSlotDiscovery : handleDiscovery;
   const leaveIfExcluded = leavesIfExcluded(path, version, packet[other]);
 
-  const transport = noTransport(path, payload, tables.hasPorts);
+  const transport = noTransport(path, payload, path.hook === 'uplink' && tables.hasPorts);
   const refuseAuthenticated = (): void =>
     p.rarely(payload.protocol.eq(IPPROTO_AH), () => {
+      if (path.hook === 'slot') {
+        requireSlot(path, frame, packet, leaveIfExcluded, () => leave('authenticated'));
+        return;
+      }
       leaveIfExcluded();
       leave('authenticated');
     });
@@ -58,17 +63,18 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   );
 
   const before = read(packet[own]);
-  const takeInIfOurs = (): void =>
-    takeInUntranslated(path, frame, packet, () =>
-      keyOfOther(path, payload, transport.ports, own, p.constant('u16', 0)),
-    );
+  // By no port that a mapping has moved.
+  const keyOfUnmoved = (): Tail => keyOfOther(path, payload, transport.ports, own, p.constant('u16', 0));
+  const takeInIfOurs = (): void => takeInUntranslated(path, frame, packet, keyOfUnmoved);
   if (fromSlot) {
     p.rarely(fromSlot.ne(0), () => {
       takeInIfOurs();
       p.next();
     });
   }
-  translateSlot(path, frame, packet, { before, transport, leaveIfExcluded, mss });
+  const isForOurs = (): Variable<'u32'> =>
+    isForOutside(path, read(packet[other]), tablesOf(path, 'inbound', version), keyOfUnmoved);
+  translateSlot(path, frame, packet, { before, transport, leaveIfExcluded, isForOurs, mss });
   if (path.hook === 'slot') return;
   const { tail, port } = keyOf(path, version, transport.ports);
   const translation = translationOf(path, tables, before, tail, {

@@ -2,41 +2,9 @@
 // this process or another can do it.
 
 import { endpointOf } from '../../../src/nat/endpoint.ts';
-import { attach, detach, openInstance } from '../../../src/nat/instance/index.ts';
-import { type Mapping, parseMapping } from '../../../src/nat/mapping.ts';
-
-/** Where it is done. */
-export interface Place {
-  readonly root: string;
-  readonly interface: string;
-  readonly netns: string;
-  readonly hook: 'tcx' | 'clsact' | 'xdp';
-  /** With `xdp`: the other interface. */
-  readonly inside: string;
-  /** Of the tables; a number nobody else uses, by which they are known. */
-  readonly capacity: number;
-}
-
-export interface State {
-  readonly unmapped: 'pass' | 'drop';
-  readonly mappings: readonly string[];
-}
-
-export interface Operation {
-  readonly title: string;
-  /** What is attached before and after it; undefined is nothing. */
-  readonly before: State | undefined;
-  readonly after: State | undefined;
-  readonly run: (place: Place) => void;
-  /** Makes so few calls that a sample should have most of them. */
-  readonly isShort?: true;
-}
-
-export const NAME = 'faulty';
-const list = (texts: readonly string[]): Mapping[] => texts.map((text) => parseMapping(text));
-const mapped = (inside: number, outside: number): string => `10.0.0.${inside}=203.0.113.${outside}`;
-/** The last bytes of the addresses that are probed. */
-export const HOSTS: readonly number[] = [5, 6, 7, 8];
+import { attach, detach } from '../../../src/nat/instance/index.ts';
+import { SLOT_OPERATIONS } from './slot-operations.ts';
+import { bring, inInstance, list, mapped, NAME, type Operation, options, type State } from './state.ts';
 
 const OLD: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 6), mapped(7, 7)] };
 const NEW: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 7), mapped(8, 8)] };
@@ -52,27 +20,6 @@ const OTHERS: readonly string[] = [
   '[fd00::6]:53/udp=[2001:db8::9]:53/udp',
 ];
 const MIXED: State = { ...OLD, mappings: [...OLD.mappings, ...OTHERS] };
-
-const options = ({ interface: device, netns, hook, inside }: Place) => ({
-  interface: device,
-  netns,
-  hook,
-  ...(hook === 'xdp' && { inside: [inside] }),
-  name: NAME,
-});
-
-function inInstance(run: (instance: ReturnType<typeof openInstance>) => void): Operation['run'] {
-  return ({ root }) => {
-    using instance = openInstance(NAME, { root });
-    run(instance);
-  };
-}
-
-/** Brings the instance into a state by other means than those under test being half-way. */
-export function bring(place: Place, { unmapped, mappings }: State): void {
-  const { capacity, root } = place;
-  attach({ ...options(place), unmapped, capacity, mappings: list(mappings) }, { root });
-}
 
 export const OPERATIONS: readonly Operation[] = [
   {
@@ -138,6 +85,7 @@ export const OPERATIONS: readonly Operation[] = [
     after: { ...NEW, mappings: [...NEW.mappings, ...OTHERS.slice(3)] },
     run: inInstance((instance) => instance.replaceMappings(list([...NEW.mappings, ...OTHERS.slice(3)]))),
   },
+  ...SLOT_OPERATIONS,
   {
     title: 'detach',
     before: OLD,

@@ -51,5 +51,8 @@ export function slotValueBytes(entry: SlotEntry): Bytes {
 /** Where the two counters stand in a value. */
 export const slotCountersAt = (map: 'slots' | 'slots6'): number => (map === 'slots' ? 56 : 64);
 
-export const listKeyBytes = (list: number, network: Address, length: number): Bytes =>
-  join(u32(32 + length), u32(list), addressBytes(network));
+export const listKeyBytes = (one: {
+  readonly list: number;
+  readonly network: Address;
+  readonly length: number;
+}): Bytes => join(u32(32 + one.length), u32(one.list), addressBytes(one.network));
