@@ -12,21 +12,19 @@ import {
   INNERS,
   INSIDE,
   type InnerFrame,
-  indexEntry,
   innerAt,
   LOCAL,
   OUTSIDE,
   type Outer,
   PEER,
   PLACEHOLDER,
-  portsValue,
   REMOTE,
-  slotEntry,
   sums,
   tunnelFrame,
   udpAt,
   VNI,
 } from './support/tunnel.ts';
+import { indexEntry, portsValue, slotEntry } from './support/tunnel-entries.ts';
 import { needsChecksum } from './support/vnet.ts';
 import {
   type Address,
