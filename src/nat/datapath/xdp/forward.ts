@@ -1,25 +1,28 @@
 // Translates a packet and sends it on to where routing says, or leaves it to the stack as it came: nothing is written, and
 // nothing counted, before all is known. What is left is translated, counted and judged by the program on TC.
 
-import { type ScalarType, type StructType, struct, u64, type Value } from '../../../asm/index.ts';
+import type { Value } from '../../../asm/index.ts';
 import { difference, updatedChecksum } from '../checksum.ts';
 import { excluded } from '../destinations.ts';
 import { isForOutside } from '../hairpin.ts';
 import { ethhdr, half } from '../headers.ts';
 import { sideOf } from '../ip-packet.ts';
-import { countPacket, type IpVersion, type Translation, tablesOf, translationOf } from '../tables.ts';
+import type { Ends } from '../route.ts';
+import { addressFrame } from '../station.ts';
+import {
+  counters,
+  countPacket,
+  type IpVersion,
+  type Translation,
+  tablesOf,
+  translationOf,
+} from '../tables.ts';
 import { icmpOf, shifted } from '../transport.ts';
 import { read, type Words, write } from '../words.ts';
 import { type PlainPacket, readPlainIpv4, readPlainIpv6 } from './packet.ts';
-import { type Ends, findRoute, type Route } from './route.ts';
-import { requireOtherSide, stations, type XdpPath } from './station.ts';
+import { findRoute } from './route.ts';
+import { requireOtherSide, type XdpPath } from './station.ts';
 import { type PlainTransport, readPlainTransport, tailOf } from './transport.ts';
-
-/** Counters as they lie in every record. */
-const counters: StructType<{ packets: ScalarType<'u64'>; bytes: ScalarType<'u64'> }> = struct('counters', {
-  packets: u64,
-  bytes: u64,
-});
 
 /** Ends the path. */
 export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): void {
@@ -67,7 +70,7 @@ export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): 
   requireOtherSide(path, route.ifindex);
 
   rewrite(path, packet, transport, before, translation);
-  sendOn(path, route);
+  addressFrame(p, route, pass);
   countPacket(counted.view, p.length().sub(ethhdr.size));
   p.redirect(route.ifindex);
 }
@@ -124,9 +127,3 @@ function rewrite(
 
 /** The last place of a checksum behind the start of a transport header: TCP's. */
 const MAX_CHECK = 16;
-
-function sendOn({ p }: XdpPath, { sourceMac, destinationMac }: Route): void {
-  const [frame] = p.packet.read([stations], { orElse: () => p.pass() });
-  destinationMac.map((part, i) => frame.destination.at(i).set(part));
-  sourceMac.map((part, i) => frame.source.at(i).set(part));
-}
