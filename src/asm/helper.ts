@@ -35,6 +35,7 @@ export const HELPERS: {
     | 'l4_csum_replace'
     | 'redirect'
     | 'skb_load_bytes'
+    | 'skb_change_type'
     | 'csum_diff'
     | 'skb_pull_data'
     | 'skb_change_tail'
@@ -55,6 +56,7 @@ export const HELPERS: {
   l4_csum_replace: helper('l4_csum_replace', 11, 5, { movesPacket: true }),
   redirect: helper('redirect', 23, 2),
   skb_load_bytes: helper('skb_load_bytes', 26, 4),
+  skb_change_type: helper('skb_change_type', 32, 2),
   csum_diff: helper('csum_diff', 28, 5),
   skb_change_tail: helper('skb_change_tail', 38, 3, { movesPacket: true }),
   csum_update: helper('csum_update', 40, 2),

@@ -19,6 +19,7 @@ const KEYS: readonly string[] = [
   'version',
   'interface',
   'hook',
+  'redirect',
   'inside',
   'xdp_mode',
   'unmapped',
@@ -36,6 +37,7 @@ const UNMAPPED_FORM = 'write pass, drop, or { outbound: drop, inbound: pass }';
 export interface MappingFile {
   readonly interface?: Setting<string>;
   readonly hook?: Setting<(typeof HOOKS)[number]>;
+  readonly redirect?: Setting<boolean>;
   /** Names of interfaces. */
   readonly inside?: Setting<readonly string[]>;
   readonly xdp_mode?: Setting<(typeof XDP_MODES)[number]>;
@@ -100,6 +102,7 @@ function readFile(reader: FileReader, tree: YamlNode, bulk: Bulk | undefined): M
   const settings = {
     interface: reader.text(entries.get('interface'), 'the name of an interface'),
     hook: reader.choice(entries.get('hook'), HOOKS),
+    redirect: reader.flag(entries.get('redirect')),
     inside: reader.names(entries.get('inside')),
     xdp_mode: reader.choice(entries.get('xdp_mode'), XDP_MODES),
     unmapped: readUnmapped(reader, entries.get('unmapped')),

@@ -198,11 +198,17 @@ export const interfaceRecord: StructType<{
 /** Which way packets go that arrive on an interface: from the inside they go out, from the outside in. */
 export const XDP_SIDES = { outside: 1, inside: 2 } as const;
 
-/** An interface on which XDP translates, 8 bytes: its MAC, by which frames are for this host, and its side. */
-export const xdpRecord: StructType<{ mac: ArrayType<Be16>; side: U16 }> = struct('xdp_record', {
+/**
+ * An interface that packets are sent on from and to, past the stack, 12 bytes: its MAC, by which frames are for this
+ * host, its side, and the least MTU that a route asks for, NO_ROUTE_MTU where none does: redirect leaves to the stack what is
+ * longer, since a look-up by a program does not tell (bpf_fib_lookup knows the MTU of locked routes and of devices).
+ */
+export const xdpRecord: StructType<{ mac: ArrayType<Be16>; side: U16; mtu: U32 }> = struct('xdp_record', {
   mac: array(be16, 3),
   side: u16,
+  mtu: u32,
 });
+export const NO_ROUTE_MTU = 0xffff_ffff;
 
 type Table<K extends FieldType, V extends FieldType> = MapDefinition<K, V>;
 type Addresses = Table<Be32, typeof addressRecord>;
@@ -233,14 +239,14 @@ export interface InstanceMaps {
   readonly slot_lists6: Table<typeof slotList6Key, U32>;
   /** Per-CPU counters, one for each direction and reason: `reasonIndex(direction, reason)`. */
   readonly reasons: Table<U32, U64>;
-  /** By index, the interfaces between which XDP may send packets; empty where it leaves all of them to TC. */
+  /** By index, the interfaces between which packets may go past the stack; empty where none may. */
   readonly xdp: Table<U32, typeof xdpRecord>;
   /** One entry, key 0. */
   readonly interface: GlobalData<typeof interfaceRecord>;
 }
 
 export const DEFAULT_CAPACITY = 65_536;
-/** Interfaces of an instance that XDP works on: the outside one and those inside. */
+/** Interfaces of an instance that XDP or redirect work on: the outside one and those inside. */
 export const MOST_XDP = 128;
 /** Tries take memory as they grow; this is only where growing ends. */
 const MOST_NETS = 1 << 20;

@@ -53,7 +53,8 @@ function settings(
   return [
     ['interface', file.interface, status.interface],
     ['hook', file.hook, status.xdp === undefined ? status.hook : 'xdp'],
-    ['inside', said(file.inside, names), names(status.xdp?.inside ?? [])],
+    ['redirect', said(file.redirect, String), String(status.redirect !== undefined)],
+    ['inside', said(file.inside, names), names((status.xdp ?? status.redirect)?.inside ?? [])],
     ['xdp_mode', file.xdp_mode, status.xdp?.mode ?? NONE],
     ['unmapped', said(file.unmapped, unmappedText), unmappedText(status.unmapped)],
     ['spoofed', file.spoofed, status.spoofed],

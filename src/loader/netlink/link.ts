@@ -12,6 +12,7 @@ import {
   IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
+  IFLA_MASTER,
   IFLA_MTU,
   IFLA_NET_NS_FD,
   IFNAMSIZ,
@@ -71,6 +72,13 @@ export function requireInterfaceName(name: string): void {
 export function findInterface(socket: NetlinkSocket, which: string | number): Interface | undefined {
   const message = lookUpLink(socket, which);
   return message === undefined ? undefined : decodeInterface(message);
+}
+
+/** What an interface is a port of (a bridge, a bond, a VRF); undefined where of nothing. */
+export function findMaster(socket: NetlinkSocket, index: number): Interface | undefined {
+  const message = lookUpLink(socket, index);
+  const master = message && decodeLinkAttributes(message).u32(IFLA_MASTER);
+  return master === undefined ? undefined : findInterface(socket, master);
 }
 
 /** What the kernel says of one interface; undefined where there is none. */

@@ -2,14 +2,11 @@
 // nobody else would answer. The request is turned round in place and sent back where it came from: also to this host
 // itself, which asks when it has something for them that will be taken in again (hairpin.ts).
 
-import type { Frame } from './frame.ts';
+import { type Frame, PACKET_OTHERHOST } from './frame.ts';
 import { ARPHRD_ETHER, ARPOP_REPLY, ARPOP_REQUEST, arphdr, ETH_P_IP, ethhdr } from './headers.ts';
 import type { TcPath } from './path.ts';
 import { isMapped, marker, tablesOf } from './tables.ts';
 import { isOnLink } from './words.ts';
-
-/** `skb->pkt_type` of a frame for another station (include/uapi/linux/if_packet.h). */
-export const PACKET_OTHERHOST = 3;
 
 /** Answers the ARP request in hand, or leaves it to others. Ends the path. */
 export function answerArp(path: TcPath, frame: Frame): void {

@@ -10,6 +10,7 @@ import { ETH_P_ARP, ETH_P_IPV6 } from './headers.ts';
 import { readIpv4 } from './ipv4.ts';
 import { readIpv6 } from './ipv6.ts';
 import type { TcPath } from './path.ts';
+import { letRedirectedLeave } from './redirect/outbound.ts';
 import { translate } from './translate.ts';
 import { verdicts } from './verdict.ts';
 
@@ -26,6 +27,8 @@ export interface DatapathOptions {
   readonly mss?: number;
   /** What becomes of packets that leave with an outside address as their own; dropped where left out. */
   readonly spoofed?: Policy;
+  /** Whether packets are sent on past the stack where that can be; not where left out. */
+  readonly redirect?: boolean;
   /** The newest instructions the programs may have, see `IsaLevel`; loading them finds out by itself. */
   readonly isa?: IsaLevel;
 }
@@ -51,11 +54,12 @@ export function datapath(options: DatapathOptions): Datapath {
 }
 
 function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
-  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop' } = options;
+  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop', redirect = false } = options;
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
   const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed });
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction, maps, uses, leave, length };
+  const path: TcPath = { p, direction, maps, uses, leave, length, redirects: redirect };
+  if (redirect && direction === 'outbound') letRedirectedLeave(path);
 
   const others = (frame: Frame): void => {
     const cases: [number, () => void][] = [];

@@ -18,7 +18,10 @@ export interface Path<P extends PacketBuilder = PacketBuilder> {
   readonly length: () => Value<'u32'>;
 }
 
-export type TcPath = Path<TcBuilder>;
+export interface TcPath extends Path<TcBuilder> {
+  /** Whether packets are sent on past the stack where that can be. */
+  readonly redirects: boolean;
+}
 
 /**
  * What all paths have in common from here on is verified once, not for each value of these: for places that many paths

@@ -11,6 +11,7 @@ import {
   replaceAddress,
   replacePort,
   updatedChecksum,
+  withAlso,
 } from './checksum.ts';
 import { half } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
@@ -19,18 +20,22 @@ import type { Translation } from './tables.ts';
 import { NOWHERE, shifted, type Transport } from './transport.ts';
 import { type AddressPlace, type Words, write } from './words.ts';
 
-/** Writes an address into an IP header, and the header's checksum with it where it has one. */
+/**
+ * Writes an address into an IP header, and the header's checksum with it where it has one. `also` is what else in the
+ * header has changed.
+ */
 export function rewriteAddress(
   headerChecksum: Place<'be16'> | undefined,
   place: AddressPlace,
   before: Words,
   after: Words,
+  also?: Value<'u64'>,
 ): void {
-  headerChecksum?.set(updatedChecksum(headerChecksum.get(), difference(before, after)));
+  headerChecksum?.set(updatedChecksum(headerChecksum.get(), withAlso(difference(before, after), also)));
   write(place, after);
 }
 
-/** Writes an address and a port into the packet; afterwards no view of it is valid. */
+/** Writes an address and a port into the packet, where `also` has changed in its IP header; then no view of it is valid. */
 export function rewritePacket(
   path: TcPath,
   packet: IpPacket,
@@ -38,12 +43,13 @@ export function rewritePacket(
   { before, port }: { readonly before: Words; readonly port: Value<'be16'> | undefined },
   { address: after, shift, neutral }: Translation,
   transport: Transport,
+  also?: Value<'u64'>,
 ): void {
   const { p, leave } = path;
   const { checkAt, checksum, ports } = transport;
   const failed = (): void => leave('helper_failed');
 
-  rewriteAddress(packet.headerChecksum, packet[own], before, after);
+  rewriteAddress(packet.headerChecksum, packet[own], before, after, also);
   if (neutral !== undefined) p.when(neutral.ne(0), () => checkAt.set(NOWHERE));
   const { segmentsLeft } = packet;
   if (segmentsLeft !== undefined && own === 'destination') {
@@ -69,5 +75,5 @@ export function rewritePacket(
     const result = replaceAddress(p, checkAt, before, after, checksum.get());
     p.rarely(result.isNegative(), failed);
   });
-  if (packet.version === 6) accountAddress(p, before, after);
+  if (packet.version === 6) accountAddress(p, before, after, also);
 }

@@ -11,11 +11,29 @@ import { type IpPacket, sideOf } from './ip-packet.ts';
 import { clampMss, tcpStart } from './mss.ts';
 import { handleDiscovery } from './ndp.ts';
 import type { TcPath } from './path.ts';
+import { findWay, type Way } from './redirect/way.ts';
 import { rewritePacket } from './rewrite.ts';
-import { countPacket, tablesOf, translationOf } from './tables.ts';
-import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from './transport.ts';
+import { countPacket, type Translation, tablesOf, translationOf } from './tables.ts';
+import {
+  icmpType,
+  isOneOf,
+  keyOf,
+  keyOfOther,
+  noTransport,
+  readQuery,
+  readTransport,
+  shifted,
+} from './transport.ts';
 import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
+
+/** The way past the stack, which would route by what the packet becomes. */
+const findWayIn = (path: TcPath, packet: IpPacket, { address: destination, shift }: Translation): Way =>
+  findWay(path, packet, {
+    source: read(packet.source),
+    destination,
+    ...(shift && { dport: (port) => shifted(port, shift.get()) }),
+  });
 
 /** Translates `packet` and lets it go on; `mss` is the most that TCP connections may have. Ends the path. */
 export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: number): void {
@@ -71,9 +89,11 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
           keyOfOther(path, payload, transport.ports, own, translation.shift),
         )
       : undefined;
+  const way = path.redirects && direction === 'inbound' ? findWayIn(path, packet, translation) : undefined;
   const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
-  rewritePacket(path, packet, own, { before, port }, translation, transport);
+  rewritePacket(path, packet, own, { before, port }, translation, transport, way?.hop.get());
   if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
   if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
+  if (way) p.when(way.ifindex.ne(0), () => p.redirect(way.ifindex));
   p.next();
 }

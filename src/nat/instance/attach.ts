@@ -29,7 +29,10 @@ import { instancesFolder, Pins, withFolder } from './pins.ts';
 import { HOOK_DIRECTIONS } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { recover } from './recover.ts';
+import { prepareRedirect } from './redirect/change.ts';
+import { redirectWish } from './redirect/wish.ts';
 import { replace } from './replace.ts';
+import { wake } from './stations.ts';
 import { statusOf } from './status.ts';
 import { outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
@@ -39,8 +42,7 @@ import { allOrNothing } from './undo.ts';
 import { linkOf, requireUplink, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
 import { prepareXdp } from './xdp/change.ts';
-import { wake } from './xdp/switch.ts';
-import { xdpWish } from './xdp/wish.ts';
+import { xdpPart, xdpWish } from './xdp/wish.ts';
 
 /** What is asked for, found sound as far as that can be told without looking at the machine. */
 export interface Request extends AttachOptions {
@@ -119,7 +121,8 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const { include = DEFAULT_POLICY.include, exclude = DEFAULT_POLICY.exclude } = request;
   requireFit(pins.name, mappings, capacity);
   const destinations = encodeDestinations({ include, exclude });
-  const wish = xdpWish(request, target);
+  const redirect = redirectWish(request, target, target.hook);
+  const wish = xdpWish(xdpPart(request, redirect), target);
   const state = uplinkState(target.socket, target.uplink);
   const record: InstanceRecord = {
     hook: target.hook,
@@ -137,6 +140,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     subnetsLeftOut: state.leftOut,
     programs: { outbound: UNPLACED, inbound: UNPLACED },
     xdp: undefined,
+    redirect,
   };
   const { outbound, inbound, maps: definitions } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
@@ -157,6 +161,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     using changeover = Changeover.make(shadow, { next: loaded.pair });
     const placed = withPrograms(record, loaded.pair, place(shadow, target, changeover.relays));
     const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.pair, xdp: wish ?? 'none' });
+    prepareRedirect(pins, shadow, maps, placed);
     const whole = { ...placed, xdp };
     shadow.writeRecord(whole);
     changeover.turn('next');

@@ -7,8 +7,8 @@ import type { Context } from './making.ts';
 import { unknownInstance } from './open.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { attempt, programIds } from './placement.ts';
+import { restIfThere } from './stations.ts';
 import { afterwards, openPair } from './transition.ts';
-import { restIfThere } from './xdp/switch.ts';
 
 /**
  * Removes an instance, or whatever is left of one.

@@ -29,7 +29,7 @@ const SHADOW = '%new';
 const DATAPATH_MAPS = Object.keys(instanceMaps()) as (keyof InstanceMaps)[];
 export type MapName = keyof InstanceMaps | 'instance';
 
-/** Every pin that an instance has, relative to its folder; links with TCX only. With XDP it has more (`xdpParts`). */
+/** Every pin that an instance has, relative to its folder; links with TCX only. With XDP or redirect it has more. */
 const PARTS: readonly string[] = [
   ...[...DATAPATH_MAPS, 'instance'].map((name) => `maps/${name}`),
   ...DIRECTIONS.flatMap((direction) => [`progs/${direction}`, `links/${direction}`]),
@@ -44,13 +44,22 @@ const PASSING: readonly string[] = [
   ...DIRECTIONS.map((direction) => `progs/${direction}_relay`),
 ];
 const XDP_PROGRAMS: readonly string[] = DIRECTIONS.map((direction) => `progs/xdp_${direction}`);
-const KNOWN: ReadonlySet<string> = new Set([...PARTS, ...XDP_PROGRAMS, ...PASSING]);
+export const REDIRECT_PROGRAM = 'progs/redirect';
+const KNOWN: ReadonlySet<string> = new Set([...PARTS, ...XDP_PROGRAMS, REDIRECT_PROGRAM, ...PASSING]);
 const XDP_LINK = /^links\/xdp_(\d+)$/;
-const isKnown = (part: string): boolean => KNOWN.has(part) || XDP_LINK.test(part);
+const REDIRECT_LINK = /^links\/redirect_(\d+)$/;
+const isKnown = (part: string): boolean => KNOWN.has(part) || XDP_LINK.test(part) || REDIRECT_LINK.test(part);
 export const xdpLink = (ifindex: number): string => `links/xdp_${ifindex}`;
+/** With TCX only. */
+export const redirectLink = (ifindex: number): string => `links/redirect_${ifindex}`;
 /** What a record's XDP has besides. */
 const xdpParts = ({ ifindex, xdp }: InstanceRecord): string[] =>
   xdp === undefined ? [] : [...XDP_PROGRAMS, ...[ifindex, ...xdp.insides].map(xdpLink)];
+/** And its redirect. */
+const redirectParts = ({ hook, redirect }: InstanceRecord): string[] =>
+  redirect === undefined || redirect.insides.length === 0
+    ? []
+    : [REDIRECT_PROGRAM, ...(hook === 'tcx' ? redirect.insides.map(redirectLink) : [])];
 const SUBFOLDERS = ['maps', 'progs', 'links'] as const;
 
 /** The folder of all instances; `root` stands in for it in tests. */
@@ -124,12 +133,31 @@ export class Pins {
 
   /** Interfaces that XDP has a link pinned for, here. */
   xdpLinks(): number[] {
-    return this.present().flatMap((part) => XDP_LINK.exec(part)?.slice(1, 2).map(Number) ?? []);
+    return this.#indexes(XDP_LINK);
   }
 
   /** @throws InstanceError with code `EHALF` */
   xdpLink(ifindex: number): BpfLink {
     return this.#whole(xdpLink(ifindex), (path) => BpfLink.openPin(path));
+  }
+
+  /** @throws InstanceError with code `EHALF` */
+  redirectProgram(): BpfProgram {
+    return this.#whole(REDIRECT_PROGRAM, (path) => BpfProgram.openPin(path));
+  }
+
+  /** Interfaces that redirect has a link pinned for, here. */
+  redirectLinks(): number[] {
+    return this.#indexes(REDIRECT_LINK);
+  }
+
+  /** @throws InstanceError with code `EHALF` */
+  redirectLink(ifindex: number): BpfLink {
+    return this.#whole(redirectLink(ifindex), (path) => BpfLink.openPin(path));
+  }
+
+  #indexes(link: RegExp): number[] {
+    return this.present().flatMap((part) => link.exec(part)?.slice(1, 2).map(Number) ?? []);
   }
 
   /** @throws InstanceError with code `EHALF` */
@@ -167,7 +195,7 @@ export class Pins {
   missing(record: InstanceRecord): string[] {
     const there = this.present();
     const parts = PARTS.filter((part) => record.hook === 'tcx' || !part.startsWith('links/'));
-    return [...parts, ...xdpParts(record)].filter((part) => !there.includes(part));
+    return [...parts, ...xdpParts(record), ...redirectParts(record)].filter((part) => !there.includes(part));
   }
 
   /** Every pin in the folder, ours and others'. */

@@ -1,5 +1,5 @@
 // What an instance knows of itself, in a pinned map of its own: one record, so that no file and no process has to.
-// Version 4. A program that finds another version must not guess.
+// Version 5. A program that finds another version must not guess.
 
 import {
   array,
@@ -13,6 +13,7 @@ import {
   struct,
   u32,
   u64,
+  type ValueOf,
 } from '../../asm/index.ts';
 import type { XdpMode } from '../../loader/index.ts';
 import type { DatapathOptions } from '../datapath/index.ts';
@@ -22,7 +23,7 @@ import { DIRECTIONS, type Direction, type Policy } from '../reason.ts';
 import { USES, type Uses } from '../uses.ts';
 import type { Hook, LinkKind } from './types.ts';
 
-const VERSION = 4;
+const VERSION = 5;
 const HOOKS: readonly Hook[] = ['tcx', 'clsact'];
 const LINKS: readonly LinkKind[] = ['ethernet', 'none'];
 const POLICIES: readonly Policy[] = ['pass', 'drop'];
@@ -59,7 +60,13 @@ const layout = struct('instance_record', {
   netns: bytes(NETNS_SIZE),
   xdp_mode: u32,
   xdp_insides: u32,
+  /** Of XDP or redirect; of redirect those that are to be left follow. */
   xdp_inside: array(u32, MOST_INSIDES),
+  /** Zero for none. */
+  redirect: u32,
+  redirect_leaving: u32,
+  /** One bit for each place in `xdp_inside`, the lowest first. */
+  redirect_qdiscs: bytes(Math.ceil((MOST_INSIDES + 1) / 8)),
 });
 
 /** A program of the instance and, of a clsact filter, its place; zeros until it is attached. */
@@ -74,6 +81,16 @@ export interface XdpRecord {
   readonly mode: XdpMode;
   /** Indexes of the inside interfaces. */
   readonly insides: readonly number[];
+}
+
+/** Redirect beside the programs on TC of the outside interface. */
+export interface RedirectRecord {
+  /** Indexes of the inside interfaces; none where it is only to be cleaned up after. */
+  readonly insides: readonly number[];
+  /** Those of before, whose program has yet to be taken off. */
+  readonly leaving: readonly number[];
+  /** Of all of them, those whose clsact qdisc was made for it. */
+  readonly madeQdiscs: readonly number[];
 }
 
 /** What stands in the record itself; the lists of destinations are maps. */
@@ -97,12 +114,26 @@ export interface InstanceRecord extends RecordedPolicy {
   readonly subnetsLeftOut: number;
   readonly programs: { readonly [D in Direction]: ProgramRecord };
   readonly xdp: XdpRecord | undefined;
+  readonly redirect: RedirectRecord | undefined;
 }
+
+/** The inside interfaces that packets may come from and go to past the stack. */
+export const insidesOf = ({ xdp, redirect }: Pick<InstanceRecord, 'xdp' | 'redirect'>): readonly number[] =>
+  xdp?.insides ?? redirect?.insides ?? [];
 
 /** What the programs of an instance are made from. */
 export function datapathOptions(record: InstanceRecord): DatapathOptions {
   const { unmapped, spoofed, mss, capacity, uses, link } = record;
-  return { unmapped, spoofed, capacity, uses, link, ...(mss !== undefined && { mss }) };
+  const redirects = record.redirect !== undefined && record.redirect.insides.length > 0;
+  return {
+    unmapped,
+    spoofed,
+    capacity,
+    uses,
+    link,
+    ...(mss !== undefined && { mss }),
+    ...(redirects && { redirect: true }),
+  };
 }
 
 /** The keys of `recordMap`: the record itself, and the journal of the table (journal.ts). */
@@ -127,6 +158,9 @@ const encoder = new TextEncoder();
 
 export function encodeRecord(record: InstanceRecord): Uint8Array {
   const [outbound, inbound] = DIRECTIONS.map((direction) => ({ ...record.programs[direction], reserved: 0 }));
+  const places = [...insidesOf(record), ...(record.redirect?.leaving ?? [])];
+  if (places.length > MOST_INSIDES)
+    throw new RangeError(`${places.length} interfaces are more than ${MOST_INSIDES}`);
   const data = encode(layout, {
     version: VERSION,
     hook: HOOKS.indexOf(record.hook),
@@ -146,8 +180,11 @@ export function encodeRecord(record: InstanceRecord): Uint8Array {
     interface: padded(record.interface, INTERFACE_SIZE),
     netns: padded(record.netns ?? '', NETNS_SIZE),
     xdp_mode: XDP_MODES.indexOf(record.xdp?.mode),
-    xdp_insides: record.xdp?.insides.length ?? 0,
-    xdp_inside: Array.from({ length: MOST_INSIDES }, (_, i) => record.xdp?.insides[i] ?? 0),
+    xdp_insides: insidesOf(record).length,
+    xdp_inside: Array.from({ length: MOST_INSIDES }, (_, i) => places[i] ?? 0),
+    redirect: record.redirect === undefined ? 0 : 1,
+    redirect_leaving: record.redirect?.leaving.length ?? 0,
+    redirect_qdiscs: bitsOf(places.map((index) => record.redirect?.madeQdiscs.includes(index) === true)),
   });
   const value = new Uint8Array(VALUE_SIZE);
   value.set(data);
@@ -181,7 +218,25 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
     subnetsLeftOut: raw.subnets_left_out,
     programs: { outbound: programOf(raw.outbound), inbound: programOf(raw.inbound) },
     xdp: mode && { mode, insides: raw.xdp_inside.slice(0, raw.xdp_insides) },
+    redirect: raw.redirect === 0 ? undefined : redirectOf(raw, mode === undefined),
   };
+}
+
+/** @param isOn whether the interfaces inside are its own, and not those of XDP */
+function redirectOf(raw: ValueOf<typeof layout>, isOn: boolean): RedirectRecord {
+  const { xdp_insides: count, xdp_inside: places, redirect_leaving: leaving, redirect_qdiscs: qdiscs } = raw;
+  const all = places.slice(0, count + leaving);
+  return {
+    insides: isOn ? all.slice(0, count) : [],
+    leaving: all.slice(count),
+    madeQdiscs: all.filter((_, i) => (qdiscs[i >> 3]! & (1 << (i & 7))) !== 0),
+  };
+}
+
+function bitsOf(flags: readonly boolean[]): Uint8Array {
+  const bits = new Uint8Array(layout.fields.redirect_qdiscs.size);
+  for (const [i, flag] of flags.entries()) if (flag) bits[i >> 3]! |= 1 << (i & 7);
+  return bits;
 }
 
 function padded(value: string, size: number): Uint8Array {

@@ -8,8 +8,8 @@ import { openMaps } from './own-maps.ts';
 import { Pins } from './pins.ts';
 import { attempt } from './placement.ts';
 import { recordMap } from './record.ts';
+import { wake } from './stations.ts';
 import { complete, openPair, settleAttach, undo } from './transition.ts';
-import { wake } from './xdp/switch.ts';
 
 /** Whether there may be something to make good. Without the lock: another command may be at work just now. */
 export function needsRecovery(instances: string, name: string): boolean {

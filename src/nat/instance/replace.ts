@@ -17,6 +17,7 @@ import { openMaps } from './own-maps.ts';
 import { loadPair } from './pair.ts';
 import type { Pins } from './pins.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
+import { redirectWish } from './redirect/wish.ts';
 import type { Replaced } from './replacement.ts';
 import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
@@ -25,7 +26,7 @@ import { afterwards, change, inTurn, type Wanted } from './transition.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
-import { xdpWish } from './xdp/wish.ts';
+import { xdpPart, xdpWish } from './xdp/wish.ts';
 
 /** To be called with the lock held, in the network namespace of the interface. */
 export function replace(
@@ -36,7 +37,8 @@ export function replace(
 ): void {
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
-  const xdp = xdpWish(request, { socket, uplink }, record.xdp);
+  const redirect = redirectWish(request, { socket, uplink }, record.hook, record);
+  const xdp = xdpWish(xdpPart(request, redirect), { socket, uplink }, record.xdp);
   using own = openMaps(pins, record.capacity);
   const { maps } = own;
   const table = new Table(pins.name, maps);
@@ -60,6 +62,7 @@ export function replace(
     uses: usesOfInstance(mappings, destinations),
     interface: uplink.name,
     subnetsLeftOut: state.leftOut,
+    redirect,
   };
   using fresh = loadPair(making.datapath(datapathOptions(wanted)), maps);
   const contents = { ...entries, ...(isListed && destinations) };

@@ -16,12 +16,13 @@ import { loadPair } from './pair.ts';
 import { Pins } from './pins.ts';
 import { attempt, detachLinks, programIds } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
+import { prepareRedirect, settleRedirect, undoFilters } from './redirect/change.ts';
 import { type Replaced, Replacement } from './replacement.ts';
 import { settle } from './settlement.ts';
 import { StandIn } from './stand-in.ts';
+import { rest, wake } from './stations.ts';
 import { allOrNothing } from './undo.ts';
 import { prepareXdp, settleXdp, type XdpWish } from './xdp/change.ts';
-import { rest, wake } from './xdp/switch.ts';
 
 export interface Wanted {
   /** The record as it is to be; the programs' identifiers are filled in. */
@@ -59,6 +60,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
     const xdp = prepareXdp(pins, shadow, maps, wanted);
     const next = { ...withIds(wanted.record, final), xdp };
     shadow.pinRecord(next);
+    if (wanted.programs !== undefined) prepareRedirect(pins, shadow, maps, next);
     if (wanted.programs !== undefined) {
       for (const direction of DIRECTIONS) final[direction].pin(shadow.path(`progs/${direction}`));
     }
@@ -104,6 +106,7 @@ export function undo(pins: Pins, shadow: Pins): void {
     using former = openPair(pins);
     putBack(pins, record, former.pair, programIds([shadow]));
     detachLinks(shadow);
+    undoFilters(shadow, record);
     wake(pins, record);
   }
   shadow.remove();
@@ -141,6 +144,8 @@ function tidy(pins: Pins, shadow: Pins): void {
     renamePin(shadow.path(`progs/${direction}`), pins.path(`progs/${direction}`));
   }
   settleXdp(pins, shadow);
+  settleRedirect(pins, shadow);
+  wake(pins, pins.record());
   shadow.remove();
 }
 

@@ -1,0 +1,34 @@
+// The program on the ingress of each inside interface of an instance with `redirect`: what comes from there leaves past the
+// stack. The way in needs none of its own: the program at the outside interface does it (translate.ts).
+
+import { NEWEST_ISA, type Program, program, type TcBuilder } from '../../../asm/index.ts';
+import { DEFAULT_CAPACITY, instanceMaps } from '../../maps.ts';
+import { hasIpv6, usesOf } from '../../uses.ts';
+import { readEthernet } from '../frame.ts';
+import { ETH_P_IPV6 } from '../headers.ts';
+import type { DatapathOptions } from '../index.ts';
+import { readIpv4 } from '../ipv4.ts';
+import { readIpv6 } from '../ipv6.ts';
+import type { TcPath } from '../path.ts';
+import { redirectOut } from './outbound.ts';
+
+export function redirectProgram(options: DatapathOptions): Program {
+  const { isa = NEWEST_ISA } = options;
+  return program('sched_cls', 'tsnat_redirect', (p) => dispatch(p, options), { isa });
+}
+
+function dispatch(p: TcBuilder, options: DatapathOptions): void {
+  const { uses = usesOf([]), capacity = DEFAULT_CAPACITY, mss } = options;
+  const maps = instanceMaps(capacity);
+  // Whatever the reason, the stack gets it, and the program where it leaves counts it and decides.
+  const leave = (): void => p.next();
+  const length = () => p.skb.len.get();
+  const path: TcPath = { p, direction: 'outbound', maps, uses, leave, length, redirects: true };
+  const frame = readEthernet(path, (other) => {
+    if (hasIpv6(uses)) {
+      p.when(other.proto.eq(ETH_P_IPV6), () => redirectOut(path, other, readIpv6(path, other.at), mss));
+    }
+    p.next();
+  });
+  redirectOut(path, frame, readIpv4(path, frame.at), mss);
+}

@@ -1,0 +1,74 @@
+// Translates what comes from the inside where it arrives, and sends it out past the stack, or leaves it to the stack as it
+// came: nothing is written, and nothing counted, before all is known. What is left is translated, counted and judged by the
+// program at the outside interface.
+
+import { HELPERS } from '../../../asm/index.ts';
+import { XDP_SIDES } from '../../maps.ts';
+import { excluded } from '../destinations.ts';
+import { type Frame, PACKET_OTHERHOST } from '../frame.ts';
+import { isForOutside } from '../hairpin.ts';
+import { IPPROTO_AH } from '../headers.ts';
+import type { IpPacket } from '../ip-packet.ts';
+import { clampMss, tcpStart } from '../mss.ts';
+import type { TcPath } from '../path.ts';
+import { rewritePacket } from '../rewrite.ts';
+import { counters, countPacket, tablesOf, translationOf } from '../tables.ts';
+import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from '../transport.ts';
+import { read } from '../words.ts';
+import { findWay } from './way.ts';
+
+/** Ends the path. */
+export function redirectOut(path: TcPath, frame: Frame, packet: IpPacket, mss: number | undefined): void {
+  const { p } = path;
+  const toStack = (): void => p.next();
+  const { version, payload } = packet;
+  const tables = tablesOf(path, 'outbound', version);
+  const transport = noTransport(path, payload, tables.hasPorts);
+  p.rarely(packet.isLater(), toStack);
+  readTransport(path, payload, transport, 'source', {
+    onIcmp: (icmp) => {
+      const type = icmpType(path, payload);
+      p.rarely(isOneOf(type, icmp.queries).not(), toStack);
+      readQuery(path, payload, transport, icmp, type);
+    },
+    onOther: () => p.rarely(payload.protocol.eq(IPPROTO_AH), toStack),
+  });
+  const [before, destination] = [read(packet.source), read(packet.destination)];
+  const { tail, port } = keyOf(path, version, transport.ports);
+  const counted = p.pointer(counters);
+  const translation = translationOf(path, tables, before, tail, {
+    onFound: () => {},
+    onUsed: ({ packets }) => counted.point(packets),
+    onMarked: toStack,
+    onMissing: toStack,
+  });
+  const isExcluded = excluded(path, version, packet.destination);
+  if (isExcluded) p.rarely(isExcluded.ne(0), toStack);
+  const inbound = tablesOf(path, 'inbound', version);
+  const isHairpin = isForOutside(path, destination, inbound, () =>
+    keyOfOther(path, payload, transport.ports, 'source', translation.shift),
+  );
+  p.rarely(isHairpin.ne(0), toStack);
+  // As today: routed by its inside source, since it is translated when it leaves.
+  const way = findWay(path, packet, { source: before, destination });
+  p.rarely(way.ifindex.eq(0), toStack);
+
+  countPacket(counted.view, path.length().sub(frame.at.offset));
+  const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
+  rewritePacket(path, packet, 'source', { before, port }, translation, transport, way.hop.get());
+  if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
+  p.call(HELPERS.skb_change_type, [p.context, PACKET_OTHERHOST]);
+  p.redirect(way.ifindex);
+}
+
+/**
+ * Lets go on, at the outside interface, what `redirectOut` has sent there: it has an outside for its source, and would be
+ * taken for spoofed. The stack does not forward frames for other stations (ip_rcv_core, ip6_rcv_core), so that nobody out
+ * there can make packets of this kind that have come from one of our interfaces inside.
+ */
+export function letRedirectedLeave({ p, maps }: TcPath): void {
+  p.when(p.skb.pktType.eq(PACKET_OTHERHOST), () => {
+    const from = p.lookup(maps.xdp, p.skb.ingressIfindex);
+    p.when(from.exists(), () => p.when(from.value.side.eq(XDP_SIDES.inside), () => p.next()));
+  });
+}
