@@ -198,17 +198,19 @@ export const interfaceRecord: StructType<{
 /** Which way packets go that arrive on an interface: from the inside they go out, from the outside in. */
 export const XDP_SIDES = { outside: 1, inside: 2 } as const;
 
-/**
- * An interface that packets are sent on from and to, past the stack, 12 bytes: its MAC, by which frames are for this
- * host, its side, and the least MTU that a route asks for, NO_ROUTE_MTU where none does: redirect leaves to the stack what is
- * longer, since a look-up by a program does not tell (bpf_fib_lookup knows the MTU of locked routes and of devices).
- */
-export const xdpRecord: StructType<{ mac: ArrayType<Be16>; side: U16; mtu: U32 }> = struct('xdp_record', {
+/** An interface on which XDP translates, 8 bytes: its MAC, by which frames are for this host, and its side. */
+export const xdpRecord: StructType<{ mac: ArrayType<Be16>; side: U16 }> = struct('xdp_record', {
   mac: array(be16, 3),
   side: u16,
-  mtu: u32,
 });
-export const NO_ROUTE_MTU = 0xffff_ffff;
+
+/**
+ * Which packets redirect takes past the stack, 4 bytes: those that are no longer than `mtu`. None where it is 0, all that fit
+ * the way where it is ANY_MTU; the least MTU that a route asks for where one does, since a look-up by a program does not
+ * tell (bpf_fib_lookup knows the MTU of devices and of routes that are locked).
+ */
+export const redirectRecord: StructType<{ mtu: U32 }> = struct('redirect_record', { mtu: u32 });
+export const ANY_MTU = 0xffff;
 
 type Table<K extends FieldType, V extends FieldType> = MapDefinition<K, V>;
 type Addresses = Table<Be32, typeof addressRecord>;
@@ -239,14 +241,16 @@ export interface InstanceMaps {
   readonly slot_lists6: Table<typeof slotList6Key, U32>;
   /** Per-CPU counters, one for each direction and reason: `reasonIndex(direction, reason)`. */
   readonly reasons: Table<U32, U64>;
-  /** By index, the interfaces between which packets may go past the stack; empty where none may. */
+  /** By index, the interfaces between which XDP may send packets; empty where it leaves all of them to TC. */
   readonly xdp: Table<U32, typeof xdpRecord>;
   /** One entry, key 0. */
   readonly interface: GlobalData<typeof interfaceRecord>;
+  /** One entry, key 0. */
+  readonly redirect: GlobalData<typeof redirectRecord>;
 }
 
 export const DEFAULT_CAPACITY = 65_536;
-/** Interfaces of an instance that XDP or redirect work on: the outside one and those inside. */
+/** Interfaces of an instance that XDP works on, and those that redirect does: the outside one and those inside. */
 export const MOST_XDP = 128;
 /** Tries take memory as they grow; this is only where growing ends. */
 const MOST_NETS = 1 << 20;
@@ -294,6 +298,7 @@ export function instanceMaps(capacity: number = DEFAULT_CAPACITY): InstanceMaps 
     }),
     xdp: defineMap({ name: 'xdp', type: 'hash', key: u32, value: xdpRecord, maxEntries: MOST_XDP }),
     interface: { ...defineGlobal({ name: 'interface', value: interfaceRecord }), flags: BPF_F_RDONLY_PROG },
+    redirect: { ...defineGlobal({ name: 'redirect', value: redirectRecord }), flags: BPF_F_RDONLY_PROG },
   };
 }
 

@@ -11,6 +11,7 @@ import { readIpv4 } from './ipv4.ts';
 import { readIpv6 } from './ipv6.ts';
 import type { TcPath } from './path.ts';
 import { letRedirectedLeave } from './redirect/outbound.ts';
+import type { Sides } from './redirect/sides.ts';
 import { translate } from './translate.ts';
 import { verdicts } from './verdict.ts';
 
@@ -27,8 +28,8 @@ export interface DatapathOptions {
   readonly mss?: number;
   /** What becomes of packets that leave with an outside address as their own; dropped where left out. */
   readonly spoofed?: Policy;
-  /** Whether packets are sent on past the stack where that can be; not where left out. */
-  readonly redirect?: boolean;
+  /** Between which packets are sent on past the stack where that can be; none are where left out. */
+  readonly redirect?: Sides;
   /** The newest instructions the programs may have, see `IsaLevel`; loading them finds out by itself. */
   readonly isa?: IsaLevel;
 }
@@ -54,12 +55,12 @@ export function datapath(options: DatapathOptions): Datapath {
 }
 
 function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
-  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop', redirect = false } = options;
+  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop', redirect: sides } = options;
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
   const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed });
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction, maps, uses, leave, length, redirects: redirect };
-  if (redirect && direction === 'outbound') letRedirectedLeave(path);
+  const path: TcPath = { p, direction, maps, uses, leave, length, sides };
+  if (sides !== undefined && direction === 'outbound') letRedirectedLeave(path, sides);
 
   const others = (frame: Frame): void => {
     const cases: [number, () => void][] = [];

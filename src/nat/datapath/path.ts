@@ -4,6 +4,7 @@ import type { PacketBuilder, TcBuilder, Value, Variable } from '../../asm/index.
 import type { InstanceMaps } from '../maps.ts';
 import type { Direction, Reason } from '../reason.ts';
 import { hasIpv6, type Uses } from '../uses.ts';
+import type { Sides } from './redirect/sides.ts';
 
 /** Ends the path for a reason. */
 export type Leave = (reason: Reason) => void;
@@ -19,8 +20,8 @@ export interface Path<P extends PacketBuilder = PacketBuilder> {
 }
 
 export interface TcPath extends Path<TcBuilder> {
-  /** Whether packets are sent on past the stack where that can be. */
-  readonly redirects: boolean;
+  /** Between which packets are sent on past the stack; undefined where none are. */
+  readonly sides: Sides | undefined;
 }
 
 /**

@@ -27,9 +27,14 @@ import {
 import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
 
-/** The way past the stack, which would route by what the packet becomes. */
-const findWayIn = (path: TcPath, packet: IpPacket, { address: destination, shift }: Translation): Way =>
-  findWay(path, packet, {
+/** The way past the stack, which would route by what the packet becomes; undefined where none is to be found. */
+const findWayIn = (
+  path: TcPath,
+  packet: IpPacket,
+  { address: destination, shift }: Translation,
+): Way | undefined =>
+  path.sides &&
+  findWay(path, packet, path.sides, {
     source: read(packet.source),
     destination,
     ...(shift && { dport: (port) => shifted(port, shift.get()) }),
@@ -89,7 +94,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
           keyOfOther(path, payload, transport.ports, own, translation.shift),
         )
       : undefined;
-  const way = path.redirects && direction === 'inbound' ? findWayIn(path, packet, translation) : undefined;
+  const way = direction === 'inbound' ? findWayIn(path, packet, translation) : undefined;
   const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
   rewritePacket(path, packet, own, { before, port }, translation, transport, way?.hop.get());
   if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);

@@ -17,6 +17,7 @@ import {
 } from '../../asm/index.ts';
 import type { XdpMode } from '../../loader/index.ts';
 import type { DatapathOptions } from '../datapath/index.ts';
+import type { Sides } from '../datapath/redirect/sides.ts';
 import { MOST_XDP } from '../maps.ts';
 import type { InstancePolicy } from '../policy.ts';
 import { DIRECTIONS, type Direction, type Policy } from '../reason.ts';
@@ -118,13 +119,19 @@ export interface InstanceRecord extends RecordedPolicy {
 }
 
 /** The inside interfaces that packets may come from and go to past the stack. */
-export const insidesOf = ({ xdp, redirect }: Pick<InstanceRecord, 'xdp' | 'redirect'>): readonly number[] =>
+const insidesOf = ({ xdp, redirect }: Pick<InstanceRecord, 'xdp' | 'redirect'>): readonly number[] =>
   xdp?.insides ?? redirect?.insides ?? [];
+
+/** What redirect goes between; undefined where there is none, or only what is left of it. */
+export const sidesOf = ({ ifindex, redirect }: InstanceRecord): Sides | undefined =>
+  redirect === undefined || redirect.insides.length === 0
+    ? undefined
+    : { outside: ifindex, insides: redirect.insides };
 
 /** What the programs of an instance are made from. */
 export function datapathOptions(record: InstanceRecord): DatapathOptions {
   const { unmapped, spoofed, mss, capacity, uses, link } = record;
-  const redirects = record.redirect !== undefined && record.redirect.insides.length > 0;
+  const sides = sidesOf(record);
   return {
     unmapped,
     spoofed,
@@ -132,7 +139,7 @@ export function datapathOptions(record: InstanceRecord): DatapathOptions {
     uses,
     link,
     ...(mss !== undefined && { mss }),
-    ...(redirects && { redirect: true }),
+    ...(sides && { redirect: sides }),
   };
 }
 

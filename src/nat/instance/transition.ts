@@ -56,7 +56,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
   allOrNothing((onFailure) => {
     onFailure(() => shadow.exist && undo(pins, shadow));
     shadow.make();
-    rest(maps.xdp);
+    rest(maps);
     const xdp = prepareXdp(pins, shadow, maps, wanted);
     const next = { ...withIds(wanted.record, final), xdp };
     shadow.pinRecord(next);

@@ -7,7 +7,7 @@ import { encode } from '../../../src/asm/index.ts';
 import { findInterface, loadProgram, NetlinkSocket, RawMap, withNetns } from '../../../src/loader/index.ts';
 import { datapath } from '../../../src/nat/datapath/index.ts';
 import { xdpPrograms } from '../../../src/nat/datapath/xdp/index.ts';
-import { NO_ROUTE_MTU, XDP_SIDES, xdpRecord } from '../../../src/nat/maps.ts';
+import { XDP_SIDES, xdpRecord } from '../../../src/nat/maps.ts';
 import { USES } from '../../../src/nat/uses.ts';
 import type { Lab } from '../../support/lab.ts';
 import { needsRootAndBpf } from '../../support/requirements.ts';
@@ -64,8 +64,8 @@ for (const family of [4, 6] as const) {
       const [outside, inside] = [indexOf(lab.device), indexOf('down0')];
       const mac = [0, 2, 4].map((at) => OURS[at]! * 256 + OURS[at + 1]!);
       const key = (ifindex: number): Bytes => new Uint8Array(Uint32Array.of(ifindex).buffer);
-      maps.xdp!.set(key(outside), encode(xdpRecord, { mac, side: XDP_SIDES.outside, mtu: NO_ROUTE_MTU }));
-      maps.xdp!.set(key(inside), encode(xdpRecord, { mac, side: XDP_SIDES.inside, mtu: NO_ROUTE_MTU }));
+      maps.xdp!.set(key(outside), encode(xdpRecord, { mac, side: XDP_SIDES.outside }));
+      maps.xdp!.set(key(inside), encode(xdpRecord, { mac, side: XDP_SIDES.inside }));
       let isFilled = false;
       fc.assert(
         fc.property(plain(family), ({ mappings, direction, frame }) => {

@@ -11,24 +11,28 @@ import { readIpv4 } from '../ipv4.ts';
 import { readIpv6 } from '../ipv6.ts';
 import type { TcPath } from '../path.ts';
 import { redirectOut } from './outbound.ts';
+import type { Sides } from './sides.ts';
 
-export function redirectProgram(options: DatapathOptions): Program {
+/** @param sides those of `options` */
+export function redirectProgram(options: DatapathOptions, sides: Sides): Program {
   const { isa = NEWEST_ISA } = options;
-  return program('sched_cls', 'tsnat_redirect', (p) => dispatch(p, options), { isa });
+  return program('sched_cls', 'tsnat_redirect', (p) => dispatch(p, options, sides), { isa });
 }
 
-function dispatch(p: TcBuilder, options: DatapathOptions): void {
+function dispatch(p: TcBuilder, options: DatapathOptions, sides: Sides): void {
   const { uses = usesOf([]), capacity = DEFAULT_CAPACITY, mss } = options;
   const maps = instanceMaps(capacity);
   // Whatever the reason, the stack gets it, and the program where it leaves counts it and decides.
   const leave = (): void => p.next();
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction: 'outbound', maps, uses, leave, length, redirects: true };
+  const path: TcPath = { p, direction: 'outbound', maps, uses, leave, length, sides };
   const frame = readEthernet(path, (other) => {
     if (hasIpv6(uses)) {
-      p.when(other.proto.eq(ETH_P_IPV6), () => redirectOut(path, other, readIpv6(path, other.at), mss));
+      p.when(other.proto.eq(ETH_P_IPV6), () =>
+        redirectOut(path, other, readIpv6(path, other.at), sides, mss),
+      );
     }
     p.next();
   });
-  redirectOut(path, frame, readIpv4(path, frame.at), mss);
+  redirectOut(path, frame, readIpv4(path, frame.at), sides, mss);
 }

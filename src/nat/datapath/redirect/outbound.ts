@@ -3,7 +3,6 @@
 // program at the outside interface.
 
 import { HELPERS } from '../../../asm/index.ts';
-import { XDP_SIDES } from '../../maps.ts';
 import { excluded } from '../destinations.ts';
 import { type Frame, PACKET_OTHERHOST } from '../frame.ts';
 import { isForOutside } from '../hairpin.ts';
@@ -15,10 +14,17 @@ import { rewritePacket } from '../rewrite.ts';
 import { counters, countPacket, tablesOf, translationOf } from '../tables.ts';
 import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from '../transport.ts';
 import { read } from '../words.ts';
+import { isInside, type Sides } from './sides.ts';
 import { findWay } from './way.ts';
 
 /** Ends the path. */
-export function redirectOut(path: TcPath, frame: Frame, packet: IpPacket, mss: number | undefined): void {
+export function redirectOut(
+  path: TcPath,
+  frame: Frame,
+  packet: IpPacket,
+  sides: Sides,
+  mss: number | undefined,
+): void {
   const { p } = path;
   const toStack = (): void => p.next();
   const { version, payload } = packet;
@@ -50,7 +56,7 @@ export function redirectOut(path: TcPath, frame: Frame, packet: IpPacket, mss: n
   );
   p.rarely(isHairpin.ne(0), toStack);
   // As today: routed by its inside source, since it is translated when it leaves.
-  const way = findWay(path, packet, { source: before, destination });
+  const way = findWay(path, packet, sides, { source: before, destination });
   p.rarely(way.ifindex.eq(0), toStack);
 
   countPacket(counted.view, path.length().sub(frame.at.offset));
@@ -66,9 +72,8 @@ export function redirectOut(path: TcPath, frame: Frame, packet: IpPacket, mss: n
  * taken for spoofed. The stack does not forward frames for other stations (ip_rcv_core, ip6_rcv_core), so that nobody out
  * there can make packets of this kind that have come from one of our interfaces inside.
  */
-export function letRedirectedLeave({ p, maps }: TcPath): void {
-  p.when(p.skb.pktType.eq(PACKET_OTHERHOST), () => {
-    const from = p.lookup(maps.xdp, p.skb.ingressIfindex);
-    p.when(from.exists(), () => p.when(from.value.side.eq(XDP_SIDES.inside), () => p.next()));
-  });
+export function letRedirectedLeave({ p }: TcPath, sides: Sides): void {
+  p.when(p.skb.pktType.eq(PACKET_OTHERHOST), () =>
+    p.when(isInside(p.skb.ingressIfindex, sides), () => p.next()),
+  );
 }

@@ -10,7 +10,6 @@ import {
   type Value,
   type Variable,
 } from '../../../asm/index.ts';
-import { XDP_SIDES } from '../../maps.ts';
 import { ethhdr, half, IPPROTO_TCP, IPPROTO_UDP } from '../headers.ts';
 import type { IpPacket } from '../ip-packet.ts';
 import { forget, type TcPath } from '../path.ts';
@@ -19,6 +18,7 @@ import { addressFrame } from '../station.ts';
 import { isOneOf } from '../transport.ts';
 import type { Words } from '../words.ts';
 import { transportAt, wherePlain } from './plain.ts';
+import { isOtherSide, type Sides } from './sides.ts';
 
 export interface Way {
   /** Where the packet leaves; zero where it is the stack's, and as it was. */
@@ -38,6 +38,7 @@ const ANY_LENGTH = 1;
 export function findWay(
   path: TcPath,
   packet: IpPacket,
+  sides: Sides,
   seen: {
     readonly source: Words;
     readonly destination: Words;
@@ -65,17 +66,13 @@ export function findWay(
     const { route, refusals } = askRoute(p, question, ends);
     const isFound = refusals.map((isRefused) => isRefused().not()).reduce((all, one) => all.and(one));
     p.when(isFound, () => {
-      const target = p.lookup(maps.xdp, route.ifindex);
-      p.when(target.exists(), () => {
-        const side = direction === 'inbound' ? XDP_SIDES.inside : XDP_SIDES.outside;
-        const most = segmentLength(path, packet);
-        const fits = most.le(route.length).and(most.le(target.value.mtu));
-        p.when(target.value.side.eq(side).and(fits), () => {
-          addressFrame(p, route, failed);
-          hopLimit.set(hopLimit.sub(1).as('u8'));
-          way.ifindex.set(route.ifindex);
-          way.hop.set(p.constant('be16', HOP_LESS[version]).bits());
-        });
+      const most = segmentLength(path, packet);
+      const fits = most.le(route.length).and(most.le(p.data(maps.redirect).mtu));
+      p.when(isOtherSide(direction, route.ifindex, sides).and(fits), () => {
+        addressFrame(p, route, failed);
+        hopLimit.set(hopLimit.sub(1).as('u8'));
+        way.ifindex.set(route.ifindex);
+        way.hop.set(p.constant('be16', HOP_LESS[version]).bits());
       });
     });
   });

@@ -20,16 +20,17 @@ import type { Owned } from '../contents.ts';
 import { findNamespace } from '../namespace.ts';
 import { type Pins, REDIRECT_PROGRAM, redirectLink } from '../pins.ts';
 import { attempt, deleteOurs, programIds } from '../placement.ts';
-import { datapathOptions, type InstanceRecord } from '../record.ts';
+import { datapathOptions, type InstanceRecord, sidesOf } from '../record.ts';
 
 /** Makes in the shadow what is not in `pins` yet: the program, and its places on interfaces that have none. */
 export function prepareRedirect(pins: Pins, shadow: Pins, maps: Owned, record: InstanceRecord): void {
-  const { redirect, hook } = record;
-  if (redirect === undefined || redirect.insides.length === 0) return;
-  using program = loadProgram(redirectProgram(datapathOptions(record)), maps);
+  const { hook } = record;
+  const sides = sidesOf(record);
+  if (sides === undefined) return;
+  using program = loadProgram(redirectProgram(datapathOptions(record), sides), maps);
   program.pin(shadow.path(REDIRECT_PROGRAM));
   inNamespace(record, (socket) => {
-    for (const ifindex of redirect.insides) {
+    for (const ifindex of sides.insides) {
       // One that is gone since it was asked for is no reason to change nothing: status tells of it.
       if (findInterface(socket, ifindex) === undefined || runs(socket, pins, record, ifindex)) continue;
       const attachment = attach({ socket, hook, direction: 'ingress', interface: ifindex, program });

@@ -5,7 +5,7 @@ import type { Where } from '../namespace.ts';
 import type { Pins } from '../pins.ts';
 import { attempt } from '../placement.ts';
 import type { InstanceRecord } from '../record.ts';
-import { openStations, stationsOf } from '../stations.ts';
+import { openStations, stationsOf, wordsOf } from '../stations.ts';
 import type { XdpState } from '../types.ts';
 import { SLOW_IF_NATIVE } from './links.ts';
 
@@ -32,7 +32,7 @@ export function xdpProblems(pins: Pins, record: InstanceRecord, { enter }: Where
   using stations = attempt(() => openStations(pins));
   const takes = withNetns(enter, () => takesXdp(indexes));
   return indexes.flatMap((index, i) => {
-    const mac = live.get(index)?.mac;
+    const mac = live.get(index);
     if (mac === undefined)
       return [`inside interface (index ${index}) is gone; ${again} with --inside names others`];
     const name = nameOf(enter, index);
@@ -40,7 +40,7 @@ export function xdpProblems(pins: Pins, record: InstanceRecord, { enter }: Where
       return [`XDP is not attached to interface '${name}' any more: ${again} repairs it`];
     const known = stations?.get(index)?.mac;
     if (known === undefined) return [`XDP is at rest on interface '${name}': ${again} wakes it`];
-    if (`${known}` !== `${mac}`) {
+    if (`${known}` !== `${wordsOf(mac)}`) {
       return [
         `the MAC of interface '${name}' has changed, so that XDP leaves everything to TC: ${again} takes the new one`,
       ];

@@ -3,7 +3,7 @@
 
 import { encode } from '../../../../../src/asm/index.ts';
 import { xdpPrograms } from '../../../../../src/nat/datapath/xdp/index.ts';
-import { NO_ROUTE_MTU, XDP_SIDES, xdpRecord } from '../../../../../src/nat/maps.ts';
+import { XDP_SIDES, xdpRecord } from '../../../../../src/nat/maps.ts';
 import { USES } from '../../../../../src/nat/uses.ts';
 import { Vm, type VmMap } from '../../../../../src/vm/index.ts';
 import type { Direction } from '../reference/world.ts';
@@ -76,7 +76,7 @@ export class XdpRig {
       [OUTSIDE, XDP_SIDES.outside],
       [INSIDE, XDP_SIDES.inside],
     ] as const) {
-      this.stations.set(key(ifindex), encode(xdpRecord, { mac: words(address), side, mtu: NO_ROUTE_MTU }));
+      this.stations.set(key(ifindex), encode(xdpRecord, { mac: words(address), side }));
     }
   }
 
