@@ -139,6 +139,7 @@ export async function attachment(rounds: number, count: number): Promise<Section
         ours: ms(turns[mine]),
         peer: ms(turns[peer]),
         ratio: `${ratio.toFixed(1)}x faster`,
+        better: 'more',
         ...(target !== undefined && { target, reached: ratio >= TARGET }),
       };
     };

@@ -116,6 +116,7 @@ function row(what: string, ours: Summary, peer: Summary, target?: number): Row {
     ours: ms(ours.median),
     peer: ms(peer.median),
     ratio: `${(peer.median / ours.median).toFixed(1)}x faster`,
+    better: 'more',
     ...(target !== undefined && { target: `<= ${ms(target)}`, reached: ours.median <= target }),
   };
 }

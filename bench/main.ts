@@ -1,11 +1,17 @@
 // npm run bench: everything side by side, as ratios. `--quick` takes fewer turns; the name of a part (programs,
-// emission, ...) runs that part alone.
+// emission, ...) runs that part alone; `--compare OLD.json` says what
+// got slower since that run.
 
 import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
 import { ROOT } from '../test/support/root.ts';
 import { attachment } from './attach.ts';
+import { comparison, readRows } from './compare.ts';
 import { emission } from './emission.ts';
+import { firstPacket } from './first-packet.ts';
 import { forwarding } from './forwarding.ts';
+import { latency } from './latency.ts';
 import { loader } from './loader.ts';
 import { loading } from './loading.ts';
 import { lookups } from './lookups.ts';
@@ -13,18 +19,36 @@ import { million } from './million.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
 import { scale } from './scale.ts';
+import { scaling } from './scaling.ts';
 import { startup } from './startup.ts';
 import { swaps } from './swap.ts';
 import { tables } from './tables.ts';
+import { tcp } from './tcp.ts';
 import { interpreter } from './vm.ts';
 
-const args = process.argv.slice(2);
-const quick = args.includes('--quick');
-const wanted = args.filter((arg) => !arg.startsWith('--'));
+const USAGE = 'usage: npm run bench -- [--quick] [--compare OLD.json] [PART...]';
+
+const { values, positionals: wanted } = parsed();
+const quick = values.quick === true;
+const before = values.compare === undefined ? undefined : readRows(values.compare);
+
+function parsed() {
+  try {
+    const options = { quick: { type: 'boolean' }, compare: { type: 'string' } } as const;
+    return parseArgs({ allowPositionals: true, options });
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : error}\n${USAGE}`);
+    process.exit(2);
+  }
+}
 
 const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
   forwarding: () => forwarding(quick ? 5 : 21, quick ? 100_000 : 300_000),
+  scaling: () => scaling(quick ? 5 : 21, quick ? 2 ** 17 : 2 ** 20),
+  tcp: () => tcp(quick ? 3 : 15, quick ? 0.3 : 0.5),
+  first: () => firstPacket(quick ? 3 : 11),
+  latency: () => latency(quick ? 3 : 11, quick ? 50_000 : 200_000),
   lookups: () => lookups(quick ? 3 : 15, quick ? 5_000 : 20_000),
   million: () => million(quick ? 3 : 15, quick ? 2 ** 20 : 2 ** 21),
   tables: () => tables(quick ? 3 : 9),
@@ -35,7 +59,7 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
   swap: () => swaps(quick ? 6 : 24),
   loader: () => loader(quick ? 3 : 9),
-  startup: () => startup(quick ? 10 : 30),
+  startup: () => startup(quick ? 5 : 30),
 };
 
 const unknown = wanted.filter((name) => !(name in PARTS));
@@ -52,4 +76,5 @@ for (const [name, part] of Object.entries(PARTS)) {
 const on = machine();
 const { json, table } = save(join(ROOT, 'bench/results'), on, sections);
 console.log(markdown(on, sections));
+if (before !== undefined) console.log(comparison(before, readRows(json)));
 console.log(`written to ${json} and ${table}`);

@@ -11,6 +11,8 @@ export interface Row {
   readonly peer: string;
   /** Ours to the peer's, and how it is to be read. */
   readonly ratio: string;
+  /** Whether more of it is better, as of rates; less is, where left out. */
+  readonly better?: 'more';
   /** What the project set out to reach. */
   readonly target?: string;
   readonly reached?: boolean;
@@ -84,8 +86,7 @@ export function save(
   const date = new Date().toISOString().replace(/\.\d+/, '').replace(/[-:]/g, '');
   const json = join(folder, `${date}.json`);
   const table = join(folder, `${date}.md`);
-  const data = Object.fromEntries(sections.map(({ title, data }) => [title, data]));
-  writeFileSync(json, `${JSON.stringify({ machine: on, ...data }, null, 2)}\n`);
+  writeFileSync(json, `${JSON.stringify({ machine: on, sections }, null, 2)}\n`);
   writeFileSync(table, markdown(on, sections));
   return { json, table };
 }

@@ -23,7 +23,8 @@ const pairs = (count: number): [inside: string, outside: string][] =>
 /** What leaves is gone with the namespace. */
 const nothing = (): void => {};
 
-const tsnat =
+/** tsnat as these options say. */
+export const tsnat =
   (options: Omit<AttachOptions, 'interface' | 'mappings' | 'netns' | 'name'>): SetUp =>
   async ({ name: netns }, count) => {
     const name = uniqueName('bench');

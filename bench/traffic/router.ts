@@ -116,6 +116,11 @@ export class Router implements AsyncDisposable {
     return made;
   }
 
+  /** Datagrams that have left with a translated source. */
+  get translated(): number {
+    return this.#sinks.outbound.translated;
+  }
+
   /** Sends `count` packets through, and waits until they are. */
   pass(count: number, options: FloodOptions): Passage {
     const flood = this.#flood(options);

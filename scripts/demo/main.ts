@@ -11,7 +11,8 @@ const ROOT = join(import.meta.dirname, '..', '..', '..');
 const CLI = join(ROOT, 'dist', 'cli', 'main.js');
 const PEER = join(import.meta.dirname, 'peer.js');
 const PORT = 7000;
-const MEGABYTES = 200;
+/** `npm start -- 20` moves less, where the machine is slow. */
+const MEGABYTES = Number(process.argv[2] ?? 200);
 const DATAGRAMS = 1000;
 const PINGS = 3;
 

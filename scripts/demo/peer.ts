@@ -10,7 +10,8 @@ import { connect, createServer } from 'node:net';
 import process from 'node:process';
 
 const MEGABYTE = 1 << 20;
-const UDP_TIMEOUT = 5000;
+/** Milliseconds without an answer. */
+const UDP_PATIENCE = 5000;
 const UDP_WINDOW = 16;
 
 const say = (line: object): void => {
@@ -66,12 +67,13 @@ async function sendUdp(address: string, port: number, count: number): Promise<vo
     if (sent < count) socket.send(`datagram ${sent++}`, port, address);
   };
   const done = new Promise<void>((resolve) => {
+    const patience = setTimeout(resolve, UDP_PATIENCE).unref();
     socket.on('message', (_, from) => {
       if (from.address !== address) return;
+      patience.refresh();
       if (++answered === count) resolve();
       send();
     });
-    setTimeout(resolve, UDP_TIMEOUT).unref();
   });
   for (let i = 0; i < UDP_WINDOW; i++) send();
   await done;

@@ -26,8 +26,12 @@ const WANTED = [
     'xt_tcpudp',
     'xt_CT',
     'xt_conntrack',
+    'ipt_REJECT',
+    'ip6_tables',
+    'ip6table_filter',
+    'ip6t_REJECT',
   ],
-  ...['af_packet', 'udp_diag', 'tcp_diag', 'sctp', 'ip_gre', 'esp4'],
+  ...['af_packet', 'udp_diag', 'tcp_diag', 'sctp', 'ip_gre', 'ip6_gre', 'esp4', 'esp6'],
 ];
 
 const DECOMPRESSORS: Readonly<Record<string, readonly [string, ...string[]]>> = {

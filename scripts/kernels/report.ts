@@ -1,52 +1,58 @@
-// What the matrix showed, as Markdown: a table to print, docs/kernels.md and the short one in the README. Results of
-// single kernels are kept, so that the page has the last whole run of each.
+// What the matrix showed, as Markdown: a table to print, docs/kernels.md and the short one in the README.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Facts } from './facts.ts';
 import { HOST, KERNELS } from './kernels.ts';
+import { type Known, readKnown } from './record.ts';
 
-/** Of one kernel. */
-export interface Outcome {
-  readonly name: string;
-  /** As `uname -r` says. */
-  readonly kernel: string;
-  readonly passed: number;
-  /** Titles of those that failed. */
-  readonly failed: readonly string[];
-  readonly seconds: number;
-  readonly facts?: Facts;
-  /** Whether only the quick ones were run. */
-  readonly quick?: boolean;
-  /** Why it does not count as passed. */
-  readonly problem?: string;
-}
+const HEAD = ['kernel', 'files', 'passed', 'failed', 'hooks tried', '`auto` takes', 'ISA level', 'notes'];
 
-const HEAD = ['kernel', 'passed', 'failed', 'hooks tried', '`auto` takes', 'ISA level', 'notes'];
-
-export function table(outcomes: readonly Outcome[]): string {
+/** @param whole all test files there are */
+export function table(kernels: readonly Known[], whole: ReadonlySet<string>): string {
   return markdown(
     HEAD,
-    outcomes.map((outcome) => [
-      outcome.kernel,
-      `${outcome.passed}`,
-      `${outcome.failed.length}`,
-      hooks(outcome),
-      automatic(outcome),
-      outcome.facts ? `${outcome.facts.isa.level}` : '?',
-      notes(outcome).join('; '),
-    ]),
+    kernels.map((known) => {
+      const { passed, failed, files } = sum(known);
+      return [
+        known.kernel,
+        files === whole.size ? 'all' : `${files} of ${whole.size}`,
+        `${passed}`,
+        `${failed.length}`,
+        known.facts === undefined ? '?' : known.facts.tcx ? 'TCX, clsact' : 'clsact',
+        automatic(known),
+        level(known),
+        notes(known, failed, whole).join('; '),
+      ];
+    }),
   );
 }
 
-const hooks = ({ facts }: Outcome): string =>
-  facts === undefined ? '?' : facts.tcx ? 'TCX, clsact' : 'clsact';
-const automatic = ({ facts }: Outcome): string => (facts === undefined ? '?' : facts.tcx ? 'TCX' : 'clsact');
+function sum({ files }: Known): { passed: number; failed: string[]; files: number } {
+  const all = Object.entries(files);
+  return {
+    passed: all.reduce((count, [, { passed }]) => count + passed, 0),
+    failed: all.flatMap(([name, { failed }]) => failed.map((title) => `${name}: ${title}`)),
+    files: all.length,
+  };
+}
 
-function notes({ name, facts, problem, failed, quick }: Outcome): string[] {
+const automatic = ({ facts }: Known): string => (facts === undefined ? '?' : facts.tcx ? 'TCX' : 'clsact');
+const level = ({ facts }: Known): string => (facts === undefined ? '?' : `${facts.isa.level}`);
+
+/** More files than these are not named. */
+const MOST_NAMES = 8;
+
+function notes(
+  { name, facts, files }: Known,
+  failed: readonly string[],
+  whole: ReadonlySet<string>,
+): string[] {
+  const missing = [...whole].filter((file) => files[file] === undefined);
+  const days = [...new Set(Object.values(files).map(({ day }) => day))].sort();
   return [
-    ...(quick ? ['the quick ones only'] : []),
-    ...(problem === undefined ? [] : [problem, ...failed]),
+    days.length > 1 ? `${days[0]} to ${days.at(-1)}` : `${days[0] ?? 'never'}`,
+    ...failed,
+    ...(missing.length === 0 || missing.length > MOST_NAMES ? [] : [`not run: ${missing.join(', ')}`]),
     ...(name === HOST ? ['the machine itself, no guest'] : []),
     ...(facts?.isa.fetch === false ? ['no atomics that fetch; maps count against RLIMIT_MEMLOCK'] : []),
   ];
@@ -55,28 +61,31 @@ function notes({ name, facts, problem, failed, quick }: Outcome): string[] {
 const markdown = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-/** Remembers what came of a kernel, and writes the pages anew from all that is remembered. */
-export function publish(outcome: Outcome, root: string, cache: string): void {
-  const folder = join(cache, 'results');
-  mkdirSync(folder, { recursive: true });
-  const file = (name: string): string => join(folder, `${name}.json`);
-  writeFileSync(file(outcome.name), `${JSON.stringify(outcome, null, 2)}\n`);
-  const outcomes = [...KERNELS.map(({ name }) => name), HOST]
-    .filter((name) => existsSync(file(name)))
-    .map((name) => JSON.parse(readFileSync(file(name), 'utf8')) as Outcome);
-  replaceBetween(join(root, 'docs', 'kernels.md'), table(outcomes));
-  replaceBetween(join(root, 'README.md'), short(outcomes));
+/** Writes the pages anew from all that is known. */
+export function publish(root: string, cache: string, whole: ReadonlySet<string>): void {
+  const kernels = [...KERNELS.map(({ name }) => name), HOST]
+    .map((name) => readKnown(cache, name))
+    .filter((known) => known !== undefined);
+  replaceBetween(join(root, 'docs', 'kernels.md'), table(kernels, whole));
+  replaceBetween(join(root, 'README.md'), short(kernels, whole));
 }
 
-function short(outcomes: readonly Outcome[]): string {
+function short(kernels: readonly Known[], whole: ReadonlySet<string>): string {
   return markdown(
     ['kernel', 'end-to-end and loader tests', '`--hook auto`', 'ISA level'],
-    outcomes.map((outcome) => [
-      outcome.kernel,
-      outcome.problem ?? `${outcome.passed} passed${outcome.quick ? ' (quick)' : ''}`,
-      automatic(outcome),
-      outcome.facts ? `${outcome.facts.isa.level}` : '?',
-    ]),
+    kernels.map((known) => {
+      const { passed, failed, files } = sum(known);
+      const told = [
+        `${passed} passed`,
+        ...(failed.length > 0 ? [`${failed.length} failed ([which](docs/kernels.md))`] : []),
+      ].join(', ');
+      return [
+        known.kernel,
+        files === whole.size ? told : `${told}; ${files} of ${whole.size} files`,
+        automatic(known),
+        level(known),
+      ];
+    }),
   );
 }
 

@@ -2,17 +2,17 @@
 // The command `tsnat`: parse, load the one command that is meant, run it, tell what went wrong.
 // Loads as little as it can: help and wrong usage must be there at once.
 
-import type { Request } from './parse.ts';
+import { tell } from './failure.ts';
+import { Output } from './output.ts';
+import { parseCommandLine, type Request } from './parse.ts';
 
 async function main(argv: readonly string[]): Promise<void> {
   // Read here as well, since the command line may be the very thing that is wrong.
   const words = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const json = words.includes('--json');
   try {
-    const { parseCommandLine } = await import('./parse.ts');
     await answer(parseCommandLine(argv), json);
   } catch (error) {
-    const { tell } = await import('./failure.ts');
     process.exitCode = tell(error, { json, verbose: words.includes('--verbose') });
   }
 }
@@ -23,7 +23,7 @@ async function answer(request: Request, json: boolean): Promise<void> {
       // The loader asks the environment, so that programs that use the package have the same choice.
       const bpffs = request.input.text('bpffs');
       if (bpffs !== undefined) process.env.TSNAT_BPFFS = bpffs;
-      const [{ Output }, { run }] = await Promise.all([import('./output.ts'), request.command.load()]);
+      const { run } = await request.command.load();
       await run(request.input, new Output(json));
       break;
     }

@@ -3,6 +3,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { Capture } from '../support/capture.ts';
+import { EMULATED } from '../support/emulation.ts';
 import {
   GATEWAY,
   INSIDE,
@@ -30,7 +31,7 @@ import { statusOf } from '../support/state.ts';
 import { ping, pingOk, startHttp, transfer } from '../support/traffic.ts';
 import { HOOKS, type Translation, translate } from '../support/translate.ts';
 
-const BULK = 10_000_000;
+const BULK = EMULATED ? 2_000_000 : 10_000_000;
 
 needsRootAndBpf(test);
 

@@ -5,14 +5,15 @@ import test from 'ava';
 import { Capture } from '../support/capture.ts';
 import { tsnatOk } from '../support/cli.ts';
 import { sleep } from '../support/command.ts';
+import { EMULATED, PATIENCE } from '../support/emulation.ts';
 import { GATEWAY, INSIDE, makeLab, NEAR_OUTSIDE, ON_LINK } from '../support/lab.ts';
 import { GATEWAY6, INSIDE6, NEAR_OUTSIDE6, ON_LINK6 } from '../support/lab6.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { runs, startSender } from '../support/sources.ts';
 import { HOOKS, instanceName } from '../support/translate.ts';
 
-const RATE = 1_000;
-const LEAD_MS = 200;
+const RATE = EMULATED ? 100 : 1_000;
+const LEAD_MS = 200 * PATIENCE;
 /** What arrives for the outside address, and what arrives for the inside one itself. */
 const MAPPED_PORT = 9000;
 const DIRECT_PORT = 9001;
@@ -26,7 +27,7 @@ needsRootAndBpf(test);
 
 for (const hook of HOOKS) {
   test.serial(`attach, --replace, map add, map del and detach leave no gap, ${hook}`, async (t) => {
-    t.timeout(120_000);
+    t.timeout(120_000 * PATIENCE);
     const lab = await makeLab(t, { secondInside: true, ipv6: true });
     // Without answers from closed ports; and what is not translated can come in.
     for (const host of [lab.inside, lab.outside]) {

@@ -4,6 +4,7 @@
 import test from 'ava';
 import { Capture } from '../support/capture.ts';
 import { sleep } from '../support/command.ts';
+import { EMULATED } from '../support/emulation.ts';
 import { INSIDE, type Lab, makeLab, NEAR_OUTSIDE, ON_LINK, ROUTED } from '../support/lab.ts';
 import { INSIDE6, NEAR_OUTSIDE6, ON_LINK6 } from '../support/lab6.ts';
 import { patternHash } from '../support/peer/pattern.ts';
@@ -14,7 +15,7 @@ import { ask, receive, serve } from '../support/seen.ts';
 import { startHttp, transfer } from '../support/traffic.ts';
 import { HOOKS, translate } from '../support/translate.ts';
 
-const BULK = 5_000_000;
+const BULK = EMULATED ? 1_000_000 : 5_000_000;
 const SEGMENT = 1_000;
 const SEGMENTS = 20;
 const MAP = [

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { Archive } from '../../scripts/kernels/cpio.ts';
 import { KERNELS } from '../../scripts/kernels/kernels.ts';
+import { ByFile } from '../../scripts/kernels/record.ts';
 import { TapReader } from '../../scripts/kernels/tap.ts';
 
 const read = (...lines: string[]) => {
@@ -26,6 +27,31 @@ test('what passed, what failed, and whether the run came to its end', (t) => {
   t.deepEqual(read('ok 1 - a', '# fail 0'), { passed: 1, failed: [], ended: false }, 'broken off');
   t.deepEqual(read('ok 1 - a # SKIP', '# tests 1').failed, ['a # SKIP'], 'skipped is not passed');
   t.deepEqual(read('not ok 1'), { passed: 0, failed: ['without a title'], ended: false });
+});
+
+test('each test belongs to its file, however many files there are', (t) => {
+  const byFile = (files: string[], titles: string[], ended: boolean) => {
+    const results = new ByFile(files);
+    for (const title of titles) results.take({ title, passed: !title.endsWith('bad') });
+    return results.results(ended, '2026-11-28');
+  };
+  const day = '2026-11-28';
+  const both = ['e2e/arp.test.js', 'loader/hook/arp.test.js'];
+  const titles = ['e2e › arp › one', 'e2e › arp › bad', 'loader › hook › arp › e2e › arp › three'];
+  t.deepEqual(byFile(both, titles, true), {
+    'e2e/arp': { passed: 1, failed: ['bad'], day },
+    'loader/hook/arp': { passed: 1, failed: [], day },
+  });
+  t.deepEqual(Object.keys(byFile(both, titles, false)), ['e2e/arp'], 'the one it was at is not known');
+  t.deepEqual(byFile(['e2e/arp.test.js', 'e2e/ping.test.js'], ['arp › one', 'ping › bad'], true), {
+    'e2e/arp': { passed: 1, failed: [], day },
+    'e2e/ping': { passed: 0, failed: ['bad'], day },
+  });
+  t.deepEqual(byFile(['e2e/arp.test.js'], ['one › two'], true), {
+    'e2e/arp': { passed: 1, failed: [], day },
+  });
+  const died = ['.build/test/e2e/ping.test.js exited with a non-zero exit code: 1 bad'];
+  t.like(byFile(['e2e/arp.test.js', 'e2e/ping.test.js'], died, true), { 'e2e/ping': { passed: 0 } });
 });
 
 /** Names, modes and sizes in a newc archive. */

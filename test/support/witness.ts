@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import type { ExecutionContext } from 'ava';
 import { run, sleep } from './command.ts';
+import { PATIENCE } from './emulation.ts';
 import type { Namespace } from './namespace.ts';
 import { PINS } from './registry.ts';
 
@@ -63,7 +64,7 @@ export async function eventually(
   what: string,
   holds: () => Promise<boolean>,
 ): Promise<void> {
-  for (let tries = 0; tries < 60; tries++) {
+  for (let tries = 0; tries < 60 * PATIENCE; tries++) {
     if (await holds()) {
       t.pass();
       return;

@@ -6,16 +6,9 @@ import type { Helper } from '../helper.ts';
 import type { FieldType, ScalarKind } from '../layout.ts';
 import { BuildError, complaintSite, type Site } from '../source.ts';
 import type { Condition } from './condition.ts';
-import {
-  type Expression,
-  exactOperand,
-  type Input,
-  type Literal,
-  type Place,
-  Value,
-  Variable,
-} from './expression.ts';
+import { type Expression, exactOperand, type Input, type Literal, Value, Variable } from './expression.ts';
 import type { Comparable, HostKind, Storable } from './kinds.ts';
+import type { Place } from './place.ts';
 import { type Argument, argumentOperand, Pointer } from './pointer.ts';
 import type { Recorder } from './recorder.ts';
 import { type InputOf, type ViewOf, viewOf, writeInput } from './view.ts';

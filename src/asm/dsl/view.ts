@@ -5,8 +5,9 @@ import type { AccessSize } from '../isa.ts';
 import type { ArrayType, BytesType, FieldType, ScalarKind, ScalarType, StructType } from '../layout.ts';
 import { fieldsOf, LITTLE_ENDIAN } from '../layout.ts';
 import { BuildError, complaintSite } from '../source.ts';
-import { type Input, type Memory, Place } from './expression.ts';
+import type { Input } from './expression.ts';
 import type { Storable } from './kinds.ts';
+import { type Memory, Place } from './place.ts';
 import type { Recorder } from './recorder.ts';
 
 /** A field as it appears in a program. */

@@ -27,7 +27,7 @@ export interface ListedInstruction {
   readonly text: string;
 }
 
-/** The sections of Linux 7.3 and later; lines are joined. */
+/** The sections of Linux 7.3 and later; lines are joined. What is said in them is indented, what follows is not. */
 export interface Report {
   /** `Register Type Safety: Unreadable register` */
   readonly title: string | undefined;
@@ -41,8 +41,13 @@ export interface Report {
 const LOOK_BACK = 1 << 20;
 
 const LISTED = /^(\d+): \([0-9a-f]{2}\) (.*)$/;
-/** The state behind an instruction, since Linux 5.18. */
-const INLINE_STATE = / +; ((?:frame\d+: )?(?:R\d+|fp-\d+)\S*=.*)$/;
+/** The state behind an instruction, since Linux 5.18; where later ones find nothing worth telling, the semicolon alone. */
+const INLINE_STATE = /\s+;(?: ((?:frame\d+: )?(?:R\d+|fp-\d+|refs)\S*=.*)| *)$/;
+/**
+ * Heads a listing of the program, in the more talkative logs of Linux 6.16 and later: nothing of it has happened. The
+ * next state of all registers ends it.
+ */
+const LISTING = /^(?:subprog#\d+ .*:|stack use\/def .*:|subprog#\d+: analyzing .*|Live regs before insn:)$/;
 /** Everything that is known: at the start, at a branch, or with each instruction. */
 const WHOLE_STATE =
   /^(?:(?:from )?\d+(?: to \d+(?: \(speculative execution\))?)?: )?(?:frame\d+: )?(R\d+\S*=.*)$/;
@@ -53,7 +58,7 @@ const CALLER_SAVED = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5'];
 
 /** Lines that tell what the verifier does, and no reason. */
 const NOISE =
-  /^(?:$|;|\d+: |from \d+ to \d+|func#|Func#|Validating |caller:|callee:|returning from callee|to caller at|(?:cur|old) state:|(?:frame\d+: )?R\d+\S*=|frame\d+:|fp-\d+|mark_precise|regs=|parent |last_idx|first_idx|propagating|Live regs|stack=|\(\d+ line)/;
+  /^(?:$|;|\d+: |topo_order\[|subprog#|stack use\/def |SCC (?:enter|exit)|from \d+ to \d+|func#|Func#|Validating |caller:|callee:|returning from callee|to caller at|(?:cur|old) state:|(?:frame\d+: )?R\d+\S*=|frame\d+:|fp-\d+|mark_precise|regs=|parent |last_idx|first_idx|propagating|Live regs|stack=|\(\d+ line)/;
 /** Figures at the end; one message of the kernel's lacks the end of its line before them. */
 const STATISTICS =
   /(?:processed \d+ insns|verification time \d+|stack depth \d|max_states|peak_states|mark_read|insns processed)/;
@@ -89,20 +94,23 @@ class Walk {
   #call: ListedInstruction | undefined;
   #exact = false;
   #packets = new Set<string>();
+  #inListing = false;
 
   take(raw: string): void {
     const line = raw.replace(/\r$/, '');
+    const trimmed = line.trim();
+    if (LISTING.test(trimmed)) this.#inListing = true;
     const [, index, rest] = LISTED.exec(line) ?? [];
     if (index !== undefined && rest !== undefined) {
-      this.#instruction(Number(index), rest);
+      if (!this.#inListing) this.#instruction(Number(index), rest);
       return;
     }
-    const trimmed = line.trim();
     const whole = WHOLE_STATE.exec(trimmed)?.[1];
     // The states that an infinite loop is told with are behind the reason.
     if (whole !== undefined && this.reasons.length === 0) {
       this.#state = parseRegisters(whole);
       this.#exact = true;
+      this.#inListing = false;
       // Back at a branch: what was called behind it was called on another path.
       const branch = /^from (\d+) to /.exec(trimmed)?.[1];
       if (branch !== undefined && this.#call !== undefined && this.#call.index > Number(branch)) {
@@ -117,8 +125,8 @@ class Walk {
   }
 
   #instruction(index: number, rest: string): void {
-    const inline = INLINE_STATE.exec(rest)?.[1];
-    const text = (inline === undefined ? rest : rest.slice(0, INLINE_STATE.exec(rest)!.index)).trim();
+    const inline = INLINE_STATE.exec(rest);
+    const text = (inline === null ? rest : rest.slice(0, inline.index)).trim();
     this.listed = { index, text };
     this.before = this.#state;
     this.callBefore = this.#call;
@@ -137,12 +145,12 @@ class Walk {
       this.#state.delete(register);
       this.#packets.delete(register);
     }
-    if (inline === undefined) {
+    if (inline === null) {
       // Only of what changes nothing there is nothing to tell.
       if (!/^(goto|exit|call pc)/.test(text)) this.#exact = false;
       return;
     }
-    const told = parseRegisters(inline);
+    const told = parseRegisters(inline[1] ?? '');
     if (text.startsWith('if ')) share(this.#state, told);
     for (const [name, state] of told) this.#state.set(name, state);
   }
@@ -184,7 +192,7 @@ function parseReport(text: string): Report {
       // Only the first of each: the causal path may quote lines that look like headings.
       current = sections.has(name) ? [] : [rest ?? ''];
       if (!sections.has(name)) sections.set(name, current);
-    } else if (STATISTICS.test(line)) current = undefined;
+    } else if (STATISTICS.test(line) || /^\S/.test(line)) current = undefined;
     else current?.push(line);
   }
   const joined = (name: string): string | undefined => {
@@ -202,9 +210,11 @@ function parseReport(text: string): Report {
   };
 }
 
-/** `insn 7`, or the marked line of the listing: `>>> 12 |  source    >>> 7 | (79) r0 = ...`. */
+/** The marked line below `Instruction context:`, such as `>>> 7 | (79) r0 = ...`; or `insn 7` at the top. */
 function instructionAt(lines: readonly string[]): number | undefined {
-  for (const line of lines) {
+  // The source is above it, with lines that are marked as well.
+  const context = lines.findIndex((line) => line.trim() === 'Instruction context:');
+  for (const line of lines.slice(Math.max(context, 0))) {
     const index = />>> *(\d+) \| \([0-9a-f]{2}\) /.exec(line)?.[1] ?? /^\s*insn (\d+)\b/.exec(line)?.[1];
     if (index !== undefined) return Number(index);
   }

@@ -152,34 +152,56 @@ test('a message without an end of line, before the figures', (t) => {
   });
 });
 
-/** Sections as kernel/bpf/diagnostics.c of Linux 7.3 lays them out; source on the left, instructions on the right. */
+/** As Linux 7.3.4 writes it (kernel/bpf/diagnostics.c) about a program with lines. */
 const REPORT = `0: R1=ctx() R10=fp0
-; const rule = snat.lookup(ip.saddr); @ nat.ts:7
-4: (85) call bpf_map_lookup_elem#1    ; R0=map_value_or_null(id=1,map=nat,ks=4,vs=8)
-; rule.packets.add(1); @ nat.ts:8
-5: (79) r1 = *(u64 *)(r0 +0)
+; const rule = p.lookup(snat, source); @ nat.ts:7
+0: (62) *(u32 *)(r10 -4) = 7          ; R10=fp0 fp-8=mmmm????
+1: (bf) r2 = r10                      ; R2=fp0 R10=fp0
+2: (07) r2 += -4                      ; R2=fp-4
+3: (18) r1 = 0xffff8b1a41230000       ; R1=map_ptr(map=colours,ks=4,vs=8)
+5: (85) call bpf_map_lookup_elem#1    ; R0=map_value_or_null(id=1,map=colours,ks=4,vs=8)
+; rule.value.packets.increase(1); @ nat.ts:8
+6: (79) r0 = *(u64 *)(r0 +0)
 R0 invalid mem access 'map_value_or_null'
 
 Verification failed: Register Type Safety: Invalid dereference
 
 Reason:
-  R0 may be NULL here (map_value_or_null). The program could dereference NULL on this path, so the verifier cannot
-  prove this access is safe.
+  R0 may be NULL here (a nullable map value pointer). The program could dereference NULL on this
+  path, so the verifier cannot prove this access is safe.
 
 At:
   egress @ nat.ts:8:3
-       6 | ...                                                          3 | (18) r1 = 0x0
-  >>>  8 | rule.packets.add(1);                                     >>> 5 | (79) r1 = *(u64 *)(r0 +0)
-         | ^-- error: invalid dereference of R0 (map_value_or_null)
-       9 | ...                                                          6 | (95) exit
+  Source context:
+       6 | ...
+       7 |   const rule = p.lookup(snat, source);
+  >>>  8 |   rule.value.packets.increase(1);
+         |   ^-- error: invalid dereference of R0 (a nullable map value pointer)
+       9 | ...
+      10 | ...
+  Instruction context:
+      5 | (85) call bpf_map_lookup_elem#1
+  >>> 6 | (79) r0 = *(u64 *)(r0 +0)
+      7 | (95) exit
 
 Causal path:
-  egress @ nat.ts:7:3
-  >>>  7 | const rule = snat.lookup(ip.saddr);                      >>> 4 | (85) call bpf_map_lookup_elem#1
-         | ^-- update: R0 is the result of the call
+  egress @ nat.ts:7:16
+  Source context:
+      5 | ...
+      6 | ...
+  >>> 7 |   const rule = p.lookup(snat, source);
+        |   ^-- update: R0 changed from uninitialized value to nullable map value from colours at
+        |       offset 0
+      8 |   rule.value.packets.increase(1);
+      9 | ...
+  Instruction context:
+      3 | (18) r1 = 0xffff8b1a41230000
+  >>> 5 | (85) call bpf_map_lookup_elem#1
+      6 | (79) r0 = *(u64 *)(r0 +0)
+      7 | (95) exit
 
 Suggestion:
-  Check the pointer against NULL before using it.
+  Add a NULL check before the access and dereference the pointer only on the non-NULL path.
 
 ${FIGURES}`;
 
@@ -187,13 +209,76 @@ test('Linux 7.3: reason, place and state; our hint where we have one', (t) => {
   const told = explain(REPORT);
   t.like(told, {
     kind: 'unchecked_null',
-    instruction: 5,
+    instruction: 6,
     reason:
-      'R0 may be NULL here (map_value_or_null). The program could dereference NULL on this path, so the verifier cannot prove this access is safe',
-    state: ["r0 may be null: the look-up in map 'nat' was not tested"],
+      'R0 may be NULL here (a nullable map value pointer). The program could dereference NULL on this path, so the verifier cannot prove this access is safe',
+    state: ["r0 may be null: the look-up in map 'colours' was not tested"],
   });
   t.regex(told.hint ?? '', /compare it with 0/);
-  t.is(formatPlace(told), '`rule.packets.add(1);` (instruction 5: r1 = *(u64 *)(r0 +0))');
+  t.is(formatPlace(told), '`rule.value.packets.increase(1);` (instruction 6: r0 = *(u64 *)(r0 +0))');
+  const misleading = REPORT.replace('rule.value.packets.increase(1);\n         |', '(ab) => 7\n         |');
+  t.not(misleading, REPORT);
+  t.is(explain(misleading).instruction, 6, 'marked lines of source are no instructions');
+});
+
+/** The same kernel's, with what level 2 adds before the walk, of a program that is long enough to be told apart. */
+const TALKATIVE = `func#0 @0
+topo_order[0] = refused
+subprog#0: analyzing (depth 0)...
+  3: (07) r2 += -16\tr2: fp0+0 -> fp0-16
+107: (85) call bpf_sk_lookup_tcp#84\tr2: fp0-16 -> _
+subprog#0 refused:
+  0: (7a) *(u64 *)(r10 -8) = 0
+107: (85) call bpf_sk_lookup_tcp#84 // r2=fp0-16
+108: (95) exit
+stack use/def subprog#0 refused (d0,cs0):
+  0: (7a) *(u64 *)(r10 -8) = 0         ; def: fp0-8
+107: (85) call bpf_sk_lookup_tcp#84    ; use: fp0-8h fp0-16
+108: (95) exit
+Live regs before insn:
+      0: .1........ (7a) *(u64 *)(r10 -8) = 0
+    107: .12345.... (85) call bpf_sk_lookup_tcp#84
+    108: 0......... (95) exit
+`;
+
+test('Linux 7.3: listings before the walk are no part of it, and what is not indented ends a section', (t) => {
+  const walk = `0: R1=ctx() R10=fp0
+0: (85) call bpf_ktime_get_ns#5       ;
+SCC enter (1)
+1: (61) r0 = *(u32 *)(r1 +0)
+R1 !read_ok
+
+Verification failed: Something: New
+
+Reason:
+  R1 is not readable here. A previous operation invalidated this register, so the verifier cannot
+  use it as an input.
+
+At:
+  insn 1
+       | ^-- error: unreadable register R1
+  Instruction context:
+      0 | (85) call bpf_ktime_get_ns#5
+  >>> 1 | (61) r0 = *(u32 *)(r1 +0)
+      2 | (95) exit
+
+Suggestion:
+  Avoid using the register after it is invalidated.
+
+BPF_EXIT instruction in main prog would lead to reference leak
+${FIGURES}`;
+  const told = {
+    kind: 'uninitialised',
+    instruction: 1,
+    instructionText: 'r0 = *(u32 *)(r1 +0)',
+    state: ['r1 was lost in the call of bpf_ktime_get_ns at instruction 0'],
+  };
+  t.like(explain(walk), told);
+  t.like(explain(TALKATIVE + walk), told);
+  t.true(hasStates(walk), 'a semicolon alone says that there is nothing to say');
+  t.like(explain(TALKATIVE), { instruction: undefined, reason: 'no reason given' });
+  const unknown = walk.replace('R1 !read_ok', 'R1 is odd');
+  t.is(explain(unknown).hint, 'Avoid using the register after it is invalidated');
 });
 
 test('Linux 7.3: a mistake that is not known here keeps the suggestion of the kernel', (t) => {

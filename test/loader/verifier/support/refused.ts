@@ -16,6 +16,7 @@ export interface Told {
   readonly state: readonly string[];
   readonly hint: string | undefined;
   readonly message: string;
+  readonly log: string;
 }
 
 /** Has the kernel refuse a program. @throws Error when it takes it. */
@@ -27,8 +28,8 @@ export function refusalOf(name: string): Told {
     loadProgram({ ...program, ...(flags !== undefined && { flags }) }, maps).close();
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
-    const { kind, reason, instruction, state, hint, message } = error;
-    return { kind, reason, instruction, state, hint, message };
+    const { kind, reason, instruction, state, hint, message, log } = error;
+    return { kind, reason, instruction, state, hint, message, log };
   } finally {
     for (const map of Object.values(maps)) map.close();
   }
