@@ -8,6 +8,7 @@ import { BuildError, complaintSite } from '../source.ts';
 import type { Input } from './expression.ts';
 import type { Storable } from './kinds.ts';
 import { type Memory, Place } from './place.ts';
+import { Pointer } from './pointer.ts';
 import type { Recorder } from './recorder.ts';
 
 /** A field as it appears in a program. */
@@ -82,6 +83,25 @@ export class BytesPlace {
     this.size = size;
     this.#memory = memory;
     this.#offset = offset;
+  }
+
+  /** Where they lie, as helpers take memory. */
+  get address(): Pointer {
+    const { recorder, base } = this.#memory;
+    return new Pointer(() => {
+      const dst = recorder.vreg();
+      const site = recorder.here;
+      recorder.emit({
+        op: 'binary',
+        operator: 'add',
+        width: 64,
+        dst,
+        a: base,
+        b: BigInt(this.#offset),
+        site,
+      });
+      return dst;
+    });
   }
 
   /** Takes over the bytes of `other`, which must be of the same size. The two may overlap. */

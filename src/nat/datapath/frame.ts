@@ -85,6 +85,18 @@ export function readEthernet(path: TcPath, onOther: (frame: Frame) => void): Fra
   return frame();
 }
 
+/** Reads a frame that should have no tag; `onOther` deals with what is not IPv4, and `onShort` with what is too short for it. */
+export function readUntagged(
+  { p }: TcPath,
+  { onOther, onShort }: { readonly onOther: (frame: Frame) => void; readonly onShort: () => void },
+): Frame {
+  const [eth] = p.packet.read([ethhdr, iphdr], { orElse: onShort });
+  const at = { offset: p.constant('u32', ethhdr.size), atMost: ethhdr.size, usually: ethhdr.size };
+  const frame: Frame = { link: 'ethernet', proto: eth.proto.get(), at };
+  p.rarely(frame.proto.ne(ETH_P_IP), () => onOther(frame));
+  return frame;
+}
+
 function skipTags(path: TcPath, proto: Variable<'u16'>, at: Variable<'u32'>, onCut: () => void): void {
   const { p } = path;
   const skip = (tag: number): void => {

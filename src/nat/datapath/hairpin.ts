@@ -4,10 +4,13 @@
 
 import type { Variable, ViewOf } from '../../asm/index.ts';
 import type { interfaceRecord } from '../maps.ts';
+import type { Frame } from './frame.ts';
 import { ethhdr } from './headers.ts';
+import type { IpPacket } from './ip-packet.ts';
 import { forget, type Path, type TcPath } from './path.ts';
-import { type IpVersion, isMapped, type Tables, type Tail } from './tables.ts';
-import { type AddressPlace, type Words, within, wordsOf } from './words.ts';
+import { hasSlots } from './slot/table.ts';
+import { type IpVersion, isMapped, type Tables, type Tail, tablesOf } from './tables.ts';
+import { type AddressPlace, read, type Words, within, wordsOf } from './words.ts';
 
 /** Not zero where what leaves for `destination` is for an outside address in `inbound`; `tail` is asked for only then. */
 export function isForOutside(
@@ -27,6 +30,15 @@ export function isForOutside(
   return found;
 }
 
+/** Takes in what leaves untranslated and is for one of ours, where there are slots: from a slot, or from this host itself. */
+export function takeInUntranslated(path: TcPath, frame: Frame, packet: IpPacket, tail: () => Tail): void {
+  const { p, hook, direction, uses } = path;
+  const { version, destination } = packet;
+  if (hook === 'slot' || direction === 'inbound' || !hasSlots(uses, version)) return;
+  const found = isForOutside(path, read(destination), tablesOf(path, 'inbound', version), tail);
+  p.rarely(found.ne(0), () => takeIn(path, frame.link));
+}
+
 /** Lets the packet in as if it had arrived. Ends the path. */
 export function takeIn({ p, maps, leave }: TcPath, link: 'ethernet' | 'none'): void {
   if (link === 'ethernet') {
@@ -36,7 +48,8 @@ export function takeIn({ p, maps, leave }: TcPath, link: 'ethernet' | 'none'): v
   leave('hairpin');
 }
 
-function outsidesOf(
+/** What holds all outside addresses: a subnet. */
+export function outsidesOf(
   self: ViewOf<typeof interfaceRecord>,
   version: IpVersion,
 ): { network: AddressPlace; mask: AddressPlace } {

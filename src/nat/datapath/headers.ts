@@ -96,6 +96,10 @@ export const icmphdr: StructType<{ type: U8; code: U8; check: Be16; rest: Be32 }
   rest: be32,
 });
 
+/** Where a TCP header has its length, in the high four bits and in words, and its flags; 2 bytes. */
+export const tcpFlags: StructType<{ offset: U8; flags: U8 }> = struct('tcp_flags', { offset: u8, flags: u8 });
+export const TCP_FLAGS = 12;
+
 /** ARP for IPv4 over Ethernet, 28 bytes. */
 export const arphdr: StructType<{
   hrd: Be16;
@@ -154,6 +158,8 @@ export const PLAIN_HEADER = 0x45;
 export const IP_VERSION = 4;
 export const IPV6_VERSION = 6;
 export const MIN_IHL = 5;
+/** Set in `fragOff` of what must not be fragmented. */
+export const IP_DF = 0x4000;
 /** The part of `fragOff` that is not zero in every fragment but the first. */
 export const IP_OFFSET = 0x1fff;
 /** Not zero in every fragment: more to come, or not the first. */
@@ -184,6 +190,12 @@ export const ICMP_QUERIES: readonly number[] = [
   17, // address mask request
   18, // address mask reply
 ];
+
+/** RFC 792 and 1191: destination unreachable, fragmentation needed. */
+export const ICMP_UNREACHABLE = 3;
+export const ICMP_FRAGMENTATION_NEEDED = 4;
+/** RFC 4443, section 3.2. */
+export const ICMPV6_PACKET_TOO_BIG = 2;
 
 /** RFC 4443, section 2.1. */
 export const ICMPV6_ERRORS: readonly number[] = [

@@ -1,4 +1,4 @@
-// The two programs of an instance. Each is a function from options to a program: what is not used is not in it.
+// The programs of an instance. Each is a function from options to a program: what is not used is not in it.
 
 import { type IsaLevel, NEWEST_ISA, type Program, program, type TcBuilder } from '../../asm/index.ts';
 import { DEFAULT_CAPACITY, type InstanceMaps, instanceMaps } from '../maps.ts';
@@ -12,6 +12,8 @@ import { readIpv6 } from './ipv6.ts';
 import type { TcPath } from './path.ts';
 import { letRedirectedLeave } from './redirect/outbound.ts';
 import type { Sides } from './redirect/sides.ts';
+import { dispatchSlot } from './slot/dispatch.ts';
+import { hasSlots } from './slot/table.ts';
 import { translate } from './translate.ts';
 import { verdicts } from './verdict.ts';
 
@@ -30,6 +32,8 @@ export interface DatapathOptions {
   readonly spoofed?: Policy;
   /** Between which packets are sent on past the stack where that can be; none are where left out. */
   readonly redirect?: Sides;
+  /** Where what slots send is translated: on their interfaces, the default, or where it leaves (docs/slots.md). */
+  readonly slots?: 'device' | 'uplink';
   /** The newest instructions the programs may have, see `IsaLevel`; loading them finds out by itself. */
   readonly isa?: IsaLevel;
 }
@@ -39,27 +43,36 @@ export interface Datapath {
   readonly outbound: Program;
   /** Ingress of the outside interface: destination outside -> inside; answers ARP and neighbour solicitations. */
   readonly inbound: Program;
+  /** Ingress of the interfaces of slots: source inside -> outside; answers ARP and neighbour solicitations. */
+  readonly slot?: Program;
+  /** The same for interfaces without Ethernet headers, as tun devices are. */
+  readonly slotBare?: Program;
   readonly maps: InstanceMaps;
 }
 
 export function datapath(options: DatapathOptions): Datapath {
   const maps = instanceMaps(options.capacity ?? DEFAULT_CAPACITY);
-  const { isa = NEWEST_ISA } = options;
+  const { isa = NEWEST_ISA, uses = usesOf([]), slots = 'device' } = options;
   const direction = (name: string, way: Direction): Program =>
     program('sched_cls', name, (p) => dispatch(p, way, maps, options), { isa });
+  const slot = (name: string, link: Frame['link']): Program =>
+    program('sched_cls', name, (p) => dispatchSlot(p, maps, options, link), { isa });
+  const hasProgram = slots === 'device' && (hasSlots(uses, 4) || hasSlots(uses, 6));
   return {
     outbound: direction('tsnat_egress', 'outbound'),
     inbound: direction('tsnat_ingress', 'inbound'),
+    ...(hasProgram && { slot: slot('tsnat_slot', 'ethernet'), slotBare: slot('tsnat_slot_l3', 'none') }),
     maps,
   };
 }
 
 function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
-  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop', redirect: sides } = options;
+  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop' } = options;
+  const { slots = 'device', redirect: sides } = options;
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
-  const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed });
+  const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed }, 'uplink');
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction, maps, uses, leave, length, sides };
+  const path: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots, sides };
   if (sides !== undefined && direction === 'outbound') letRedirectedLeave(path, sides);
 
   const others = (frame: Frame): void => {

@@ -12,9 +12,12 @@ export interface IpPacket {
   readonly destination: AddressPlace;
   /** IPv4's header has one. */
   readonly headerChecksum: Place<'be16'> | undefined;
+  readonly hopLimit: Place<'u8'>;
   readonly payload: Payload;
   /** A fragment, but not the first: it has no transport header. */
   readonly isLater: () => Condition;
+  /** Whether routers may cut it to pieces: IPv4 only. */
+  readonly isFragmentable?: () => Condition;
   /**
    * Not zero where a routing header has segments left, so that the destination is not the one of the pseudo-header (RFC
    * 8200, section 8.1). IPv6 only.

@@ -2,7 +2,7 @@
 
 import type { Expression, Value } from '../../asm/index.ts';
 import type { Place } from './frame.ts';
-import { IP_OFFSET, IP_VERSION, iphdr, MIN_IHL, PLAIN_HEADER } from './headers.ts';
+import { IP_DF, IP_OFFSET, IP_VERSION, iphdr, MIN_IHL, PLAIN_HEADER } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
 import { forget, type TcPath } from './path.ts';
 import { wordsOf } from './words.ts';
@@ -37,6 +37,7 @@ export function readIpv4(path: TcPath, place: Place): IpPacket {
     source: wordsOf(ip.saddr),
     destination: wordsOf(ip.daddr),
     headerChecksum: ip.check,
+    hopLimit: ip.ttl,
     payload: {
       version: 4,
       protocol: ip.protocol,
@@ -45,6 +46,7 @@ export function readIpv4(path: TcPath, place: Place): IpPacket {
       end: end.get(),
     },
     isLater: () => ip.fragOff.and(IP_OFFSET).ne(0),
+    isFragmentable: () => ip.fragOff.and(IP_DF).eq(0),
     segmentsLeft: undefined,
   };
 }
@@ -63,6 +65,7 @@ export function readQuotedIpv4(path: TcPath, place: Place, end: Value<'u32'>): I
     source: wordsOf(ip.saddr),
     destination: wordsOf(ip.daddr),
     headerChecksum: ip.check,
+    hopLimit: ip.ttl,
     payload: {
       version: 4,
       protocol: ip.protocol,

@@ -128,6 +128,7 @@ function packetOf(
     source: wordsOf(ip.saddr),
     destination: wordsOf(ip.daddr),
     headerChecksum: undefined,
+    hopLimit: ip.hopLimit,
     payload: {
       version: 6,
       protocol: protocol.get(),

@@ -11,13 +11,12 @@ import {
   type Variable,
 } from '../../asm/index.ts';
 import { PLAIN, replacePort } from './checksum.ts';
-import { IPPROTO_TCP } from './headers.ts';
+import { IPPROTO_TCP, TCP_FLAGS, tcpFlags } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
 import type { TcPath } from './path.ts';
 import { NOWHERE } from './transport.ts';
 
-/** Where a TCP header has its length and flags, where its checksum, and where it ends without options. */
-const OFFSET_FLAGS = 12;
+/** Where a TCP header has its checksum, and where it ends without options. */
 const CHECK = 16;
 const HEADER = 20;
 const MOST_OPTIONS = 40;
@@ -28,7 +27,6 @@ const NO_OPERATION = 1;
 const MAXIMUM_SEGMENT_SIZE = 2;
 
 type U8 = ScalarType<'u8'>;
-const offsetFlags: StructType<{ offset: U8; flags: U8 }> = struct('tcp_flags', { offset: u8, flags: u8 });
 const option: StructType<{ kind: U8; length: U8; value: ScalarType<'be16'> }> = struct('tcp_option', {
   kind: u8,
   length: u8,
@@ -47,7 +45,7 @@ export function clampMss(path: TcPath, tcpAt: Value<'u32'>, mss: number): void {
   const { p, leave } = path;
   p.when(tcpAt.ne(NOWHERE), () => {
     const orElse = (): void => leave('helper_failed');
-    const head = p.packet.copy(offsetFlags, tcpAt.add(OFFSET_FLAGS), { orElse });
+    const head = p.packet.copy(tcpFlags, tcpAt.add(TCP_FLAGS), { orElse });
     p.rarely(head.flags.and(SYN).ne(0), () => {
       lowerAll(path, tcpAt, tcpAt.add(head.offset.shr(4).shl(2)), mss);
     });

@@ -4,10 +4,12 @@
 import {
   type ArrayType,
   array,
+  type BytesPlace,
   type BytesType,
   be16,
   be32,
   bytes,
+  type Condition,
   HELPERS,
   type ScalarType,
   type StructType,
@@ -15,6 +17,7 @@ import {
   u8,
   type Value,
   type Variable,
+  type ViewOf,
 } from '../../asm/index.ts';
 import { in6 } from '../maps.ts';
 import { updatedChecksum } from './checksum.ts';
@@ -32,6 +35,7 @@ import {
 import type { IpPacket } from './ip-packet.ts';
 import type { TcPath } from './path.ts';
 import { isMapped, marker, tablesOf } from './tables.ts';
+import type { Payload } from './transport.ts';
 import { isOnLink, read, same, type Words, wordsOf, write } from './words.ts';
 
 /** A neighbour solicitation, and an advertisement with the one option it has here; 32 bytes. */
@@ -63,8 +67,7 @@ const ALL_NODES_MAC: Uint8Array = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1);
 /** Deals with neighbour and listener discovery, and ends its path; goes on with all other ICMP messages. */
 export function handleDiscovery(path: TcPath, frame: Frame, packet: IpPacket, type: Value<'u8'>): void {
   const { p, leave } = path;
-  const isDiscovery = type.ge(ICMPV6_FIRST_DISCOVERY).and(type.le(ICMPV6_LAST_DISCOVERY));
-  p.when(isDiscovery.or(type.eq(ICMPV6_MLD2_REPORT)), () => {
+  p.when(isDiscovery(type), () => {
     if (frame.link === 'ethernet') {
       p.when(type.eq(ND_NEIGHBOR_SOLICIT), () => answerSolicitation(path, frame, packet));
     }
@@ -72,11 +75,39 @@ export function handleDiscovery(path: TcPath, frame: Frame, packet: IpPacket, ty
   });
 }
 
+export const isDiscovery = (type: Value<'u8'>): Condition =>
+  type.ge(ICMPV6_FIRST_DISCOVERY).and(type.le(ICMPV6_LAST_DISCOVERY)).or(type.eq(ICMPV6_MLD2_REPORT));
+
 /** Turns the solicitation round in place, or leaves it to others. Ends the path. */
-function answerSolicitation(path: TcPath, frame: Frame, { payload }: IpPacket): void {
+function answerSolicitation(path: TcPath, frame: Frame, packet: IpPacket): void {
   const { p, direction, maps, leave } = path;
   const notOurs = (): void => leave('ndp');
   if (direction === 'inbound') p.when(p.skb.pktType.eq(PACKET_OTHERHOST), notOurs);
+  const solicitation = readSolicitation(path, frame, packet, notOurs);
+  const { target } = solicitation;
+  const self = p.data(maps.interface);
+  p.when(isOnLink(p, target, self.subnets6).eq(0), notOurs);
+  const outsides = tablesOf(path, 'inbound', 6);
+  p.when(isMapped(p, outsides, target, marker(6), { marked: 'mapped' }).eq(0), notOurs);
+  answerWith(path, solicitation, self.mac, notOurs);
+}
+
+/** A neighbour solicitation in hand. */
+export interface Solicitation {
+  readonly eth: ViewOf<typeof ethhdr>;
+  readonly payload: Payload;
+  /** Who is looked for, and who looks. */
+  readonly target: Words;
+  readonly asker: Words;
+}
+
+/** Reads a solicitation that may be answered; `notOurs` ends the path of all else. */
+export function readSolicitation(
+  { p }: TcPath,
+  frame: Frame,
+  { payload }: IpPacket,
+  notOurs: () => void,
+): Solicitation {
   p.when(p.skb.vlanPresent.ne(0).or(frame.at.offset.ne(ethhdr.size)), notOurs);
   const isPlain = payload.at.eq(ethhdr.size + ipv6hdr.size).and(payload.at.add(message.size).le(payload.end));
   p.when(isPlain.not(), notOurs);
@@ -84,11 +115,17 @@ function answerSolicitation(path: TcPath, frame: Frame, { payload }: IpPacket): 
   p.when(ip.hopLimit.ne(UNROUTED).or(asked.code.ne(0)), notOurs);
   const target = read(wordsOf(asked.target));
   const asker = read(wordsOf(ip.saddr));
-  const self = p.data(maps.interface);
-  p.when(isOnLink(p, target, self.subnets6).eq(0), notOurs);
-  const outsides = tablesOf(path, 'inbound', 6);
-  p.when(isMapped(p, outsides, target, marker(6), { marked: 'mapped' }).eq(0), notOurs);
+  return { eth, payload, target, asker };
+}
 
+/** Turns the solicitation round in place: `mac` is where the target is. Ends the path. */
+export function answerWith(
+  path: TcPath,
+  { eth, payload, target, asker }: Solicitation,
+  mac: BytesPlace,
+  notOurs: () => void,
+): void {
+  const { p, leave } = path;
   // Who has no address yet asks whether somebody else has this one: that is answered to all (section 7.2.4).
   const to = asker.map((word) => p.variable('u32', word.bits()));
   const flags = p.variable('u32', SOLICITED | OVERRIDE);
@@ -112,7 +149,7 @@ function answerSolicitation(path: TcPath, frame: Frame, { payload }: IpPacket): 
     orElse: failed,
   });
   frameHeader.dest.copyFrom(asking.mac);
-  frameHeader.source.copyFrom(self.mac);
+  frameHeader.source.copyFrom(mac);
   header.payloadLen.set(ANSWER);
   write(wordsOf(header.saddr), target);
   write(wordsOf(header.daddr), valuesOf(to));
@@ -121,7 +158,7 @@ function answerSolicitation(path: TcPath, frame: Frame, { payload }: IpPacket): 
   answer.flags.set(flags.get().toNetwork());
   answerOption.type.set(TARGET_LINK_LAYER_ADDRESS);
   answerOption.length.set(OPTION_LENGTH);
-  answerOption.mac.copyFrom(self.mac);
+  answerOption.mac.copyFrom(mac);
   answer.check.set(checksumOf(path));
   leave('ndp_answered');
 }

@@ -20,8 +20,12 @@ export interface Path<P extends PacketBuilder = PacketBuilder> {
 }
 
 export interface TcPath extends Path<TcBuilder> {
+  /** Where the program sits: on the outside interface, on those of slots, or on those inside. */
+  readonly hook: 'uplink' | 'slot' | 'inside';
+  /** Where what slots send is translated: where it comes in, or where it leaves. */
+  readonly slots: 'device' | 'uplink';
   /** Between which packets are sent on past the stack; undefined where none are. */
-  readonly sides: Sides | undefined;
+  readonly sides?: Sides | undefined;
 }
 
 /**

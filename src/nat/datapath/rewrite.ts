@@ -15,8 +15,9 @@ import {
 } from './checksum.ts';
 import { half } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
+import { clampMss, tcpStart } from './mss.ts';
 import type { TcPath } from './path.ts';
-import type { Translation } from './tables.ts';
+import type { IpVersion, Translation } from './tables.ts';
 import { NOWHERE, shifted, type Transport } from './transport.ts';
 import { type AddressPlace, type Words, write } from './words.ts';
 
@@ -35,15 +36,49 @@ export function rewriteAddress(
   write(place, after);
 }
 
-/** Writes an address and a port into the packet, where `also` has changed in its IP header; then no view of it is valid. */
-export function rewritePacket(
+/** A hop less in its word, of which it is the first byte or the second: ~m + m' (RFC 1624, equation 3). */
+const HOP_LESS = { 4: 0xfeff, 6: 0xfffe } as const;
+
+/** Takes a hop off; the result is what that changes in sums of what the address is part of. */
+export function passHop(p: TcPath['p'], version: IpVersion, hop: Place<'u8'>): Value<'u64'> {
+  hop.set(hop.sub(1).as('u8'));
+  return p.constant('be16', HOP_LESS[version]).bits().as('u64');
+}
+
+export interface RewriteOptions {
+  /** The most that a TCP connection may announce as its segment size. */
+  readonly mss: number | undefined;
+  /** Where a hop is to be taken off. */
+  readonly hop?: Place<'u8'> | undefined;
+  /** What has changed in the IP header already, where anything has. */
+  readonly also?: Value<'u64'> | undefined;
+}
+
+/** As `rewritePacket`, and what else a packet on its way through is made to say. */
+export function rewriteAll(
+  path: TcPath,
+  packet: IpPacket,
+  own: 'source' | 'destination',
+  keyed: { readonly before: Words; readonly port: Value<'be16'> | undefined },
+  translation: Translation,
+  transport: Transport,
+  { mss, hop, also }: RewriteOptions,
+): void {
+  const tcpAt = mss === undefined ? undefined : path.p.forget(tcpStart(path, packet));
+  const changed = hop === undefined ? also : passHop(path.p, packet.version, hop);
+  rewritePacket(path, packet, own, keyed, translation, transport, changed);
+  if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
+}
+
+/** Writes an address and a port into the packet; afterwards no view of it is valid. `also` has changed beside the address. */
+function rewritePacket(
   path: TcPath,
   packet: IpPacket,
   own: 'source' | 'destination',
   { before, port }: { readonly before: Words; readonly port: Value<'be16'> | undefined },
   { address: after, shift, neutral }: Translation,
   transport: Transport,
-  also?: Value<'u64'>,
+  also: Value<'u64'> | undefined,
 ): void {
   const { p, leave } = path;
   const { checkAt, checksum, ports } = transport;

@@ -18,6 +18,7 @@ import { NET_KINDS, PORT_BITS, PROTOCOL_BITS, tableNames } from '../maps.ts';
 import type { Direction } from '../reason.ts';
 import { applyNeutral } from './neutral.ts';
 import type { Path } from './path.ts';
+import { hasSlots, OUTSIDES, type Slot, slotAt, whenTaken } from './slot/table.ts';
 import { type AddressPlace, type Words, wordsOf } from './words.ts';
 
 export type IpVersion = 4 | 6;
@@ -66,6 +67,8 @@ export interface Tables {
   readonly nets: ((p: PacketBuilder, address: Words, tail: Tail) => Entry<NetRecord>) | undefined;
   readonly hasPorts: boolean;
   readonly isNeutral: boolean;
+  /** Slots by their outsides; undefined where the instance has none, and in the other direction. */
+  readonly slots: ((p: PacketBuilder, address: Words) => Entry<Slot>) | undefined;
 }
 
 export const addressBits = (version: IpVersion): number => (version === 6 ? 128 : 32);
@@ -84,11 +87,19 @@ export const marker = (version: IpVersion): Tail => ({
   protocol: 0,
 });
 
-export function tablesOf({ maps, uses }: Path, direction: Direction, version: IpVersion): Tables {
-  return version === 4 ? tables4(maps, uses, direction) : tables6(maps, uses, direction);
+export function tablesOf(path: Path, direction: Direction, version: IpVersion): Tables {
+  const { maps, uses } = path;
+  const tables = version === 4 ? tables4(maps, uses, direction) : tables6(maps, uses, direction);
+  const isKnown = direction === 'inbound' && hasSlots(uses, version);
+  return {
+    ...tables,
+    slots: isKnown ? (p, address) => slotAt({ ...path, p }, version, OUTSIDES, address) : undefined,
+  };
 }
 
-function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): Tables {
+type MappingTables = Omit<Tables, 'slots'>;
+
+function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): MappingTables {
   const names = tableNames(direction, 4);
   const table = maps[names.addresses];
   const trie = maps[names.nets];
@@ -113,7 +124,7 @@ function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): 
 
 const ZERO6: Uint8Array = new Uint8Array(5);
 
-function tables6(maps: Path['maps'], uses: Path['uses'], direction: Direction): Tables {
+function tables6(maps: Path['maps'], uses: Path['uses'], direction: Direction): MappingTables {
   const names = tableNames(direction, 6);
   const table = maps[names.addresses];
   const trie = maps[names.nets];
@@ -247,6 +258,7 @@ export function isMapped(
   const found = p.variable('u32', 0);
   const take = (): void => found.set(1);
   const takes = { takeAddress: take, takeNet: take };
+  if (tables.slots) whenTaken(p, tables.slots(p, address), take);
   const onMarked = {
     mapped: take,
     unmapped: (): void => {},
@@ -255,7 +267,9 @@ export function isMapped(
       look(p, portless, address, byAddress(tables.version), { ...takes, onMarked: () => {} });
     },
   }[marked];
-  look(p, tables, address, tail, { ...takes, onMarked });
+  const others = (): void => look(p, tables, address, tail, { ...takes, onMarked });
+  if (tables.slots) p.when(found.eq(0), others);
+  else others();
   return found;
 }
 

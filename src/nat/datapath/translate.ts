@@ -5,14 +5,16 @@
 import { leavesIfExcluded } from './destinations.ts';
 import { translateError } from './error.ts';
 import type { Frame } from './frame.ts';
-import { isForOutside, takeIn } from './hairpin.ts';
+import { isForOutside, takeIn, takeInUntranslated } from './hairpin.ts';
 import { IPPROTO_AH } from './headers.ts';
 import { type IpPacket, sideOf } from './ip-packet.ts';
-import { clampMss, tcpStart } from './mss.ts';
 import { handleDiscovery } from './ndp.ts';
 import type { TcPath } from './path.ts';
 import { findWay, type Way } from './redirect/way.ts';
-import { rewritePacket } from './rewrite.ts';
+import { rewriteAll } from './rewrite.ts';
+import { letSlotsLeave } from './slot/leaving.ts';
+import { handleSlotDiscovery } from './slot/ndp.ts';
+import { requireSlot, translateSlot } from './slot/translate.ts';
 import { countPacket, type Translation, tablesOf, translationOf } from './tables.ts';
 import {
   icmpType,
@@ -46,12 +48,18 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   const { version, payload } = packet;
   const { own, other } = sideOf(direction);
   const tables = tablesOf(path, direction, version);
+  const fromSlot = letSlotsLeave(path, packet);
 
+  const discover = path.hook === 'slot' ? handleSlotDiscovery : handleDiscovery;
   const leaveIfExcluded = leavesIfExcluded(path, version, packet[other]);
 
-  const transport = noTransport(path, payload, tables.hasPorts);
+  const transport = noTransport(path, payload, path.hook === 'uplink' && tables.hasPorts);
   const refuseAuthenticated = (): void =>
     p.rarely(payload.protocol.eq(IPPROTO_AH), () => {
+      if (path.hook === 'slot') {
+        requireSlot(path, frame, packet, leaveIfExcluded, () => leave('authenticated'));
+        return;
+      }
       leaveIfExcluded();
       leave('authenticated');
     });
@@ -61,8 +69,8 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
       readTransport(path, payload, transport, own, {
         onIcmp: (icmp) => {
           const type = icmpType(path, payload);
-          if (version === 6) handleDiscovery(path, frame, packet, type);
-          p.when(isOneOf(type, icmp.errors), () => translateError(path, frame, packet, tables));
+          if (version === 6) discover(path, frame, packet, type);
+          p.when(isOneOf(type, icmp.errors), () => translateError(path, frame, packet, tables, fromSlot));
           readQuery(path, payload, transport, icmp, type);
         },
         onOther: refuseAuthenticated,
@@ -74,6 +82,18 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   );
 
   const before = read(packet[own]);
+  const takeInIfOurs = (): void =>
+    takeInUntranslated(path, frame, packet, () =>
+      keyOfOther(path, payload, transport.ports, own, p.constant('u16', 0)),
+    );
+  if (fromSlot) {
+    p.rarely(fromSlot.ne(0), () => {
+      takeInIfOurs();
+      p.next();
+    });
+  }
+  translateSlot(path, frame, packet, { before, transport, leaveIfExcluded, mss });
+  if (path.hook === 'slot') return;
   const { tail, port } = keyOf(path, version, transport.ports);
   const translation = translationOf(path, tables, before, tail, {
     onFound: leaveIfExcluded,
@@ -84,7 +104,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
     },
     onMissing: () => {
       leaveIfExcluded();
-      leaveUnmapped(path, version, before, tail);
+      leaveUnmapped(path, version, before, tail, takeInIfOurs);
     },
   });
   const inbound = tablesOf(path, 'inbound', version);
@@ -95,9 +115,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
         )
       : undefined;
   const way = direction === 'inbound' ? findWayIn(path, packet, translation) : undefined;
-  const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
-  rewritePacket(path, packet, own, { before, port }, translation, transport, way?.hop.get());
-  if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
+  rewriteAll(path, packet, own, { before, port }, translation, transport, { mss, also: way?.hop.get() });
   if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
   if (way) p.when(way.ifindex.ne(0), () => p.redirect(way.ifindex));
   p.next();

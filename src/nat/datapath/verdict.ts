@@ -3,13 +3,14 @@
 import type { Expression, TcBuilder } from '../../asm/index.ts';
 import type { InstanceMaps } from '../maps.ts';
 import { type Direction, type Policy, REASONS, reasonIndex } from '../reason.ts';
-import type { Leave } from './path.ts';
+import type { Leave, TcPath } from './path.ts';
 
 export function verdicts(
   p: TcBuilder,
   maps: InstanceMaps,
   direction: Direction,
   policies: { readonly unmapped: Policy; readonly spoofed: Policy },
+  hook: TcPath['hook'],
 ): Leave {
   const count = (index: Expression<'u32'>): void => {
     const counter = p.lookup(maps.reasons, index);
@@ -27,7 +28,7 @@ export function verdicts(
   // What arrived goes back, what would leave comes back.
   const turn = p.ending('turn', 'u32', (index) => {
     count(index);
-    p.redirect(p.skb.ifindex, direction === 'inbound' ? 'egress' : 'ingress');
+    p.redirect(p.skb.ifindex, direction === 'inbound' || hook === 'slot' ? 'egress' : 'ingress');
   });
   const by = { pass, drop };
   const fates = { pass, drop, turn, policy: by[policies.unmapped], spoofed: by[policies.spoofed] };

@@ -20,12 +20,12 @@ export function redirectProgram(options: DatapathOptions, sides: Sides): Program
 }
 
 function dispatch(p: TcBuilder, options: DatapathOptions, sides: Sides): void {
-  const { uses = usesOf([]), capacity = DEFAULT_CAPACITY, mss } = options;
+  const { uses = usesOf([]), capacity = DEFAULT_CAPACITY, mss, slots = 'device' } = options;
   const maps = instanceMaps(capacity);
   // Whatever the reason, the stack gets it, and the program where it leaves counts it and decides.
   const leave = (): void => p.next();
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction: 'outbound', maps, uses, leave, length, sides };
+  const path: TcPath = { p, direction: 'outbound', maps, uses, leave, length, hook: 'inside', slots, sides };
   const frame = readEthernet(path, (other) => {
     if (hasIpv6(uses)) {
       p.when(other.proto.eq(ETH_P_IPV6), () =>

@@ -8,9 +8,8 @@ import { type Frame, PACKET_OTHERHOST } from '../frame.ts';
 import { isForOutside } from '../hairpin.ts';
 import { IPPROTO_AH } from '../headers.ts';
 import type { IpPacket } from '../ip-packet.ts';
-import { clampMss, tcpStart } from '../mss.ts';
 import type { TcPath } from '../path.ts';
-import { rewritePacket } from '../rewrite.ts';
+import { rewriteAll } from '../rewrite.ts';
 import { counters, countPacket, tablesOf, translationOf } from '../tables.ts';
 import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from '../transport.ts';
 import { read } from '../words.ts';
@@ -60,9 +59,8 @@ export function redirectOut(
   p.rarely(way.ifindex.eq(0), toStack);
 
   countPacket(counted.view, path.length().sub(frame.at.offset));
-  const tcpAt = mss === undefined ? undefined : p.forget(tcpStart(path, packet));
-  rewritePacket(path, packet, 'source', { before, port }, translation, transport, way.hop.get());
-  if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
+  const also = way.hop.get();
+  rewriteAll(path, packet, 'source', { before, port }, translation, transport, { mss, also });
   p.call(HELPERS.skb_change_type, [p.context, PACKET_OTHERHOST]);
   p.redirect(way.ifindex);
 }

@@ -13,6 +13,7 @@ import {
 import { ethhdr, half, IPPROTO_TCP, IPPROTO_UDP } from '../headers.ts';
 import type { IpPacket } from '../ip-packet.ts';
 import { forget, type TcPath } from '../path.ts';
+import { passHop } from '../rewrite.ts';
 import { askRoute, type Ends } from '../route.ts';
 import { addressFrame } from '../station.ts';
 import { isOneOf } from '../transport.ts';
@@ -27,8 +28,6 @@ export interface Way {
   readonly hop: Variable<'u64'>;
 }
 
-/** A hop less in its word, of which it is the first byte or the second. */
-const HOP_LESS = { 4: 0xfeff, 6: 0xfffe } as const;
 /** Longer than every MTU. */
 const ENDLESS = 0xffff_ffff;
 /** What makes a look-up say the MTU: a length to check, which always fits. */
@@ -70,9 +69,8 @@ export function findWay(
       const fits = most.le(route.length).and(most.le(p.data(maps.redirect).mtu));
       p.when(isOtherSide(direction, route.ifindex, sides).and(fits), () => {
         addressFrame(p, route, failed);
-        hopLimit.set(hopLimit.sub(1).as('u8'));
         way.ifindex.set(route.ifindex);
-        way.hop.set(p.constant('be16', HOP_LESS[version]).bits());
+        way.hop.set(passHop(p, version, hopLimit));
       });
     });
   });

@@ -186,9 +186,22 @@ export function interfaceValue(station: Station | undefined, mappings: readonly 
   return join(mac, zeros(2), ...four, outsides(mappings, 32), ...six, outsides(mappings, 128));
 }
 
-/** The smallest subnet with all outside addresses of a family. */
 function outsides(mappings: readonly Mapping[], width: 32 | 128): Bytes {
   const size = width / 8;
+  const subnet = outsidesOf(mappings, width);
+  if (subnet === undefined)
+    return join(
+      bytes(size, () => 0xff),
+      zeros(size),
+    );
+  return join(addressBytes(subnet.network), addressBytes(netMask(subnet.network, subnet.length)));
+}
+
+/** The smallest subnet with all outside addresses of a family. */
+export function outsidesOf(
+  mappings: readonly Mapping[],
+  width: 32 | 128,
+): { readonly network: Address; readonly length: number } | undefined {
   const ends = mappings
     .filter(({ outside }) => widthOf(outside) === width)
     .flatMap((mapping) => {
@@ -196,14 +209,10 @@ function outsides(mappings: readonly Mapping[], width: 32 | 128): Bytes {
       const host = mapping.kind === 'prefix' ? (1n << BigInt(width - mapping.length)) - 1n : 0n;
       return [first, first | host];
     });
-  if (ends.length === 0)
-    return join(
-      bytes(size, () => 0xff),
-      zeros(size),
-    );
+  if (ends.length === 0) return undefined;
   let length = width as number;
   while (ends.some((one) => one >> BigInt(width - length) !== ends[0]! >> BigInt(width - length))) length--;
-  const mask = ((1n << BigInt(length)) - 1n) << BigInt(width - length);
-  const as = (value: bigint): Bytes => addressBytes(width === 32 ? Number(value) : value);
-  return join(as(ends[0]! & mask), as(mask));
+  const host = BigInt(width - length);
+  const network = (ends[0]! >> host) << host;
+  return { network: width === 32 ? Number(network) : network, length };
 }

@@ -3,19 +3,25 @@
 import { type IsaLevel, inIsa, type MapSpec, NEWEST_ISA, type Program } from '../../../../src/asm/index.ts';
 import { type BpfProgram, loadProgram, type MapDescriptor, RawMap } from '../../../../src/loader/index.ts';
 import type { Datapath } from '../../../../src/nat/datapath/index.ts';
-import { createMap, Vm, type VmMap } from '../../../../src/vm/index.ts';
+import { createMap, type Redirect, Vm, type VmMap } from '../../../../src/vm/index.ts';
 import type { Direction } from './reference/world.ts';
 import type { Bytes } from './wire.ts';
 
 export interface Result {
   readonly returnValue: number;
   readonly frame: Bytes;
-  /** Where a redirect goes, where that can be seen. */
-  readonly redirect?: 'out' | 'in';
+  /** Where a redirect goes, where that can be seen: back out of the interface, into it, or to another one. */
+  readonly redirect?: string;
 }
+
+/** Which program: those of the uplink, or that of the slots' interfaces. */
+export type Hook = Direction | 'slot';
 
 export interface RunOptions {
   readonly gsoSize?: number;
+  /** Where the packet is; the loopback device, 1, where left out. */
+  readonly ifindex?: number;
+  readonly ingressIfindex?: number;
 }
 
 /** The maps as both have them. */
@@ -27,30 +33,36 @@ interface Table {
 
 export interface Machine {
   readonly tables: { readonly [map: string]: Table };
-  run(direction: Direction, frame: Bytes, options?: RunOptions): Result;
+  run(hook: Hook, frame: Bytes, options?: RunOptions): Result;
   /** Every counter of the map `reasons`, summed over the processors. */
   reasons(): bigint[];
 }
 
-/** Offset of `gso_size` in struct __sk_buff (include/uapi/linux/bpf.h), and its size as far as that. */
+/** Offsets in struct __sk_buff (include/uapi/linux/bpf.h), and its size as far as that. */
 const GSO_SIZE = 176;
+const INGRESS_IFINDEX = 36;
+const IFINDEX = 40;
 const SK_BUFF = 192;
 /** BPF_F_INGRESS */
 const INGRESS = 1;
+
+/** An answer may be longer than what it answers: by its headers. */
+const LONGEST_ANSWER = 256;
 
 /** What is to run, whoever made it. */
 export interface Programs {
   readonly outbound: Program;
   readonly inbound: Program;
+  readonly slot?: Program | undefined;
   /** By what an instance calls them. */
   readonly maps: { readonly [name: string]: MapSpec };
 }
 
 export class KernelMachine implements Machine, Disposable {
-  readonly programs: { readonly [D in Direction]: BpfProgram };
+  readonly programs: { readonly [D in Direction]: BpfProgram } & { readonly slot?: BpfProgram };
   readonly tables: { readonly [map: string]: RawMap };
 
-  constructor({ outbound, inbound, maps }: Programs, isa: IsaLevel = NEWEST_ISA) {
+  constructor({ outbound, inbound, slot, maps }: Programs, isa: IsaLevel = NEWEST_ISA) {
     this.tables = Object.fromEntries(
       Object.entries(maps).map(([name, definition]) => [name, RawMap.create(definition)]),
     );
@@ -58,15 +70,21 @@ export class KernelMachine implements Machine, Disposable {
       Object.values(this.tables).map((table) => [table.spec.name, table]),
     );
     const load = (one: Program): BpfProgram => loadProgram(inIsa(one, isa)!, byName);
-    this.programs = { outbound: load(outbound), inbound: load(inbound) };
+    this.programs = { outbound: load(outbound), inbound: load(inbound), ...(slot && { slot: load(slot) }) };
   }
 
-  run(direction: Direction, frame: Bytes, { gsoSize }: RunOptions = {}): Result {
+  run(hook: Hook, frame: Bytes, options: RunOptions = {}): Result {
     const context = new Uint8Array(SK_BUFF);
-    if (gsoSize !== undefined) new DataView(context.buffer).setUint32(GSO_SIZE, gsoSize, true);
-    const { returnValue, data } = this.programs[direction].testRun({
+    const fields = new DataView(context.buffer);
+    const { gsoSize, ifindex = 0, ingressIfindex = 0 } = options;
+    fields.setUint32(GSO_SIZE, gsoSize ?? 0, true);
+    fields.setUint32(IFINDEX, ifindex, true);
+    fields.setUint32(INGRESS_IFINDEX, ingressIfindex, true);
+    const isPlain = gsoSize === undefined && ifindex === 0 && ingressIfindex === 0;
+    const { returnValue, data } = this.programs[hook]!.testRun({
       data: frame,
-      ...(gsoSize === undefined ? {} : { context }),
+      dataOutSize: frame.length + LONGEST_ANSWER,
+      ...(isPlain ? {} : { context }),
     });
     return { returnValue, frame: data };
   }
@@ -83,37 +101,46 @@ export class KernelMachine implements Machine, Disposable {
 
 export class VmMachine implements Machine {
   readonly tables: { readonly [map: string]: VmMap };
-  readonly #programs: { readonly [D in Direction]: Vm };
+  readonly #programs: { readonly [H in Hook]?: Vm };
   readonly #link: 'ethernet' | 'none';
 
-  constructor({ outbound, inbound, maps }: Datapath, link: 'ethernet' | 'none') {
+  constructor({ outbound, inbound, slot, maps }: Omit<Datapath, 'slotBare'>, link: 'ethernet' | 'none') {
     this.tables = Object.fromEntries(
       Object.entries(maps).map(([name, definition]) => [name, createMap(definition)]),
     );
     this.#programs = {
       outbound: new Vm(outbound, { maps: this.tables }),
       inbound: new Vm(inbound, { maps: this.tables }),
+      ...(slot && { slot: new Vm(slot, { maps: this.tables }) }),
     };
     this.#link = link;
   }
 
-  run(direction: Direction, frame: Bytes, { gsoSize }: RunOptions = {}): Result {
-    const { returnValue, packet, redirect } = this.#programs[direction].run({
+  run(hook: Hook, frame: Bytes, { gsoSize = 0, ifindex = 1, ingressIfindex = 0 }: RunOptions = {}): Result {
+    const { returnValue, packet, redirect } = this.#programs[hook]!.run({
       packet: frame,
       skb: {
-        ingress: direction === 'inbound',
+        ingress: hook !== 'outbound',
         macLength: this.#link === 'none' ? 0 : 14,
-        fields: gsoSize === undefined ? {} : { gso_size: gsoSize },
+        fields: { gso_size: gsoSize, ifindex, ingress_ifindex: ingressIfindex },
+        // As the loopback device of the kernel's test runs.
+        deviceAddress: new Uint8Array(6),
       },
     });
-    const to =
-      redirect === undefined ? {} : ({ redirect: redirect.flags === INGRESS ? 'in' : 'out' } as const);
-    return { returnValue, frame: packet, ...to };
+    return { returnValue, frame: packet, ...(redirect && { redirect: placeOf(redirect, ifindex) }) };
   }
 
   reasons(): bigint[] {
     return this.tables.reasons!.entries().map(([, value]) => sums(value, 1)[0]!);
   }
+}
+
+function placeOf(redirect: Redirect, here: number): string {
+  if (redirect.helper === 'redirect_map') throw new Error('no program here has a map of devices');
+  const { helper, ifindex, flags } = redirect;
+  if (helper === 'redirect_neigh') return `neighbour at ${ifindex}`;
+  if (flags === INGRESS) return 'in';
+  return ifindex === here ? 'out' : `device ${ifindex}`;
 }
 
 /** Sums of 64-bit values, `count` groups of equal size. */

@@ -7,19 +7,44 @@ import type { BpfProgram } from '../../../../src/loader/index.ts';
 import { type DatapathOptions, datapath } from '../../../../src/nat/datapath/index.ts';
 import { DIRECTIONS, REASONS } from '../../../../src/nat/reason.ts';
 import { USES, type Use } from '../../../../src/nat/uses.ts';
-import { countersAt, destinationEntries, type Entry, entriesOf, interfaceValue } from './entries.ts';
-import { KernelMachine, type Machine, type RunOptions, VmMachine } from './machine.ts';
-import { type Destination, ip, type Mapping, mapping } from './reference/mappings.ts';
+import {
+  countersAt,
+  destinationEntries,
+  type Entry,
+  entriesOf,
+  interfaceValue,
+  outsidesOf,
+} from './entries.ts';
+import { type Hook, KernelMachine, type Machine, type RunOptions, VmMachine } from './machine.ts';
+import {
+  addressText,
+  type Destination,
+  ip,
+  type Mapping,
+  mapping,
+  widthOf,
+  within,
+} from './reference/mappings.ts';
 import { packetAt, reference } from './reference/reference.ts';
+import { slotReference } from './reference/slots.ts';
 import {
   type Direction,
   leave,
   type Outcome,
   type Policy,
+  type SlotList,
   type Station,
   type World,
 } from './reference/world.ts';
-import { type Bytes, be32 } from './wire.ts';
+import {
+  listKeyBytes,
+  type SlotEntry,
+  slotCountersAt,
+  slotKeyBytes,
+  slotMap,
+  slotValueBytes,
+} from './slots.ts';
+import { type Address, type Bytes, be32 } from './wire.ts';
 
 const VERDICTS: ReadonlyMap<number, Outcome['verdict']> = new Map([
   [0xffff_ffff, 'next'], // TC_ACT_UNSPEC
@@ -36,7 +61,7 @@ export interface Seen {
   /** `direction mapping: packets, bytes` of every mapping whose counters moved. */
   readonly mappings: readonly string[];
   /** Where a turned packet goes, as far as that can be seen. */
-  readonly to?: 'out' | 'in';
+  readonly to?: string;
 }
 
 export interface RigOptions {
@@ -50,6 +75,7 @@ export interface RigOptions {
   readonly map?: readonly (string | readonly [inside: string, outside: string])[];
   readonly destinations?: readonly Destination[];
   readonly station?: Station;
+  readonly slots?: 'device' | 'uplink';
   /** The newest instructions the programs may have. */
   readonly isa?: IsaLevel;
   /** What runs the programs; or what else does the same. */
@@ -59,28 +85,45 @@ export interface RigOptions {
 const CAPACITY = 4_096;
 
 function machineOf(kind: 'kernel' | 'interpreter', options: DatapathOptions, isa?: IsaLevel): Machine {
-  const { outbound, inbound, maps } = datapath(options);
+  const { outbound, inbound, slot, slotBare, maps } = datapath(options);
+  const { link = 'ethernet' } = options;
+  const own = link === 'none' ? slotBare : slot;
   return kind === 'kernel'
-    ? new KernelMachine({ outbound, inbound, maps: { ...maps } }, isa)
-    : new VmMachine({ outbound, inbound, maps }, options.link ?? 'ethernet');
+    ? new KernelMachine({ outbound, inbound, slot: own, maps: { ...maps } }, isa)
+    : new VmMachine({ outbound, inbound, ...(own && { slot: own }), maps }, link);
 }
 
 export class Rig {
   readonly machine: Machine;
   #world: World;
   #entries: readonly Entry[] = [];
+  #slots: readonly SlotEntry[] = [];
+  #lists: readonly SlotList[] = [];
+  readonly #knowsLists: boolean;
   #destinations: readonly { readonly map: string; readonly key: Bytes }[] = [];
   #counted: readonly bigint[];
 
   constructor(options: RigOptions = {}) {
     const { unmapped = 'pass', map = [], isa, machine = 'kernel', station, uses = USES } = options;
     const { spoofed, link = 'ethernet', mss, destinations = [] } = options;
-    const rest = { ...(spoofed ? { spoofed } : {}), ...(mss === undefined ? {} : { mss }), link };
-    const given: DatapathOptions = { unmapped, capacity: CAPACITY, uses: new Set(uses), ...rest };
+    const { slots } = options;
+    const rest = { ...(spoofed && { spoofed }), ...(mss !== undefined && { mss }), link };
+    const given: DatapathOptions = {
+      unmapped,
+      capacity: CAPACITY,
+      uses: new Set(uses),
+      ...rest,
+      ...(slots && { slots }),
+    };
     this.machine = typeof machine === 'string' ? machineOf(machine, given, isa) : machine;
     const policies = typeof unmapped === 'string' ? { outbound: unmapped, inbound: unmapped } : unmapped;
     const ipv6 = uses.some((use) => use.endsWith('6'));
-    this.#world = { unmapped: policies, ...rest, ipv6, mappings: [] };
+    this.#world = {
+      ...{ unmapped: policies, ...rest, ipv6, mappings: [] },
+      ...{ ipv4Slots: uses.includes('slots'), ipv6Slots: uses.includes('slots6') },
+      ...(slots && { slotsAt: slots }),
+    };
+    this.#knowsLists = uses.includes('slot_lists');
     this.#counted = this.machine.reasons();
     this.remap(map.map((one) => mapping(typeof one === 'string' ? one : one.join('='))));
     this.exclude(destinations);
@@ -122,15 +165,36 @@ export class Rig {
     this.#world = { ...this.#world, destinations };
   }
 
+  /** These slots and no other, from now on. */
+  reslot(slots: readonly SlotEntry[], lists: readonly SlotList[] = []): void {
+    const { tables } = this.machine;
+    for (const entry of this.#slots) tables[slotMap(entry.of)]!.delete(slotKeyBytes(entry));
+    for (const one of this.#lists) tables[listMap(one.network)]!.delete(listKeyBytes(one));
+    for (const entry of slots) tables[slotMap(entry.of)]!.set(slotKeyBytes(entry), slotValueBytes(entry));
+    for (const one of lists) tables[listMap(one.network)]!.set(listKeyBytes(one), be32(1));
+    [this.#slots, this.#lists] = [slots, lists];
+    this.#world = { ...this.#world, slots, ...(this.#knowsLists && { slotLists: lists }) };
+    this.#tellInterface();
+  }
+
   #tellInterface(): void {
-    const { station, mappings } = this.#world;
-    this.machine.tables.interface!.set(be32(0), interfaceValue(station, mappings));
+    const { station, mappings, slots = [] } = this.#world;
+    const outsides = slots
+      .filter(({ at }) => at === 0)
+      .map(({ of }): Mapping => ({ kind: 'address', inside: of, outside: of }));
+    const all = [...mappings, ...outsides];
+    this.machine.tables.interface!.set(be32(0), interfaceValue(station, all));
+    const isNearOutsides = (address: Address): boolean => {
+      const subnet = outsidesOf(all, widthOf(address));
+      return subnet !== undefined && within(address, subnet.network, subnet.length);
+    };
+    this.#world = { ...this.#world, isNearOutsides };
   }
 
   /** Runs the program and says what came of it. */
-  run(direction: Direction, frame: Bytes, options: RunOptions = {}): Seen {
+  run(hook: Hook, frame: Bytes, options: RunOptions = {}): Seen {
     this.take();
-    const { returnValue, frame: out, redirect } = this.machine.run(direction, frame, options);
+    const { returnValue, frame: out, redirect } = this.machine.run(hook, frame, options);
     return {
       verdict: VERDICTS.get(returnValue) ?? `unknown verdict ${returnValue}`,
       frame: hex(out),
@@ -146,7 +210,10 @@ export class Rig {
     const reasons = this.#counted
       .map((count, index) => [nameOf(index), Number(count - before[index]!)] as const)
       .filter(([, moved]) => moved !== 0);
-    return { reasons: Object.fromEntries(reasons), mappings: this.#takeCounters() };
+    return {
+      reasons: Object.fromEntries(reasons),
+      mappings: [...this.#takeCounters(), ...this.#takeSlotCounters()],
+    };
   }
 
   /** The entries of one mapping count together. */
@@ -168,14 +235,29 @@ export class Rig {
     return [...moved].map(([name, [packets, octets]]) => `${name}: ${packets}, ${octets}`);
   }
 
+  #takeSlotCounters(): string[] {
+    const { tables } = this.machine;
+    return this.#slots.flatMap((entry) => {
+      const map = slotMap(entry.of);
+      const [key, before] = [slotKeyBytes(entry), slotValueBytes(entry)];
+      const now = tables[map]!.get(key)!;
+      if (now.every((byte, i) => byte === before[i])) return [];
+      tables[map]!.set(key, before);
+      const view = new DataView(now.buffer, now.byteOffset + slotCountersAt(map));
+      return [`${slotName(entry)}: ${view.getBigUint64(0, true)}, ${view.getBigUint64(8, true)}`];
+    });
+  }
+
   /** The bytes that come out; for chains of programs. The counters move on. */
   through(direction: Direction, frame: Bytes): Bytes {
     return this.machine.run(direction, frame).frame;
   }
 
   /** What the reference makes of the same frame. */
-  expected(direction: Direction, frame: Bytes, { gsoSize = 0 }: RunOptions = {}): Seen {
-    return this.seen(direction, frame, reference(frame, direction, this.#world, { super: gsoSize > 0 }));
+  expected(hook: Hook, frame: Bytes, options: RunOptions = {}): Seen {
+    const about = { ...options, super: (options.gsoSize ?? 0) > 0 };
+    if (hook === 'slot') return this.seen('outbound', frame, slotReference(frame, this.#world, about));
+    return this.seen(hook, frame, reference(frame, hook, this.#world, about));
   }
 
   /** Which mapping has this address on the near side. */
@@ -186,18 +268,24 @@ export class Rig {
 
   /** An outcome in the form of what a run shows. Bytes count from the IP header on. */
   seen(direction: Direction, frame: Bytes, outcome: Outcome): Seen {
-    const { verdict, reason, counted, to } = outcome;
+    const { verdict, reason, counted, countedSlot, to } = outcome;
     const octets = frame.length - packetAt(frame, this.#world.link);
     const visible = to !== undefined && this.machine instanceof VmMachine;
     return {
       verdict,
       frame: hex(outcome.frame),
       reasons: reason === undefined ? {} : { [`${direction} ${reason}`]: 1 },
-      mappings: counted === undefined ? [] : [`${direction} ${counted}: 1, ${octets}`],
+      mappings: [
+        ...(counted === undefined ? [] : [`${direction} ${counted}: 1, ${octets}`]),
+        ...(countedSlot ? [`${slotName(countedSlot)}: 1, ${octets}`] : []),
+      ],
       ...(visible ? { to } : {}),
     };
   }
 }
+
+const slotName = ({ at, of }: SlotEntry): string => `slot ${addressText(of)} at ${at}`;
+const listMap = (network: Address): string => (typeof network === 'bigint' ? 'slot_lists6' : 'slot_lists');
 
 const nameOf = (index: number): string =>
   `${DIRECTIONS[Math.floor(index / REASONS.length)]} ${REASONS[index % REASONS.length]!.name}`;

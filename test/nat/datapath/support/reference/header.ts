@@ -43,6 +43,15 @@ export function read128(b: Bytes, at: number): bigint {
 
 /** Of a whole packet that starts at `at`. `jumbo`: its length may be missing, see RFC 2675 and the kernel's BIG TCP. */
 export function wholeHeader(frame: Bytes, at: number, family: 4 | 6, jumbo: boolean): Header | 'malformed' {
+  const header = ipHeader(frame, at, family, jumbo);
+  if (header === 'malformed') return header;
+  const least = isOwn(family, header.protocol) ? (FIXED[header.protocol] ?? 0) : 0;
+  if (!header.later && header.transportAt + least > header.end) return 'malformed';
+  return header;
+}
+
+/** The same, whatever it carries. */
+export function ipHeader(frame: Bytes, at: number, family: 4 | 6, jumbo: boolean): Header | 'malformed' {
   const fixed = fixedHeader(frame, at, frame.length, family);
   if (fixed === undefined) return 'malformed';
   const stated = at + (family === 4 ? read16(frame, at + 2) : 40 + read16(frame, at + 4));
@@ -50,10 +59,7 @@ export function wholeHeader(frame: Bytes, at: number, family: 4 | 6, jumbo: bool
   const end = silent && jumbo ? frame.length : stated;
   if (end < fixed.payloadAt || end > frame.length) return 'malformed';
   const header = family === 4 ? header4(frame, at, fixed.payloadAt, end) : header6(frame, at, end);
-  if (header.cut) return 'malformed';
-  const least = isOwn(family, header.protocol) ? (FIXED[header.protocol] ?? 0) : 0;
-  if (!header.later && header.transportAt + least > end) return 'malformed';
-  return header;
+  return header.cut ? 'malformed' : header;
 }
 
 /** Of a packet that is quoted from `at` to `end`; of what lies behind its fixed header nothing has to be there. */

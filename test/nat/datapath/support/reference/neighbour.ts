@@ -1,6 +1,7 @@
 // Who has an outside address on the link (RFC 826, 4861): which question is answered, and the answer in full.
 
 import {
+  type Address,
   addressBytes,
   type Bytes,
   be16,
@@ -30,34 +31,85 @@ const ALL_NODES = (0xff02n << 112n) | 1n;
 const ALL_NODES_MAC = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1);
 
 /** The ARP reply, or undefined where the frame asks nothing of ours. */
-export function arpReply(frame: Bytes, { station, mappings }: World): Bytes | undefined {
-  if (frame.length < ETHERNET + ARP || station === undefined) return undefined;
+export function arpReply(
+  frame: Bytes,
+  { station, mappings }: World,
+  isTaken: (outside: Address) => boolean,
+): Bytes | undefined {
+  return replyTo(frame, (_, target) => {
+    const onLink = station?.subnets.some(
+      ({ network, mask }) => mask !== 0 && (target & mask) >>> 0 === network >>> 0,
+    );
+    return onLink && (isOutside(mappings, target) || isTaken(target)) ? station?.mac : undefined;
+  });
+}
+
+/** That of a slot's interface: it has what no slot of its own has. */
+export const slotArpReply = (frame: Bytes, { slots = [] }: World, ifindex: number): Bytes | undefined =>
+  replyTo(frame, (sender, target) => {
+    const entry = (of: Address) => slots.find((one) => one.at === ifindex && one.of === of);
+    return sender === 0 || entry(target) ? undefined : entry(sender)?.mac;
+  });
+
+function replyTo(
+  frame: Bytes,
+  macOf: (sender: number, target: number) => Bytes | undefined,
+): Bytes | undefined {
+  if (frame.length < ETHERNET + ARP) return undefined;
   const field = (from: number, to: number): Bytes => frame.subarray(ETHERNET + from, ETHERNET + to);
   if (!REQUEST.every((byte, i) => byte === frame[ETHERNET + i])) return undefined;
   const sender = read32(frame, ETHERNET + 14);
   const target = read32(frame, ETHERNET + 24);
-  if (target === sender || !isOutside(mappings, target)) return undefined;
-  const onLink = station.subnets.some(
-    ({ network, mask }) => mask !== 0 && (target & mask) >>> 0 === network >>> 0,
-  );
-  if (!onLink) return undefined;
+  const own = target === sender ? undefined : macOf(sender, target);
+  if (own === undefined) return undefined;
   return join(
-    ...[field(8, 14), station.mac, be16(read16(frame, 12))],
+    ...[field(8, 14), own, be16(read16(frame, 12))],
     ...[field(0, 6), be16(2)],
-    ...[station.mac, field(24, 28), field(8, 14), field(14, 18)],
+    ...[own, field(24, 28), field(8, 14), field(14, 18)],
     frame.subarray(ETHERNET + ARP),
   );
 }
 
 /** The advertisement, or undefined where the packet asks nothing of ours or is not to be believed (section 7.1.1). */
-export function advertisement(frame: Bytes, header: Header, { station, mappings }: World): Bytes | undefined {
+export function advertisement(
+  frame: Bytes,
+  header: Header,
+  { station, mappings }: World,
+  isTaken: (outside: Address) => boolean,
+): Bytes | undefined {
+  return advertise(frame, header, (target) => {
+    const onLink = station?.subnets6?.some(({ network, length }) => within(target, network, length));
+    return onLink && (isOutside(mappings, target) || isTaken(target)) ? station?.mac : undefined;
+  });
+}
+
+/** That of a slot's interface. */
+export function slotAdvertisement(
+  frame: Bytes,
+  header: Header,
+  { slots = [] }: World,
+  ifindex: number,
+): Bytes | undefined {
+  const entry = (of: Address) => slots.find((one) => one.at === ifindex && one.of === of);
+  const { source } = header;
+  return advertise(frame, header, (target) => {
+    const isKnown = within(source, 0xfe80n << 112n, 10) || entry(source) !== undefined;
+    return source === 0n || !isKnown || entry(target) ? undefined : entry(0n)?.mac;
+  });
+}
+
+function advertise(
+  frame: Bytes,
+  header: Header,
+  macOf: (target: bigint) => Bytes | undefined,
+): Bytes | undefined {
   const { at, transportAt, end, source } = header;
-  if (station?.subnets6 === undefined || frame[transportAt] !== SOLICITATION) return undefined;
+  if (frame[transportAt] !== SOLICITATION) return undefined;
   if (at !== ETHERNET || transportAt !== at + 40 || transportAt + 24 > end) return undefined;
   if (frame[at + 7] !== 255 || frame[transportAt + 1] !== 0) return undefined;
   const target = read128(frame, transportAt + 8);
-  if (!isOutside(mappings, target)) return undefined;
-  if (!station.subnets6.some(({ network, length }) => within(target, network, length))) return undefined;
+  const own = macOf(target);
+  if (own === undefined) return undefined;
 
   const probe = source === 0n;
   const asker = linkLayerOf(frame, transportAt + 24, end) ?? frame.subarray(6, 12);
@@ -67,7 +119,7 @@ export function advertisement(frame: Bytes, header: Header, { station, mappings 
     be32((probe ? 0 : SOLICITED) | OVERRIDE),
     addressBytes(target),
     Uint8Array.of(2, 1),
-    station.mac,
+    own,
   );
   const sealed = patch(
     message,
@@ -75,7 +127,7 @@ export function advertisement(frame: Bytes, header: Header, { station, mappings 
     be16(internetChecksum(pseudoHeader(target, to, ICMPV6, message.length), message)),
   );
   return join(
-    ...[probe ? ALL_NODES_MAC : asker, station.mac, frame.subarray(12, 14)],
+    ...[probe ? ALL_NODES_MAC : asker, own, frame.subarray(12, 14)],
     ...[frame.subarray(at, at + 4), be16(message.length), Uint8Array.of(ICMPV6, 255)],
     ...[addressBytes(target), addressBytes(to), sealed],
   );

@@ -3,12 +3,12 @@
 
 import { type Address, type Bytes, ETH_P_ARP, ETH_P_IP, read16 } from '../wire.ts';
 import { isError, quoteOf, translateError } from './error.ts';
-import { AUTHENTICATION, type Header, ICMPV6, wholeHeader } from './header.ts';
+import { AUTHENTICATION, type Header, ICMPV6, ipHeader, wholeHeader } from './header.ts';
 import { type Found, find, type Key, keyOf, type Miss } from './lookup.ts';
-import { within } from './mappings.ts';
 import { clamp } from './mss.ts';
 import { advertisement, arpReply } from './neighbour.ts';
 import { move, sealHeader, sealTransport, type Work } from './rewrite.ts';
+import { isExcluded, isFromSlot, isTaken, slotInbound } from './slots.ts';
 import { type Circumstances, type Direction, leave, type Outcome, type World } from './world.ts';
 
 export const ETH_P_IPV6 = 0x86dd;
@@ -50,26 +50,48 @@ export function reference(
   about: Circumstances = {},
 ): Outcome {
   const leaves = (reason: string): Outcome => leave(frame, world, direction, reason);
+  const taken = (outside: Address): boolean => isTaken(world, outside);
   const link = linkOf(frame, world.link);
   if (link === undefined) return leaves('malformed');
   if (link.type === ETH_P_ARP) {
-    const reply = link.at === ETHERNET ? arpReply(frame, world) : undefined;
+    const reply = link.at === ETHERNET ? arpReply(frame, world, taken) : undefined;
     return reply === undefined ? leaves('arp') : answered(reply, direction, 'arp_answered');
   }
   if (link.type !== ETH_P_IP && link.type !== ETH_P_IPV6) return leaves('not_ip');
   const family = link.type === ETH_P_IP ? 4 : 6;
   if (family === 6 && world.ipv6 !== true) return leaves('not_ip');
+  const ip = ipHeader(frame, link.at, family, about.super === true);
+  const isSlots = direction === 'outbound' && world.slotsAt !== 'uplink' && typeof ip === 'object';
+  const fromSlot = isSlots && isFromSlot(ip, world, about);
+  if (fromSlot && !world.isNearOutsides?.(ip.destination)) return { verdict: 'next', frame };
   const header = wholeHeader(frame, link.at, family, about.super === true);
   const sound = typeof header === 'object';
   if (family === 6 && sound && isNeighbourDiscovery(frame, header)) {
-    const reply = link.at === ETHERNET ? advertisement(frame, header, world) : undefined;
+    const reply = link.at === ETHERNET ? advertisement(frame, header, world, taken) : undefined;
     return reply === undefined ? leaves('ndp') : answered(reply, direction, 'ndp_answered');
   }
   if (!sound) return leaves(header);
 
-  const outcome = translate(frame, header, world, direction);
-  if (direction === 'inbound' || outcome.counted === undefined) return outcome;
-  return forInside(outcome.frame, header, world) ? turnedIn(outcome, world) : outcome;
+  if (fromSlot) return forwarded(frame, header, world);
+  const outcome = translate(frame, header, world, direction, about);
+  if (direction === 'inbound') return outcome;
+  // With slots what this host itself sends is taken in as well.
+  const hasSlots = family === 4 ? world.ipv4Slots : world.ipv6Slots;
+  const isOpen = outcome.counted !== undefined || (hasSlots && outcome.reason === 'unmapped');
+  return isOpen && forInside(outcome.frame, header, world) ? turnedIn(outcome, world) : outcome;
+}
+
+/** What the slot's own program has translated, for what may be one of ours. */
+function forwarded(frame: Bytes, header: Header, world: World): Outcome {
+  if (isError(frame, header)) {
+    if (quoteOf(frame, header, 'outbound') === 'malformed')
+      return leave(frame, world, 'outbound', 'malformed');
+  } else if (header.protocol === AUTHENTICATION) {
+    const reason = isExcluded(header.destination, world) ? 'excluded' : 'authenticated';
+    return leave(frame, world, 'outbound', reason);
+  }
+  const outcome: Outcome = { verdict: 'next', frame };
+  return forInside(frame, header, world) ? turnedIn(outcome, world) : outcome;
 }
 
 const answered = (frame: Bytes, direction: Direction, reason: string): Outcome => ({
@@ -80,16 +102,31 @@ const answered = (frame: Bytes, direction: Direction, reason: string): Outcome =
 const isNeighbourDiscovery = (frame: Bytes, { protocol, transportAt, later }: Header): boolean =>
   protocol === ICMPV6 && !later && NEIGHBOUR_TYPES.includes(frame[transportAt]!);
 
-function translate(frame: Bytes, header: Header, world: World, direction: Direction): Outcome {
+function translate(
+  frame: Bytes,
+  header: Header,
+  world: World,
+  direction: Direction,
+  about: Circumstances,
+): Outcome {
   const [end, other] =
     direction === 'outbound' ? (['source', 'destination'] as const) : (['destination', 'source'] as const);
   const excluded = (address: Address): boolean => isExcluded(address, world);
   if (isError(frame, header)) {
+    if (direction === 'inbound' && quoteOf(frame, header, direction) !== 'malformed') {
+      const delivered = slotInbound(frame, header, world, about);
+      if (delivered !== undefined) return delivered;
+    }
     const outcome = translateError(frame, header, world, direction, excluded);
     return outcome ?? strange(frame, header, world, direction);
   }
+  const isAuthenticated = header.protocol === AUTHENTICATION;
+  if (direction === 'inbound' && !isAuthenticated) {
+    const delivered = slotInbound(frame, header, world, about);
+    if (delivered !== undefined) return delivered;
+  }
   if (excluded(header[other])) return leave(frame, world, direction, 'excluded');
-  if (header.protocol === AUTHENTICATION) return leave(frame, world, direction, 'authenticated');
+  if (isAuthenticated) return leave(frame, world, direction, 'authenticated');
   const found = find(world.mappings, direction, header[end], keyOf(frame, header, end));
   if (found === undefined) return strange(frame, header, world, direction);
   if (typeof found === 'string') return leave(frame, world, direction, found);
@@ -108,22 +145,17 @@ function strange(frame: Bytes, header: Header, world: World, direction: Directio
     const key = keyOf(frame, header, 'source');
     // What has no ports is told by its address.
     const taken = find(world.mappings, 'inbound', header.source, key === 'elsewhere' ? 'none' : key);
-    if (taken !== undefined) return leave(frame, world, direction, 'spoofed');
+    if (taken !== undefined || isTaken(world, header.source))
+      return leave(frame, world, direction, 'spoofed');
   }
   return leave(frame, world, direction, 'unmapped');
 }
 
-/** The longest entry that matches says; where none does, everything is translated. */
-function isExcluded(address: Address, { destinations = [] }: World): boolean {
-  const [longest] = destinations
-    .filter(({ network, length }) => within(address, network, length))
-    .sort((a, b) => b.length - a.length);
-  return longest !== undefined && !longest.translate;
-}
-
 /** Whether the translated packet is for an outside address of ours, so that the way in has to have it. */
-function forInside(frame: Bytes, header: Header, { mappings }: World): boolean {
+function forInside(frame: Bytes, header: Header, world: World): boolean {
+  const { mappings } = world;
   const { destination } = header;
+  if (isTaken(world, destination)) return true;
   const ours = (key: Key): Found | Miss => find(mappings, 'inbound', destination, key);
   // What cannot be mapped is ours as well: the way in says so. A fragment whose port lies elsewhere is nobody's.
   const isOurs = (found: Found | Miss): boolean => found !== undefined && found !== 'fragment';

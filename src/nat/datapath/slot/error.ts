@@ -1,0 +1,44 @@
+// ICMP errors from and for slots: what they quote went the other way, by the same slot. What it quotes that is no slot's
+// is left as it is.
+
+import { SLOT_STATES } from '../../slot-layout.ts';
+import type { Frame } from '../frame.ts';
+import { type IpPacket, sideOf } from '../ip-packet.ts';
+import type { TcPath } from '../path.ts';
+import { rewriteOwn, rewriteQuote } from '../quote.ts';
+import { countPacket } from '../tables.ts';
+import type { Words } from '../words.ts';
+import { addressFrame } from './deliver.ts';
+import { ownInterface, slotAt } from './table.ts';
+import { admit, type Progress, sendOn, translationBy, whereBound } from './translate.ts';
+
+/** As `translateSlot`, for an error that quotes `quotedBefore`. */
+export function translateSlotError(
+  path: TcPath,
+  frame: Frame,
+  packet: IpPacket,
+  quote: IpPacket,
+  progress: Omit<Progress, 'mss'> & { readonly quotedBefore: Words },
+): void {
+  const { p, direction } = path;
+  const { version } = packet;
+  const { own, other } = sideOf(direction);
+  const { before, quotedBefore, transport, leaveIfExcluded } = progress;
+  whereBound(path, packet, before, (slot) => {
+    admit(path, frame, packet, slot, { leaveIfExcluded, isError: true });
+    countPacket(slot, path.length().sub(frame.at.offset));
+    const inbound = direction === 'inbound';
+    if (inbound) addressFrame(path, frame, slot);
+    const change = p.variable('u64', 0);
+    const quoted = slotAt(path, version, ownInterface(path, version)!, quotedBefore);
+    p.when(quoted.exists(), () => {
+      p.when(quoted.value.state.eq(SLOT_STATES.bound), () => {
+        const address = { address: quotedBefore, port: undefined };
+        rewriteQuote(path, quote, other, address, translationBy(quoted.value), transport, change);
+      });
+    });
+    const { address } = translationBy(slot);
+    rewriteOwn(path, packet, own, before, address, change, inbound ? packet.hopLimit : undefined);
+    sendOn(path, frame, packet, slot);
+  });
+}
