@@ -11,6 +11,7 @@ export {
   type PortMapping,
   type PrefixMapping,
   parseMapping,
+  type SlotMapping,
 } from './nat/mapping.ts';
 export { MappingError } from './nat/mapping-error.ts';
 export { formatPrefix, type Prefix, parsePrefix } from './nat/prefix.ts';

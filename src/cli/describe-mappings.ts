@@ -13,6 +13,8 @@ interface MappingJson {
   readonly inside: string;
   readonly outside: string;
   readonly neutral?: true;
+  /** Of a slot; part of `inside` as well. */
+  readonly interface?: string;
 }
 
 export function mappingJson(mapping: Mapping): MappingJson {
@@ -21,18 +23,34 @@ export function mappingJson(mapping: Mapping): MappingJson {
     inside: formatEndpoint(endpointOf(mapping, 'inside')),
     outside: formatEndpoint(endpointOf(mapping, 'outside')),
     ...(mapping.kind === 'prefix' && mapping.neutral && { neutral: true }),
+    ...(mapping.kind === 'slot' && { interface: mapping.interface }),
   };
 }
 
-/** By the inside address, then the wider first. */
+/** By the inside address, then the wider first; slots last, by their interfaces. */
 export function compareInsides(a: Mapping, b: Mapping): number {
-  return compareAddresses(a.inside, b.inside) || widthOf(b) - widthOf(a) || portOf(a) - portOf(b);
+  return (
+    compareAddresses(a.inside, b.inside) ||
+    widthOf(b) - widthOf(a) ||
+    portOf(a) - portOf(b) ||
+    compareInterfaces(a, b)
+  );
 }
 
-/** Prefixes by their length, then addresses, then ports. */
+/** Prefixes by their length, then addresses, ports, slots. */
 function widthOf(mapping: Mapping): number {
   if (mapping.kind === 'prefix') return 128 - mapping.length;
-  return mapping.kind === 'address' ? -1 : -2;
+  if (mapping.kind === 'address') return -1;
+  return mapping.kind === 'slot' ? -3 : -2;
+}
+
+let names: Intl.Collator | undefined;
+
+/** tap9 before tap10. */
+function compareInterfaces(a: Mapping, b: Mapping): number {
+  if (a.kind !== 'slot' || b.kind !== 'slot') return 0;
+  names ??= new Intl.Collator('en', { numeric: true });
+  return names.compare(a.interface, b.interface);
 }
 
 const portOf = (mapping: Mapping): number => ('insidePort' in mapping ? mapping.insidePort : 0);

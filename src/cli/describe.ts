@@ -69,6 +69,7 @@ export function statusText(status: InstanceStatus, output: Output): string {
       `${grouped(mappings)}, room for ${counted(capacity, 'address', 'addresses')} of each family`,
     ],
   ];
+  facts.push(...slotFacts(status));
   const width = Math.max(...facts.map(([label]) => label.length));
   return [
     `${output.bold(name)}: ${healthy ? 'attached' : output.alarm('not whole')}\n`,
@@ -78,6 +79,14 @@ export function statusText(status: InstanceStatus, output: Output): string {
     indented(translatedTable(status, output)),
     indented(reasonsTable(status, output)),
   ].join('');
+}
+
+/** Where there are none, and they would be translated where they usually are, there is nothing to say. */
+function slotFacts({ slots: { place, bound, reserved } }: InstanceStatus): [string, string][] {
+  if (place === 'device' && bound + reserved === 0) return [];
+  const where =
+    place === 'device' ? 'translated at their own interfaces' : 'translated at the outside interface';
+  return [['slots', `${grouped(bound)} bound, ${grouped(reserved)} reserved, ${where}`]];
 }
 
 /** What is as it always is goes without saying, except for what leaks. */

@@ -61,6 +61,8 @@ export const XDP_MODES: readonly ['auto', 'native', 'generic'] = ['auto', 'nativ
 export const POLICIES: readonly ['pass', 'drop'] = ['pass', 'drop'];
 export const SHELLS: readonly ['bash', 'zsh', 'fish'] = ['bash', 'zsh', 'fish'];
 export const ISA_LEVELS: readonly ['1', '2', '3', '4'] = ['1', '2', '3', '4'];
+/** Where slots are translated. */
+export const SLOT_PLACES: readonly ['device', 'uplink'] = ['device', 'uplink'];
 /** What packets begin with on an interface. */
 export const LINKS: readonly ['ethernet', 'none'] = ['ethernet', 'none'];
 
@@ -101,6 +103,13 @@ export const MSS: OptionSpec = {
   range: MSS_RANGE,
   value: 'N',
   summary: 'greatest TCP segment that may be announced (as it is)',
+};
+export const SLOTS: OptionSpec = {
+  name: 'slots',
+  type: 'text',
+  value: 'PLACE',
+  choices: SLOT_PLACES,
+  summary: 'where slots are translated: at their own devices, or at IFACE, the uplink (device)',
 };
 export const CAPACITY: OptionSpec = {
   name: 'capacity',

@@ -51,3 +51,23 @@ export function readableBytes(bytes: bigint): string {
 export function counted(count: number, noun: string, plural: string = `${noun}s`): string {
   return `${grouped(count)} ${count === 1 ? noun : plural}`;
 }
+
+const TIMES: readonly (readonly [unit: string, seconds: number])[] = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['min', 60],
+];
+/** In seconds; below it tenths are shown. */
+const SHORT = 10;
+
+/** 4200 -> 4.2 s, 7260000 -> 2 h 1 min: the two largest units. */
+export function readableTime(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  if (seconds < SHORT) return `${seconds.toFixed(1)} s`;
+  const at = TIMES.findIndex(([, length]) => seconds >= length);
+  const [unit, length] = TIMES[at] ?? [];
+  if (unit === undefined || length === undefined) return `${Math.floor(seconds)} s`;
+  const [lesser, lesserLength] = TIMES[at + 1] ?? ['s', 1];
+  const rest = Math.floor((seconds % length) / lesserLength);
+  return `${Math.floor(seconds / length)} ${unit}${rest === 0 ? '' : ` ${rest} ${lesser}`}`;
+}

@@ -162,6 +162,18 @@ export function renamePin(from: string, to: string): void {
   demand('rename', libc('rename', from, to), `cannot rename '${from}' to '${to}'`, from);
 }
 
+/** access(2): there, whether or not it may be opened. */
+const F_OK = 0;
+const ABSENT: ReadonlySet<number> = new Set([-ERRNO.ENOENT, -ERRNO.ENOTDIR, -ERRNO.EACCES]);
+
+/** Whether there is something at `path`, a pin or a folder; not where that may not be looked at. */
+export function isPinned(path: string): boolean {
+  const result = libc('access', path, F_OK);
+  if (ABSENT.has(result)) return false;
+  demand('access', result, `cannot look for '${path}'`, path);
+  return true;
+}
+
 /** Removes a pin. @returns whether it was there. */
 export function removePin(path: string): boolean {
   const result = libc('unlink', path);

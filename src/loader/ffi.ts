@@ -58,6 +58,7 @@ interface Library {
 }
 
 const PROTOTYPES = {
+  access: 'int access(str path, int mode)',
   bind: 'int bind(int fd, void *address, uint length)',
   epoll_create1: 'int epoll_create1(int flags)',
   epoll_ctl: 'int epoll_ctl(int epfd, int op, int fd, void *event)',

@@ -28,6 +28,7 @@ export { BulkError, type BulkFailure } from './hook/bulk-error.ts';
 export { deleteClsactIfEmpty, deleteOwnFilter, isFilterOf } from './hook/clsact.ts';
 export { hasNetkit, hasTcx, queryTcx } from './hook/ordered.ts';
 export * from './hook/shared.ts';
+export * from './hook/spread.ts';
 export type * from './hook/types.ts';
 export { NOT_THE_DRIVER } from './hook/xdp.ts';
 export * from './isa.ts';
@@ -52,6 +53,7 @@ export {
   replaceFilter,
 } from './netlink/filter.ts';
 export type { FilterPlace, FilterWish } from './netlink/filter-request.ts';
+export { InterfaceNames } from './netlink/interface-index.ts';
 export {
   changeInterface,
   createVeth,

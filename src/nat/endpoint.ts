@@ -1,12 +1,13 @@
 // One side of a mapping: what stands on the left or on the right of its `=`.
 
+import { interfaceNameProblem } from '../interface-name.ts';
 import { type Address, formatAddress, parseAddress, type Side } from './address.ts';
 import { AddressError } from './address-error.ts';
 import type { Mapping, PortProtocol } from './mapping.ts';
 import { kindOf } from './mapping-shape.ts';
 import { formatPrefix, parsePrefix } from './prefix.ts';
 
-/** What one side says; of a mapping both sides have the same kind. */
+/** What one side says; of a mapping both sides have the same kind, but for slots. */
 export type Endpoint =
   | { readonly kind: 'address'; readonly address: Address }
   | { readonly kind: 'prefix'; readonly address: Address; readonly length: number }
@@ -16,7 +17,9 @@ export type Endpoint =
       readonly port: number;
       readonly protocol: PortProtocol;
     }
-  | { readonly kind: 'port_block'; readonly address: Address; readonly port: number; readonly ports: number };
+  | { readonly kind: 'port_block'; readonly address: Address; readonly port: number; readonly ports: number }
+  /** An inside at its interface; such a mapping's outside is an address. */
+  | { readonly kind: 'slot'; readonly address: Address; readonly interface: string };
 
 const PORT_MAX = 0xffff;
 const PROTOCOLS: readonly PortProtocol[] = ['tcp', 'udp'];
@@ -36,11 +39,16 @@ export function endpointOf(mapping: Mapping, side: Side): Endpoint {
       return { kind: 'port', address, port: mapping[`${side}Port`], protocol: mapping.protocol };
     case 'port_block':
       return { kind: 'port_block', address, port: mapping[`${side}Port`], ports: mapping.ports };
+    case 'slot':
+      return side === 'inside'
+        ? { kind: 'slot', address, interface: mapping.interface }
+        : { kind: 'address', address };
   }
 }
 
 /**
- * Reads one side: `10.0.0.5`, `10.1.0.0/16`, `10.0.0.6:8080/tcp`, `[fd00::7]:1024-2047`. A prefix that holds one
+ * Reads one side: `10.0.0.5`, `10.1.0.0/16`, `10.0.0.6:8080/tcp`, `[fd00::7]:1024-2047`,
+ * `172.16.0.2%tap7`. A prefix that holds one
  * address alone is that address.
  *
  * @throws AddressError saying what is wrong and why.
@@ -63,7 +71,7 @@ export function parseEndpoint(text: string): Endpoint {
     case 'port_block':
       return readBlock(text);
     case 'slot':
-      throw new AddressError(`'${text}' is a slot, which is not supported yet`);
+      return readSlot(text);
     case 'address':
       return { kind: 'address', address: parseAddress(text) };
   }
@@ -103,6 +111,19 @@ function readBlock(text: string): Endpoint {
   return { kind: 'port_block', address, port: first, ports: last - first + 1 };
 }
 
+/** The first `%` ends the address. `=`, which interfaces may have in their names, ends the inside of a mapping. */
+function readSlot(text: string): Endpoint {
+  const at = text.indexOf('%');
+  const [host, name] = [text.slice(0, at), text.slice(at + 1)];
+  if (kindOf(host) !== 'address') {
+    throw new AddressError(`'${text}': a slot is one address at one interface: write ADDRESS%INTERFACE`);
+  }
+  const problem = name.includes('=') ? "has '=' in it" : interfaceNameProblem(name);
+  if (problem !== undefined)
+    throw new AddressError(`'${text}' is not a slot: its interface's name ${problem}`);
+  return { kind: 'slot', address: parseAddress(host), interface: name };
+}
+
 function readNumber(text: string, digits: string, least: number): number {
   const port = Number(digits);
   if (/^(?:0|[1-9]\d{0,4})$/.test(digits) && port >= least && port <= PORT_MAX) return port;
@@ -113,6 +134,7 @@ function readNumber(text: string, digits: string, least: number): number {
 export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.kind === 'address') return formatAddress(endpoint.address);
   if (endpoint.kind === 'prefix') return formatPrefix(endpoint);
+  if (endpoint.kind === 'slot') return `${formatAddress(endpoint.address)}%${endpoint.interface}`;
   const host =
     typeof endpoint.address === 'bigint'
       ? `[${formatAddress(endpoint.address)}]`

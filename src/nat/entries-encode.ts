@@ -1,10 +1,11 @@
 // Mappings to the entries of the tables: one for each direction, of port blocks one for each part of them that a trie
-// can hold, and a mark for each address that has ports at all. What reads them back is entries-decode.ts.
+// can hold, and a mark for each address that has ports at all. What reads them back is entries-decode.ts. Slots have none
+// here (slot-entries.ts).
 
 import { LITTLE_ENDIAN } from '../asm/index.ts';
 import { type Address, addressKey, bitsOf, type Family, familyOf } from './address.ts';
 import { type Entries, putAddress, TABLES, type TableEntries, type TableFormat } from './entries.ts';
-import type { Mapping, PortProtocol, PrefixMapping } from './mapping.ts';
+import type { Mapping, PortProtocol, PrefixMapping, TableMapping } from './mapping.ts';
 import {
   NET_KINDS,
   NEUTRAL,
@@ -49,7 +50,7 @@ interface Half {
   readonly toPort: number;
 }
 
-function halfOf(mapping: Mapping, direction: Direction): Half {
+function halfOf(mapping: TableMapping, direction: Direction): Half {
   const hasPorts = mapping.kind === 'port' || mapping.kind === 'port_block';
   const [insidePort, outsidePort] = hasPorts ? [mapping.insidePort, mapping.outsidePort] : [0, 0];
   const { inside, outside } = mapping;
@@ -63,6 +64,7 @@ export class Encoder {
   readonly #writers: readonly Writer[] = TABLES.map((format) => new Writer(format));
 
   add(mapping: Mapping): void {
+    if (mapping.kind === 'slot') return;
     const family = familyOf(mapping.inside);
     const isNet = mapping.kind !== 'address';
     for (const writer of this.#writers) {
@@ -143,7 +145,7 @@ class Writer {
     this.#marked = undefined;
   }
 
-  add(mapping: Mapping): void {
+  add(mapping: TableMapping): void {
     const half = halfOf(mapping, this.format.direction);
     switch (mapping.kind) {
       case 'address': {

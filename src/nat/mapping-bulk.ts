@@ -4,35 +4,42 @@
 //   - { inside: 10.0.0.5, outside: 203.0.113.5 }
 //   - inside: 10.0.0.5
 //     outside: 203.0.113.5
+//   - { inside: 172.16.0.2, slot: tap7, outside: 203.0.113.7 }
 //
 // and takes either the whole list or nothing. What it takes means the same to YAML; a property test holds the two
 // together. The rest of the file, with an empty list in its place, is still read as YAML.
 
 const ADDRESS = String.raw`\d{1,3}(?:\.\d{1,3}){3}`;
-const VALUE = `(?:"(${ADDRESS})"|(${ADDRESS}))`;
+// What YAML takes for text, without quotes.
+const NAME = String.raw`(?!(?:true|false|null)\b)[a-z][a-z0-9_.-]{0,14}`;
+const value = (form: string): string => `("${form}"|${form})`;
+const VALUE = value(ADDRESS);
 // Within braces a quoted key needs no space after its colon, in a block it does.
 const key = (name: string, gap: string): string => `(?:"${name}" *:${gap}|${name} *: +)`;
-const INSIDE = key('inside', ' *');
-const OUTSIDE = key('outside', ' *');
-const INSIDE_LINE = key('inside', ' +');
-const OUTSIDE_LINE = key('outside', ' +');
+const SLOT = `${key('slot', ' *')}${value(NAME)}`;
+const INSIDE = `${key('inside', ' *')}${VALUE}`;
+const OUTSIDE = `${key('outside', ' *')}${VALUE}`;
+const SLOT_LINE = `${key('slot', ' +')}${value(NAME)}`;
+const INSIDE_LINE = `${key('inside', ' +')}${VALUE}`;
+const OUTSIDE_LINE = `${key('outside', ' +')}${VALUE}`;
 const EOL = '(?: +#[^\\r\\n]*| *)(?:\\r?\\n|$)';
 // In braces a line may break anywhere, as long as the next one is indented.
 const GAP = '(?: |\\r?\\n(?= ))*';
 
 const KEY = /(?:^mappings *:|"mappings" *:)(?: *(\[)| *\r?\n)/m;
 const SKIP_LINES = /(?: *(?:#[^\r\n]*)?\r?\n)*/y;
-const BLOCK_BRACES = new RegExp(`( *)- +\\{ *${INSIDE}${VALUE} *, *${OUTSIDE}${VALUE} *\\}${EOL}`, 'y');
+const BLOCK_BRACES = new RegExp(`( *)- +\\{ *${INSIDE} *, *(?:${SLOT} *, *)?${OUTSIDE} *\\}${EOL}`, 'y');
 const BLOCK_KEYS = new RegExp(
-  `( *)-( +)${INSIDE_LINE}${VALUE}${EOL}\\1 \\2${OUTSIDE_LINE}${VALUE}${EOL}`,
+  `( *)-( +)${INSIDE_LINE}${EOL}\\1 \\2(?:${SLOT_LINE}${EOL}\\1 \\2)?${OUTSIDE_LINE}${EOL}`,
   'y',
 );
 const FLOW_ENTRY = new RegExp(
-  `${GAP}\\{${GAP}${INSIDE}${VALUE}${GAP},${GAP}${OUTSIDE}${VALUE}${GAP}\\}${GAP}([,\\]])`,
+  `${GAP}\\{${GAP}${INSIDE}${GAP},${GAP}(?:${SLOT}${GAP},${GAP})?${OUTSIDE}${GAP}\\}${GAP}([,\\]])`,
   'y',
 );
 
 interface BulkEntry {
+  /** Of a slot with `%` and its interface. */
   readonly inside: string;
   readonly outside: string;
   readonly line: number;
@@ -72,8 +79,8 @@ function readFlow(text: string, start: number): List | undefined {
     FLOW_ENTRY.lastIndex = at;
     const match = FLOW_ENTRY.exec(text);
     if (match === null) return undefined;
-    const [whole, inside = match[2], , outside = match[4], , closing] = match;
-    entries.push({ inside: inside!, outside: outside!, line: lines(at + whole.indexOf('{')) });
+    const [whole, inside, slot, outside, closing] = match;
+    entries.push({ ...sidesOf(inside, slot, outside), line: lines(at + whole.indexOf('{')) });
     if (closing === ']') return { entries, end: FLOW_ENTRY.lastIndex };
   }
 }
@@ -108,14 +115,21 @@ function readBlockItem(
   BLOCK_BRACES.lastIndex = at;
   const braces = BLOCK_BRACES.exec(text);
   if (braces !== null) {
-    const [, indent, inside = braces[3], , outside = braces[5]] = braces;
-    return { indent: indent!, inside: inside!, outside: outside!, end: BLOCK_BRACES.lastIndex };
+    const [, indent, inside, slot, outside] = braces;
+    return { indent: indent!, ...sidesOf(inside, slot, outside), end: BLOCK_BRACES.lastIndex };
   }
   BLOCK_KEYS.lastIndex = at;
   const keys = BLOCK_KEYS.exec(text);
   if (keys === null) return undefined;
-  const [, indent, , inside = keys[4], , outside = keys[6]] = keys;
-  return { indent: indent!, inside: inside!, outside: outside!, end: BLOCK_KEYS.lastIndex };
+  const [, indent, , inside, slot, outside] = keys;
+  return { indent: indent!, ...sidesOf(inside, slot, outside), end: BLOCK_KEYS.lastIndex };
+}
+
+const bare = (text: string): string => (text.startsWith('"') ? text.slice(1, -1) : text);
+
+function sidesOf(inside = '', slot: string | undefined, outside = ''): { inside: string; outside: string } {
+  const address = bare(inside);
+  return { inside: slot === undefined ? address : `${address}%${bare(slot)}`, outside: bare(outside) };
 }
 
 /** Line numbers of offsets that only grow. */

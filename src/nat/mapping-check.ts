@@ -6,7 +6,7 @@
 // its destination among the outsides, and never again by the result. Renumbering a network in place needs it.
 
 import { type Address, addressKey, SIDES, type Side } from './address.ts';
-import { endpointOf, formatEndpoint } from './endpoint.ts';
+import { type Endpoint, endpointOf, formatEndpoint } from './endpoint.ts';
 import { formatMapping, type Mapping } from './mapping.ts';
 import { type Complaint, complain, MappingError } from './mapping-error.ts';
 import { MappingIndex, type Position } from './mapping-index.ts';
@@ -131,9 +131,15 @@ function shadowComplaint(
     sender === undefined
       ? `all of ${textOf(entries[of]!.mapping, 'inside')} is in mappings that go before it: leave it out`
       : `${formatEndpoint(sender)} would leave as ${textOf(mapping, 'outside')}, the answers going to ` +
-        `${textOf(mapping, 'inside')}: give ${formatEndpoint(sender)} a mapping of its own, or leave one of these out`;
+        `${textOf(mapping, 'inside')}: ${remedy(sender)}`;
   const message = `mapping '${formatMapping(second.mapping)}' with '${formatMapping(first.mapping)}' at ${first.origin}: ${what}`;
   return [later, complain('shadowed', second.origin, message, first.origin)];
 }
+
+/** A slot cannot have a mapping of one of its ports. */
+const remedy = (sender: Endpoint): string =>
+  sender.kind === 'slot'
+    ? 'leave one of these out'
+    : `give ${formatEndpoint(sender)} a mapping of its own, or leave one of these out`;
 
 const textOf = (mapping: Mapping, side: Side): string => formatEndpoint(endpointOf(mapping, side));

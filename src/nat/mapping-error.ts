@@ -13,8 +13,6 @@ export type ComplaintCode =
   | 'unequal_blocks'
   /** Not an IPv6 prefix, or one too long to be checksum-neutral. */
   | 'not_neutral'
-  /** A kind of mapping this version does not know how to translate. */
-  | 'not_supported'
   /** An address that no packet of a mapping can carry. */
   | 'unusable_address'
   /** The same mapping twice. */

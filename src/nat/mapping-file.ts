@@ -14,11 +14,13 @@ import { DIRECTIONS, type Policy } from './reason.ts';
 const FILE_VERSION = 1;
 const HOOKS = ['auto', 'tcx', 'clsact', 'xdp'] as const;
 const XDP_MODES = ['auto', 'native', 'generic'] as const;
+const SLOT_PLACES = ['device', 'uplink'] as const;
 const POLICIES: readonly Policy[] = ['pass', 'drop'];
 const KEYS: readonly string[] = [
   'version',
   'interface',
   'hook',
+  'slots',
   'redirect',
   'inside',
   'xdp_mode',
@@ -30,7 +32,8 @@ const KEYS: readonly string[] = [
   'mappings',
 ];
 const ENTRY_KEYS: readonly string[] = ['inside', 'outside', 'neutral', 'slot'];
-const ENTRY_FORM = 'an entry is { inside: IN, outside: OUT }, written as in IN=OUT';
+const ENTRY_FORM =
+  'an entry is { inside: IN, outside: OUT }, written as in IN=OUT, and of a slot { inside: IN, slot: INTERFACE, outside: OUT }';
 const UNMAPPED_FORM = 'write pass, drop, or { outbound: drop, inbound: pass }';
 
 /** What a mapping file says; a setting it leaves out is not there. */
@@ -38,6 +41,7 @@ export interface MappingFile {
   readonly interface?: Setting<string>;
   readonly hook?: Setting<(typeof HOOKS)[number]>;
   readonly redirect?: Setting<boolean>;
+  readonly slots?: Setting<(typeof SLOT_PLACES)[number]>;
   /** Names of interfaces. */
   readonly inside?: Setting<readonly string[]>;
   readonly xdp_mode?: Setting<(typeof XDP_MODES)[number]>;
@@ -103,6 +107,7 @@ function readFile(reader: FileReader, tree: YamlNode, bulk: Bulk | undefined): M
     interface: reader.text(entries.get('interface'), 'the name of an interface'),
     hook: reader.choice(entries.get('hook'), HOOKS),
     redirect: reader.flag(entries.get('redirect')),
+    slots: reader.choice(entries.get('slots'), SLOT_PLACES),
     inside: reader.names(entries.get('inside')),
     xdp_mode: reader.choice(entries.get('xdp_mode'), XDP_MODES),
     unmapped: readUnmapped(reader, entries.get('unmapped')),
@@ -184,6 +189,9 @@ function readMapping(reader: FileReader, node: YamlNode): LocatedMapping[] {
   const inside = reader.text(entries.get('inside'), 'what is inside');
   const outside = reader.text(entries.get('outside'), 'what is outside');
   const slot = reader.text(entries.get('slot'), 'the name of an interface');
+  if (slot !== undefined && inside?.value.includes('%')) {
+    reader.complain('bad_value', node.line, `inside '${inside.value}' names an interface, and so does slot`);
+  }
   const neutral = reader.flag(entries.get('neutral'))?.value === true;
   if (inside === undefined || outside === undefined || reader.complaints.length > before) return [];
   const text = slot === undefined ? inside.value : `${inside.value}%${slot.value}`;

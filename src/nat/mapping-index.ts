@@ -1,7 +1,7 @@
 // All that a list of mappings has on one of its two sides, found as a packet finds it: by port, port block, address,
 // longest prefix. Nothing is searched linearly, so that a million mappings are checked in seconds.
 
-import { type Address, addressKey, bitsOf, familyOf, type Side } from './address.ts';
+import { type Address, addressKey, bitsOf, familyOf, formatAddress, type Side } from './address.ts';
 import type { Mapping, PortProtocol } from './mapping.ts';
 import { networkOf, type Prefix } from './prefix.ts';
 
@@ -29,6 +29,8 @@ export class MappingIndex {
   /** Those there are, longest first. */
   #lengths: readonly number[] = [];
   readonly #ports = new Map<Address, Ports>();
+  /** Insides of slots: apart from addresses, which are looked up where it does not matter whence a packet comes. */
+  readonly #slots = new Map<string, Position>();
 
   constructor(side: Side) {
     this.#side = side;
@@ -50,10 +52,14 @@ export class MappingIndex {
         const first = mapping[`${this.#side}Port`];
         return addBlock(this.#portsOf(address).blocks, { first, last: first + mapping.ports - 1, position });
       }
+      case 'slot':
+        return this.#side === 'inside'
+          ? addTo(this.#slots, `${formatAddress(address)}%${mapping.interface}`, position)
+          : addTo(this.#addresses, addressKey(address), position);
     }
   }
 
-  /** The mapping of this very address. */
+  /** The mapping of this very address; on the outside it may be that of a slot. */
   address(address: Address): Position | undefined {
     return this.#addresses.get(addressKey(address));
   }
@@ -70,6 +76,12 @@ export class MappingIndex {
 
   port(address: Address, port: number, protocol: PortProtocol): Position | undefined {
     return this.#ports.get(addressKey(address))?.single.get(portKey(port, protocol));
+  }
+
+  /** One of the ports and port blocks of an address. */
+  anyPort(address: Address): Position | undefined {
+    const ports = this.#ports.get(addressKey(address));
+    return ports?.single.values().next().value ?? ports?.blocks[0]?.position;
   }
 
   block(address: Address, port: number): Position | undefined {

@@ -5,10 +5,22 @@
 //
 // So exceptions are allowed: 10.1.0.0/16=100.64.0.0/16 with 10.1.0.5=203.0.113.5. Nobody leaves as 100.64.0.5 then,
 // which still leads to 10.1.0.5. And so is a port of an address that is another port of the same address.
+//
+// A slot nests as an address does, but on its outside only. Its inside is that of packets from its interface, for which
+// it goes before all others; to those of everybody else it is nothing, so 10.1.0.5 of a slot and of an address or prefix
+// go together. Neither does it spare a prefix, nor has it ports of its own: its outside is its own, with every port, and is
+// nobody's inside.
 
 import { type Address, bitsOf, familyOf } from './address.ts';
-import type { Endpoint } from './endpoint.ts';
-import type { AddressMapping, Mapping, PortBlockMapping, PortMapping, PrefixMapping } from './mapping.ts';
+import { type Endpoint, endpointOf } from './endpoint.ts';
+import type {
+  AddressMapping,
+  Mapping,
+  PortBlockMapping,
+  PortMapping,
+  PrefixMapping,
+  SlotMapping,
+} from './mapping.ts';
 import type { MappingIndex, Position } from './mapping-index.ts';
 import { translateNeutral } from './neutral.ts';
 import type { Prefix } from './prefix.ts';
@@ -35,6 +47,8 @@ export function shadowsOf(table: MappingTable, position: Position): Shadow[] {
   switch (mapping.kind) {
     case 'address':
       return answersTaken(table, position, mapping);
+    case 'slot':
+      return [...translatedTwice(table, position, mapping), ...answersTaken(table, position, mapping)];
     case 'prefix':
       return [...neverUsed(table, position, mapping), ...answersTaken(table, position, mapping)];
     case 'port':
@@ -55,7 +69,7 @@ function neverUsed({ inside }: MappingTable, position: Position, mapping: Prefix
 function answersTaken(
   table: MappingTable,
   position: Position,
-  mapping: AddressMapping | PrefixMapping,
+  mapping: AddressMapping | PrefixMapping | SlotMapping,
 ): Shadow[] {
   const length = lengthOf(mapping);
   const wider = table.outside.prefix(mapping.outside, length);
@@ -64,6 +78,16 @@ function answersTaken(
   const sender = senderOf(prefix, { address: mapping.outside, length });
   if (sender === undefined || table.inside.covered(sender, prefix.length) !== undefined) return [];
   return [{ by: position, of: wider, sender: endpointOfPrefix(sender) }];
+}
+
+/**
+ * What a slot sends has its outside from the slot's interface on, and so is that of an inside when it leaves. Its answers
+ * are looked up once.
+ */
+function translatedTwice({ inside }: MappingTable, position: Position, mapping: SlotMapping): Shadow[] {
+  const { outside } = mapping;
+  const by = inside.anyPort(outside) ?? inside.address(outside) ?? inside.prefix(outside);
+  return by === undefined ? [] : [{ by, of: position, sender: endpointOf(mapping, 'inside') }];
 }
 
 /** A port within a port block on the outside. */
@@ -86,7 +110,8 @@ function portsOfAddress(
   const { outside, outsidePort: port } = mapping;
   const wider = table.outside.address(outside) ?? table.outside.prefix(outside);
   if (wider === undefined) return [];
-  const whole = table.at(wider) as AddressMapping | PrefixMapping;
+  const whole = table.at(wider) as AddressMapping | PrefixMapping | SlotMapping;
+  if (whole.kind === 'slot') return [{ by: position, of: wider, sender: endpointOf(whole, 'inside') }];
   const sender =
     whole.kind === 'address' ? wholeAddress(whole.inside) : senderOf(whole, wholeAddress(outside));
   if (sender === undefined || sender.address === mapping.inside) return [];
@@ -126,7 +151,7 @@ function moved(address: Address, from: Address, onto: Address): Address {
 
 const wholeAddress = (address: Address): Prefix => ({ address, length: bitsOf(familyOf(address)) });
 
-const lengthOf = (mapping: AddressMapping | PrefixMapping): number =>
+const lengthOf = (mapping: AddressMapping | PrefixMapping | SlotMapping): number =>
   mapping.kind === 'prefix' ? mapping.length : bitsOf(familyOf(mapping.inside));
 
 function endpointOfPrefix({ address, length }: Prefix): Endpoint {

@@ -1,5 +1,4 @@
-// A mapping: which inside is which outside. Addresses are numbers here, text at the edges. Slots, which are the
-// inside addresses of one interface, are recognised and refused by name.
+// A mapping: which inside is which outside. Addresses are numbers here, text at the edges.
 
 import { type Address, familyOf, SIDES, type Side } from './address.ts';
 import { AddressError } from './address-error.ts';
@@ -51,7 +50,19 @@ export interface PortBlockMapping {
   readonly ports: number;
 }
 
-export type Mapping = AddressMapping | PrefixMapping | PortMapping | PortBlockMapping;
+/** 1:1, every protocol; the inside is only unique on its interface. */
+export interface SlotMapping {
+  readonly kind: 'slot';
+  readonly inside: Address;
+  /** Name of the slot's interface: a tap, the host's end of a veth pair, a port of a bridge. */
+  readonly interface: string;
+  readonly outside: Address;
+}
+
+/** What the tables of the two directions hold (entries.ts). */
+export type TableMapping = AddressMapping | PrefixMapping | PortMapping | PortBlockMapping;
+
+export type Mapping = TableMapping | SlotMapping;
 
 const EXAMPLE = 'INSIDE=OUTSIDE, such as 10.0.0.5=203.0.113.5';
 const NEUTRAL = 'neutral';
@@ -97,8 +108,10 @@ export function parseSides(
 ): Mapping {
   const refuse = (code: ComplaintCode, what: string): Complaint =>
     complain(code, origin, `mapping '${inside}=${outside}${neutral ? `,${NEUTRAL}` : ''}'${what}`);
-  const slot = slotProblem(kindOf(inside), kindOf(outside));
-  if (slot !== undefined) throw new MappingError([refuse(slot.code, ` ${slot.what}`)]);
+  if (kindOf(outside) === 'slot') {
+    const what = 'has a slot (%) on the outside: a slot names an inside interface';
+    throw new MappingError([refuse('mixed_kinds', ` ${what}`)]);
+  }
   const complaints: Complaint[] = [];
   const read = (side: Side, text: string): Endpoint | undefined => {
     try {
@@ -122,21 +135,9 @@ interface Problem {
   readonly what: string;
 }
 
-/** What is wrong with slots, whatever they hold. */
-function slotProblem(inside: Kind, outside: Kind): Problem | undefined {
-  if (outside === 'slot') {
-    return { code: 'mixed_kinds', what: 'has a slot (%) on the outside: a slot names an inside interface' };
-  }
-  if (inside !== 'slot') return undefined;
-  if (outside !== 'address') return mixed(inside, outside);
-  return {
-    code: 'not_supported',
-    what: 'is a slot mapping; slot mappings are not supported yet: map single addresses',
-  };
-}
-
 function mixed(inside: Kind, outside: Kind): Problem {
-  const what = `maps ${KIND_NOUNS[inside]} onto ${KIND_NOUNS[outside]}: both sides must be of one kind`;
+  const rule = inside === 'slot' ? "a slot's outside is an address" : 'both sides must be of one kind';
+  const what = `maps ${KIND_NOUNS[inside]} onto ${KIND_NOUNS[outside]}: ${rule}`;
   return { code: 'mixed_kinds', what };
 }
 
@@ -151,6 +152,9 @@ function joined(inside: Endpoint, outside: Endpoint, neutral: boolean): Mapping 
     return { code: 'not_neutral', what };
   }
   if (inside.kind === 'address' && outside.kind === 'address') return { kind: 'address', ...sides };
+  if (inside.kind === 'slot' && outside.kind === 'address') {
+    return { kind: 'slot', ...sides, interface: inside.interface };
+  }
   if (inside.kind === 'prefix' && outside.kind === 'prefix') {
     const { length } = inside;
     if (length === outside.length)

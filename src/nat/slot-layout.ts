@@ -57,7 +57,6 @@ export const SLOT_STATES = {
   /** The interface itself: key address 0. */
   interface: 4,
 } as const;
-export type SlotState = keyof typeof SLOT_STATES;
 
 /** `flags`, of an inside but for the first. */
 export const SLOT_FLAGS = {

@@ -45,6 +45,8 @@ function usesOfOne(mapping: Mapping): readonly Use[] {
     case 'port':
     case 'port_block':
       return six ? ['ports6'] : ['ports'];
+    case 'slot':
+      return six ? ['slots6'] : ['slots'];
   }
 }
 

@@ -47,7 +47,18 @@ const BAD: readonly [what: string, args: readonly string[], names: readonly (str
     ['map', 'add', 'none0', '10.0.0.7:1-2=1.1.1.1:1-3'],
     ['maps 2 ports onto 3', 'both blocks must be of one size'],
   ],
-  ['a slot', ['map', 'add', 'none0', '10.0.0.7%tap7=1.1.1.1'], ['slot mappings are not supported yet']],
+  ['a slot of no interface', ['map', 'add', 'none0', '10.0.0.7%=1.1.1.1'], ["'10.0.0.7%'", 'name is empty']],
+  ['a slot of no interface there can be', ['map', 'del', 'none0', '10.0.0.7%a/b'], ["has '/' in it"]],
+  [
+    'a slot of many addresses',
+    ['map', 'add', 'none0', '10.0.0.0/24%tap7=1.1.1.0/24'],
+    ['a slot is one address'],
+  ],
+  [
+    'a slot on the outside',
+    ['map', 'add', 'none0', '10.0.0.7=1.1.1.1%tap7'],
+    ['slot (%) on the outside: a slot names an inside interface'],
+  ],
   [
     'nesting that loses answers',
     ['map', 'add', 'none0', GOOD, '10.1.0.0/24=203.0.113.0/24'],

@@ -28,6 +28,7 @@ const status: InstanceStatus = {
   interface: 'eth0',
   ifindex: 3,
   hook: 'tcx',
+  slots: { place: 'device', bound: 0, reserved: 0, stale: 0 },
   link: 'ethernet',
   healthy: true,
   problems: [],
@@ -110,6 +111,11 @@ const SORTED = [
   '10.0.0.6=203.0.113.6',
   '10.0.0.6:80/tcp=203.0.113.9:8080/tcp',
   '10.0.0.6:1024-2047=203.0.113.9:1024-2047',
+  '172.16.0.2=203.0.113.2',
+  '172.16.0.2:80/tcp=203.0.113.8:80/tcp',
+  '172.16.0.2%tap9=203.0.113.19',
+  '172.16.0.2%tap10=203.0.113.10',
+  '172.16.0.3%tap8=203.0.113.3',
   '200.0.0.0/8=100.0.0.0/8',
   'fd00:1::/48=2001:db8:1::/48,neutral',
   'fd00:1::/64=2001:db8:2::/64',
@@ -124,8 +130,9 @@ test('mappings in the order of their insides, the wider first', (t) => {
 test('mappings as JSON and in a table are what is written on either side of =', (t) => {
   for (const text of SORTED) {
     const mapping = parseMapping(text);
-    const { kind, inside, outside, neutral } = mappingJson(mapping);
+    const { kind, inside, outside, neutral, interface: slot } = mappingJson(mapping);
     t.is(kind, mapping.kind);
+    t.is(slot, mapping.kind === 'slot' ? mapping.interface : undefined);
     t.is(`${inside}=${outside}${neutral ? ',neutral' : ''}`, text);
     const shown = mappingsTable(
       [{ mapping, outbound: { packets: 1n, bytes: 1536n }, inbound: counters }],

@@ -76,6 +76,7 @@ const uplink: UplinkFacts = {
     mac: new Uint8Array(6),
     mtu: 1500,
     kind: undefined,
+    master: undefined,
   },
   offloads: { lro: true, gro: true, txChecksum: true },
   programs: [],

@@ -93,6 +93,11 @@ test('an address, in both directions and families', (t) => {
   t.deepEqual([...entries.inbound6.values.subarray(0, 16)], [...entries.outbound6.keys]);
 });
 
+test('slots have none here', (t) => {
+  const entries = entriesOf('172.16.0.2%tap7=203.0.113.7', 'fd00::2%tap7=2001:db8::7');
+  for (const { name } of TABLES) t.is(entries[name].count, 0, name);
+});
+
 const COUNTERS = { packets: 0n, bytes: 0n };
 const MARK = { address: 0, mask: 0, kind: 4, flags: 0, shift: 0, first: 0, last: 0, ...COUNTERS };
 

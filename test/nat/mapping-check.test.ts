@@ -112,6 +112,33 @@ const CLASHES: readonly [texts: readonly string[], code: string, message: RegExp
     'outside_taken',
     /outside 203.0.113.9:500-1523 overlaps 203.0.113.9:1024-2047, which is already that of 10.0.0.7:1024-2047/,
   ],
+  [['172.16.0.2%tap7=203.0.113.7', '172.16.0.2%tap7=203.0.113.7'], 'duplicate', /already given at --map #1/],
+  [
+    ['172.16.0.2%tap7=203.0.113.7', '172.16.0.2%tap7=203.0.113.8'],
+    'inside_taken',
+    /inside 172.16.0.2%tap7 already maps to 203.0.113.7 at --map #1: an inside has one outside/,
+  ],
+  [
+    ['172.16.0.2%tap7=203.0.113.7', '172.16.0.2%tap8=203.0.113.7'],
+    'outside_taken',
+    /outside 203.0.113.7 is already that of 172.16.0.2%tap7 at --map #1: an outside has one inside/,
+  ],
+  [
+    ['10.0.0.5=203.0.113.7', 'fd00::2%tap7=2001:db8::7', '10.0.0.6%tap7=203.0.113.7'],
+    'outside_taken',
+    /that of 10.0.0.5 at/,
+  ],
+  [
+    ['10.0.0.6%tap7=203.0.113.7', '10.0.0.5=203.0.113.7'],
+    'outside_taken',
+    /already that of 10.0.0.6%tap7 at/,
+  ],
+  [
+    ['fe80::2%tap7=2001:db8::7'],
+    'unusable_address',
+    /inside fe80::2%tap7 is in fe80::\/10, which is link-local/,
+  ],
+  [['172.16.0.2%tap7=127.0.0.1'], 'unusable_address', /outside 127.0.0.1 is in 127.0.0.0\/8/],
   [['0.0.0.0/0=0.0.0.0/0'], 'unusable_address', /inside 0.0.0.0\/0 overlaps 255.255.255.255\/32/],
   [['10.0.0.6:80/tcp=224.0.0.9:80/tcp'], 'unusable_address', /outside 224.0.0.9:80\/tcp is in 224.0.0.0\/4/],
 ];

@@ -53,6 +53,19 @@ const READ: readonly [text: string, mapping: Mapping][] = [
     },
   ],
   [
+    '172.16.0.2%tap7=203.0.113.7',
+    { kind: 'slot', inside: 0xac100002, interface: 'tap7', outside: 0xcb007107 },
+  ],
+  [
+    'fd00::2%-éth.7,=2001:db8::7',
+    {
+      kind: 'slot',
+      inside: (0xfd00n << 112n) | 2n,
+      interface: '-éth.7,',
+      outside: (0x20010db8n << 96n) | 7n,
+    },
+  ],
+  [
     '[::7]:0-65535=[::9]:0-65535',
     { kind: 'port_block', inside: 7n, insidePort: 0, outside: 9n, outsidePort: 0, ports: 65536 },
   ],
@@ -69,9 +82,11 @@ test('a prefix of one address is that address', (t) => {
     t.deepEqual(parseMapping(text), parseMapping('10.0.0.5=203.0.113.5'));
   }
   t.is(formatMapping(parseMapping('fd00::5/128=2001:db8::5/128')), 'fd00::5=2001:db8::5');
+  t.is(formatMapping(parseMapping('fd00::5%tap7=2001:db8::5/128')), 'fd00::5%tap7=2001:db8::5');
 });
 
 const port = fc.integer({ min: 1, max: 0xffff });
+const isInterface = (name: string): boolean => !/[\s/:%=]/.test(name) && name !== '.' && name !== '..';
 const arbitrary = fc.boolean().chain((six): fc.Arbitrary<Mapping> => {
   const bits = six ? 128 : 32;
   const address = six
@@ -80,6 +95,11 @@ const arbitrary = fc.boolean().chain((six): fc.Arbitrary<Mapping> => {
   const sides = { inside: address, outside: address };
   return fc.oneof(
     fc.record({ kind: fc.constant('address' as const), ...sides }),
+    fc.record({
+      kind: fc.constant('slot' as const),
+      ...sides,
+      interface: fc.string({ minLength: 1, maxLength: 15 }).filter(isInterface),
+    }),
     fc
       .tuple(fc.integer({ min: 0, max: bits - 1 }), address, address, fc.boolean())
       .map(([length, inside, outside, neutral]): Mapping => {
@@ -161,13 +181,40 @@ const BAD: readonly [text: string, code: string, message: RegExp][] = [
   ['10.0.0.7:2047-1024=203.0.113.9:2047-1024', 'bad_address', /it ends before it begins/],
   ['10.0.0.7:0-65536=203.0.113.9:0-65536', 'bad_address', /port '65536' is not a number from 0 to/],
   ['10.0.0.7:1-2/tcp=203.0.113.9:1-2/tcp', 'bad_address', /leave out \/tcp/],
-  ['172.16.0.2%tap7=203.0.113.7', 'not_supported', /slot mappings are not supported yet/],
-  ['fe80::2%tap7=2001:db8::7', 'not_supported', /slot mappings are not supported yet/],
+  [
+    '172.16.0.2%=203.0.113.7',
+    'bad_address',
+    /inside '172.16.0.2%' is not a slot: its interface's name is empty/,
+  ],
+  ['172.16.0.2%..=203.0.113.7', 'bad_address', /'172.16.0.2%..' .* is that of a folder/],
+  ['172.16.0.2%ta p7=203.0.113.7', 'bad_address', /name has a blank in it/],
+  ['172.16.0.2%tap7:80/tcp=203.0.113.7:80/tcp', 'bad_address', /name has ':' in it/],
+  ['172.16.0.2%tap%7=203.0.113.7', 'bad_address', /name has '%' in it/],
+  ['172.16.0.2%tap4567890123456=203.0.113.7', 'bad_address', /name has 16 bytes, more than 15/],
+  ['172.16.0.2%tap=7=203.0.113.7', 'bad_mapping', /more than one '='/],
+  ['%tap7=203.0.113.7', 'bad_address', /inside '' is not an IPv4 address/],
+  ['172.16.0.256%tap7=203.0.113.7', 'bad_address', /'172.16.0.256' is not an IPv4 address: 256 is more/],
+  ['172.16.0.0/24%tap7=203.0.113.0/24', 'bad_address', /a slot is one address at one interface/],
+  ['172.16.0.2:80/tcp%tap7=203.0.113.7', 'bad_address', /a slot is one address at one interface/],
+  ['[fd00::2]%tap7=2001:db8::7', 'bad_address', /brackets .* are for an address with a port/],
+  ['172.16.0.2%tap7=2001:db8::7', 'mixed_families', /mixes IPv4 and IPv6/],
+  ['fd00::2%tap7=203.0.113.7', 'mixed_families', /mixes IPv4 and IPv6/],
+  [
+    '172.16.0.2%tap7=203.0.113.7:80/tcp',
+    'mixed_kinds',
+    /maps a slot onto a port: a slot's outside is an address/,
+  ],
+  ['172.16.0.2%tap7=172.16.0.2%tap8', 'mixed_kinds', /slot \(%\) on the outside/],
+  ['fd00::2%tap7=2001:db8::7,neutral', 'not_neutral', /only IPv6 prefixes/],
   ['10.0.0.5=203.0.113.5%eth0', 'mixed_kinds', /slot \(%\) on the outside/],
   ['10.0.0.5=203.0.113.0/24', 'mixed_kinds', /maps an address onto a prefix/],
   ['10.0.0.5:80/tcp=203.0.113.5', 'mixed_kinds', /maps a port onto an address/],
   ['10.0.0.5:80/tcp=203.0.113.5:80-80', 'mixed_kinds', /maps a port onto a port block/],
-  ['172.16.0.2%tap7=203.0.113.0/24', 'mixed_kinds', /maps a slot onto a prefix/],
+  [
+    '172.16.0.2%tap7=203.0.113.0/24',
+    'mixed_kinds',
+    /maps a slot onto a prefix: a slot's outside is an address/,
+  ],
   ['fd00::/48=2001:db8::/48,natural', 'bad_mapping', /'natural' at its end: only 'neutral'/],
   ['fd00::/48=2001:db8::/48,', 'bad_mapping', /'' at its end/],
   ['fd00::/48=2001:db8::/48,neutral,neutral', 'bad_mapping', /'neutral' twice/],

@@ -30,6 +30,15 @@ export class Flow {
     );
   }
 
+  /** As `when`, for what is as usual as the rest, or more so, though it ends its path. */
+  usually(condition: Condition, then: () => void): void {
+    this.recorder.statement(this.usually, () => {
+      const taken = this.recorder.block('usually');
+      this.#branch(condition, taken, then, undefined);
+      taken.cold = false;
+    });
+  }
+
   /** As `when`, for what seldom happens: it is put out of the way of the rest. */
   rarely(condition: Condition, then: () => void): void {
     this.recorder.statement(this.rarely, () =>
@@ -125,6 +134,12 @@ export class Flow {
       recorder.emit({ op: 'binary', operator: 'add', width: 64, dst, a: base, b: BigInt(offset), site });
     };
     return { point, view: viewOf(recorder, layout, dst, 0) };
+  }
+
+  /** The memory from `at` on, seen through another layout; all of it has to be there. */
+  overlay<T extends FieldType>(at: Place, layout: T): ViewOf<T> {
+    const { base, offset } = at.location;
+    return viewOf(this.recorder, layout, base, offset);
   }
 
   /** Calls a kernel helper; the result is what it returns, errors being negative. */

@@ -4,7 +4,7 @@ import type { AttachOptions } from '../../nat/instance/types.ts';
 import type { MappingFile } from '../../nat/mapping-file.ts';
 import { placeOf, slowXdp, statusJson } from '../describe.ts';
 import type { Input } from '../input.ts';
-import { HOOKS, POLICIES, XDP_MODES } from '../options.ts';
+import { HOOKS, POLICIES, SLOT_PLACES, XDP_MODES } from '../options.ts';
 import type { Output } from '../output.ts';
 import { unmappedOf } from '../policy-options.ts';
 import { readMappings } from '../read-mappings.ts';
@@ -44,6 +44,7 @@ async function attachOptions(input: Input): Promise<AttachOptions> {
   const unmapped = unmappedOf(input) ?? file?.unmapped?.value;
   const spoofed = input.choice('spoofed', POLICIES) ?? file?.spoofed?.value;
   const mss = input.count('mss') ?? file?.mss?.value;
+  const slots = input.choice('slots', SLOT_PLACES) ?? file?.slots?.value;
   const name = input.text('name');
   const netns = input.text('netns');
   const capacity = input.count('capacity');
@@ -59,6 +60,7 @@ async function attachOptions(input: Input): Promise<AttachOptions> {
     ...(unmapped !== undefined && { unmapped }),
     ...(spoofed !== undefined && { spoofed }),
     ...(mss !== undefined && { mss }),
+    ...(slots !== undefined && { slots }),
     ...(include !== undefined && { include }),
     ...(exclude !== undefined && { exclude }),
     ...(capacity !== undefined && { capacity }),

@@ -53,6 +53,7 @@ function settings(
   return [
     ['interface', file.interface, status.interface],
     ['hook', file.hook, status.xdp === undefined ? status.hook : 'xdp'],
+    ['slots', file.slots, status.slots.place],
     ['redirect', said(file.redirect, String), String(status.redirect !== undefined)],
     ['inside', said(file.inside, names), names((status.xdp ?? status.redirect)?.inside ?? [])],
     ['xdp_mode', file.xdp_mode, status.xdp?.mode ?? NONE],

@@ -89,6 +89,11 @@ export class ElementCalls {
     this.#memory.bytes.set(value, this.valueAt);
   }
 
+  /** The value in place itself, until the next call. */
+  get found(): Uint8Array {
+    return this.#memory.bytes.subarray(this.valueAt, this.valueAt + this.#map.transferSize);
+  }
+
   /** A copy of the key in place. */
   key(): Uint8Array {
     return this.#memory.bytes.slice(this.keyAt, this.keyAt + this.#map.keySize);

@@ -4,7 +4,6 @@
 
 import type { HookDirection } from '../bpf/mprog.ts';
 import { LoaderError } from '../errors.ts';
-import { type Filter, listSite } from '../netlink/filter.ts';
 import {
   addRequest,
   blockSite,
@@ -17,16 +16,14 @@ import { findIndexes } from '../netlink/interface-index.ts';
 import {
   addSharedClsactRequest,
   type ClsactBlocks,
-  type ClsactInfo,
   clsactTaken,
-  deleteClsactRequest,
   listClsacts,
 } from '../netlink/qdisc.ts';
-import type { BatchRequest } from '../netlink/request.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import { netnsInode } from '../netns.ts';
 import { BpfProgram } from '../program.ts';
 import { again, requireFitting, within } from './attach.ts';
+import { ask, freeBlocks, leave, listBlock } from './blocks.ts';
 import { batch, placeOf, type Target } from './bulk-clsact.ts';
 import { BulkError, type BulkFailure } from './bulk-error.ts';
 import { resolveTargets } from './bulk-target.ts';
@@ -177,21 +174,6 @@ function requireTargets(interfaces: readonly (string | number)[]): Target[] {
   return targets;
 }
 
-/** Numbers that no qdisc of this network namespace uses, from the upper half: small ones are given by hand. */
-function freeBlocks(found: ReadonlyMap<number, ClsactInfo>): Required<ClsactBlocks> {
-  const used = new Set([...found.values()].flatMap(({ blocks }) => Object.values(blocks)));
-  const pick = (): number => {
-    for (;;) {
-      const block = 2 ** 31 + Math.floor(Math.random() * (2 ** 31 - 1));
-      if (!used.has(block)) {
-        used.add(block);
-        return block;
-      }
-    }
-  };
-  return { ingress: pick(), egress: pick() };
-}
-
 /** Makes the qdiscs. @throws BulkError, with none of them left */
 function bind(
   socket: NetlinkSocket,
@@ -221,22 +203,6 @@ function unbind(socket: NetlinkSocket, ifindexes: readonly number[], blocks: Req
   leave(socket, ifindexes, blocks);
 }
 
-/** Deletes those of the qdiscs that are bound to these blocks. */
-function leave(socket: NetlinkSocket, ifindexes: readonly number[], blocks: Required<ClsactBlocks>): void {
-  const found = listClsacts(socket);
-  const bound = ifindexes.filter((ifindex) => {
-    const is = found.get(ifindex)?.blocks;
-    return is?.ingress === blocks.ingress && is.egress === blocks.egress;
-  });
-  socket.batch(bound.map(deleteClsactRequest), (i) => ({
-    request: 'a batch',
-    what: `cannot delete the clsact qdisc of interface ${bound[i]}`,
-  }));
-}
-
-const listBlock = (socket: NetlinkSocket, block: number, direction: HookDirection): Filter[] =>
-  listSite(socket, blockSite(block), direction);
-
 const isThere = (
   socket: NetlinkSocket,
   block: number,
@@ -249,17 +215,3 @@ const isThere = (
       filter.chain === (place.chain ?? 0) &&
       filter.programId === programId,
   );
-
-function ask(
-  socket: NetlinkSocket,
-  { type, flags, payload }: BatchRequest,
-  action: string,
-  block: number,
-): void {
-  const object = `block ${block}`;
-  socket.request(type, flags, payload, {
-    request: 'RTM_NEWTFILTER',
-    what: `cannot ${action} ${object}`,
-    object,
-  });
-}

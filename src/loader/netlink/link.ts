@@ -2,6 +2,7 @@
 // Left out: every other kind, statistics, alternative names.
 
 import { decode, encode, struct, u8, u16, u32 as u32Type } from '../../asm/index.ts';
+import { interfaceNameProblem } from '../../interface-name.ts';
 import { LoaderError } from '../errors.ts';
 import {
   AF_UNSPEC,
@@ -15,7 +16,6 @@ import {
   IFLA_MASTER,
   IFLA_MTU,
   IFLA_NET_NS_FD,
-  IFNAMSIZ,
   NLM_F_CREATE,
   NLM_F_EXCL,
   RTEXT_FILTER_SKIP_STATS,
@@ -58,13 +58,17 @@ export interface Interface {
   readonly mtu: number;
   /** `veth`, `bridge`, ...; undefined for hardware. */
   readonly kind: string | undefined;
+  /** Index of the bridge, bond or other interface that it is a port of. */
+  readonly master: number | undefined;
 }
 
 /** @throws RangeError for a name that no interface can have. */
 export function requireInterfaceName(name: string): void {
-  const size = new TextEncoder().encode(name).length;
-  if (size < 1 || size >= IFNAMSIZ || /[\s/:\0]/.test(name) || name === '.' || name === '..') {
-    throw new RangeError(`interface '${name}': a name has 1 to 15 bytes without blanks, '/' or ':'`);
+  const problem = interfaceNameProblem(name);
+  if (problem !== undefined) {
+    throw new RangeError(
+      `interface '${name}': its name ${problem}; a name has 1 to 15 bytes without blanks, '/', ':' or '%'`,
+    );
   }
 }
 
@@ -126,6 +130,7 @@ export function decodeInterface({ payload }: Pick<Message, 'payload'>): Interfac
     mac: attributes.bytes(IFLA_ADDRESS) ?? new Uint8Array(),
     mtu: attributes.u32(IFLA_MTU) ?? 0,
     kind: attributes.nested(IFLA_LINKINFO).string(IFLA_INFO_KIND),
+    master: attributes.u32(IFLA_MASTER),
   };
 }
 

@@ -1,14 +1,15 @@
-// Golden packets: for some mappings of a list, packets that they translate, and what has to come of them.
+// Golden packets: for some mappings of a list, packets that they translate, and what has to come of them. Slots, which
+// have a program and tables of their own, are not among them.
 
 import { type Address, bitsOf, type Family, familyOf, type Side } from '../address.ts';
-import type { Mapping, PrefixMapping } from '../mapping.ts';
+import type { Mapping, PrefixMapping, TableMapping } from '../mapping.ts';
 import { translateNeutral } from '../neutral.ts';
 import { type Prefix, prefixHas } from '../prefix.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
 import { type Ends, frameOf, type Transport } from './frame.ts';
 
 export interface GoldenPacket {
-  readonly mapping: Mapping;
+  readonly mapping: TableMapping;
   readonly direction: Direction;
   readonly transport: Transport;
   readonly before: Uint8Array;
@@ -66,10 +67,11 @@ const outsideOf = (mapping: Mapping): Prefix => ({
   length: mapping.kind === 'prefix' ? mapping.length : bitsOf(familyOf(mapping.outside)),
 });
 
-function samplesOf(mappings: readonly Mapping[]): Mapping[] {
-  const first = new Map<string, Mapping>();
-  const last = new Map<string, Mapping>();
+function samplesOf(mappings: readonly Mapping[]): TableMapping[] {
+  const first = new Map<string, TableMapping>();
+  const last = new Map<string, TableMapping>();
   for (const mapping of mappings) {
+    if (mapping.kind === 'slot') continue;
     const kind = `${mapping.kind} ${familyOf(mapping.inside)} ${'neutral' in mapping}`;
     if (!first.has(kind)) first.set(kind, mapping);
     last.set(kind, mapping);
@@ -77,7 +79,7 @@ function samplesOf(mappings: readonly Mapping[]): Mapping[] {
   return [...new Set([...first.values(), ...last.values()])];
 }
 
-function transportsOf(mapping: Mapping): readonly Transport[] {
+function transportsOf(mapping: TableMapping): readonly Transport[] {
   return mapping.kind === 'port' ? [mapping.protocol] : TRANSPORTS;
 }
 
@@ -87,7 +89,7 @@ interface Asked extends GoldenPacket {
 }
 
 function goldenPacket(
-  mapping: Mapping,
+  mapping: TableMapping,
   direction: Direction,
   transport: Transport,
   remote: Address,
@@ -116,7 +118,7 @@ function goldenPacket(
 }
 
 /** An address, and a port, that the mapping has on that side. */
-function hostOf(mapping: Mapping, side: Side): { address: Address; port: number } {
+function hostOf(mapping: TableMapping, side: Side): { address: Address; port: number } {
   const address = mapping[side];
   if ('insidePort' in mapping) return { address, port: mapping[`${side}Port`] };
   if (mapping.kind === 'address' || mapping.length === bitsOf(familyOf(address)))
@@ -124,7 +126,7 @@ function hostOf(mapping: Mapping, side: Side): { address: Address; port: number 
   return { address: typeof address === 'bigint' ? address + 1n : address + 1, port: PORT };
 }
 
-function translated(mapping: Mapping, side: Side, address: Address): Address | undefined {
+function translated(mapping: TableMapping, side: Side, address: Address): Address | undefined {
   const other = mapping[side === 'inside' ? 'outside' : 'inside'];
   if (mapping.kind !== 'prefix') return other;
   if (mapping.neutral === true) return translateNeutral(mapping, side, BigInt(address));
@@ -169,11 +171,13 @@ function goesBefore(
       const first = other[`${side}Port`];
       return other[side] === address && first <= port && port < first + other.ports;
     }
+    case 'slot':
+      return side === 'outside' && other.outside === address;
   }
 }
 
 const LONGEST = 128;
 function rankOf(mapping: Mapping): number {
   if (mapping.kind === 'prefix') return mapping.length;
-  return LONGEST + { address: 1, port_block: 2, port: 3 }[mapping.kind];
+  return LONGEST + { address: 1, slot: 1, port_block: 2, port: 3 }[mapping.kind];
 }

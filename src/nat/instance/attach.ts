@@ -19,12 +19,12 @@ import { requireSound } from '../mapping-check.ts';
 import { DEFAULT_CAPACITY } from '../maps.ts';
 import { DEFAULT_POLICY, type InstancePolicy, requireMss } from '../policy.ts';
 import { DIRECTIONS } from '../reason.ts';
-import { Changeover, type Pair } from './changeover.ts';
+import { Changeover, type Pair, ROLES } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { InstanceError } from './error.ts';
 import { type Context, type Making, makingOf } from './making.ts';
 import { createMaps } from './own-maps.ts';
-import { loadPair } from './pair.ts';
+import { loadPrograms } from './pair.ts';
 import { instancesFolder, Pins, withFolder } from './pins.ts';
 import { HOOK_DIRECTIONS } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
@@ -32,6 +32,10 @@ import { recover } from './recover.ts';
 import { prepareRedirect } from './redirect/change.ts';
 import { redirectWish } from './redirect/wish.ts';
 import { replace } from './replace.ts';
+import { interfacesIn, NO_SLOTS } from './slots/contents.ts';
+import { joinDevices, withBlocks } from './slots/devices.ts';
+import { nameSlotProgram, pinSlotEntry } from './slots/entry.ts';
+import { planSlots, requireNoXdp } from './slots/plan.ts';
 import { wake } from './stations.ts';
 import { statusOf } from './status.ts';
 import { outsideFields, outsidesOf } from './subnet.ts';
@@ -124,10 +128,10 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const redirect = redirectWish(request, target, target.hook);
   const wish = xdpWish(xdpPart(request, redirect), target);
   const state = uplinkState(target.socket, target.uplink);
-  const record: InstanceRecord = {
+  const blank: InstanceRecord = {
     hook: target.hook,
     link: linkOf(target.uplink) ?? 'ethernet',
-    uses: usesOfInstance(mappings, destinations),
+    uses: usesOfInstance(mappings, destinations, NO_SLOTS),
     unmapped,
     spoofed,
     ...(mss !== undefined && { mss }),
@@ -139,10 +143,15 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     madeQdisc: target.hook === 'clsact' && findClsact(target.socket, target.uplink.index) === undefined,
     subnetsLeftOut: state.leftOut,
     programs: { outbound: UNPLACED, inbound: UNPLACED },
+    slots: { place: request.slots ?? 'device', turn: 0, blocks: undefined },
     xdp: undefined,
     redirect,
   };
-  const { outbound, inbound, maps: definitions } = making.datapath(datapathOptions(record));
+  const slots = planSlots(pins.name, blank, undefined, mappings);
+  const devices = interfacesIn(slots);
+  requireNoXdp(pins.name, wish, slots);
+  const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots) };
+  const { maps: definitions, ...programs } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {
     using made = createMaps(definitions);
@@ -151,22 +160,27 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     for (const name of ['destinations', 'destinations6'] as const)
       maps[name].raw.setBatch(destinations[name]);
     new Table(pins.name, maps).fill(mappings);
-    using loaded = loadPair({ outbound, inbound }, maps);
-    making.selfTest(pins.name, loaded.pair, maps, mappings, record);
+    for (const name of ['slots', 'slots6'] as const) maps[name].raw.setBatch(slots[name]);
+    using loaded = loadPrograms(programs, maps);
+    making.selfTest(pins.name, loaded.programs, maps, mappings, record);
     onFailure(() => shadow.exist && dismantle(shadow));
     shadow.make();
     for (const [name, map] of Object.entries(maps)) map.pin(shadow.path(`maps/${name}`));
-    shadow.pinRecord(withPrograms(record, loaded.pair, {}));
-    for (const direction of DIRECTIONS) loaded.pair[direction].pin(shadow.path(`progs/${direction}`));
-    using changeover = Changeover.make(shadow, { next: loaded.pair });
-    const placed = withPrograms(record, loaded.pair, place(shadow, target, changeover.relays));
-    const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.pair, xdp: wish ?? 'none' });
+    for (const role of ROLES) loaded.programs[role]?.pin(shadow.path(`progs/${role}`));
+    pinSlotEntry(shadow);
+    const blocked = withBlocks(shadow, record, devices, []);
+    shadow.pinRecord(withPrograms(blocked, loaded.programs, {}));
+    using changeover = Changeover.make(shadow, { next: loaded.programs });
+    const placed = withPrograms(blocked, loaded.programs, place(shadow, target, changeover.relays));
+    nameSlotProgram(shadow, changeover.relays.slot);
+    joinDevices(shadow, placed, devices);
+    const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.programs, xdp: wish ?? 'none' });
     prepareRedirect(pins, shadow, maps, placed);
     const whole = { ...placed, xdp };
     shadow.writeRecord(whole);
     changeover.turn('next');
     onFailure(() => changeover.turn('nothing'));
-    settleAttach(pins, shadow, whole, loaded.pair);
+    settleAttach(pins, shadow, whole, loaded.programs);
   });
   afterwards(pins.name, () => {
     wake(pins, pins.record());

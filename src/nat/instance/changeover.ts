@@ -16,10 +16,16 @@ import { DIRECTIONS, type Direction } from '../reason.ts';
 import type { Pins } from './pins.ts';
 
 export type Pair = { readonly [D in Direction]: BpfProgram };
+/** All programs of an instance on TC; one for the devices of slots where it has such. */
+export type Programs = Pair & { readonly slot: BpfProgram | undefined };
 
-/** What the word says; of each, the slots of the jump table follow each other by direction. */
+/** What a program is for; in the order of their places in the jump table. */
+export type Role = Direction | 'slot';
+export const ROLES: readonly Role[] = [...DIRECTIONS, 'slot'];
+
+/** What the word says; of each, the places in the jump table follow each other by role. */
 const WORDS = { former: 0, next: 1, nothing: 2 } as const;
-/** Which pair translates: the one there was, the new one, or none at all. */
+/** Which programs translate: the one there was, the new one, or none at all. */
 export type Word = keyof typeof WORDS;
 
 type Numbers = MapDefinition<ScalarType<'u32'>, ScalarType<'u32'>>;
@@ -27,39 +33,41 @@ const numbers = (name: string, type: 'array' | 'prog_array', maxEntries: number)
   defineMap({ name, type, key: u32, value: u32, maxEntries });
 
 const word: Numbers = numbers('changeover', 'array', 1);
-/** Nothing has no slot: a tail call that finds none comes back, and the packet goes on as it came. */
-const jumps: Numbers = numbers('changeover_jump', 'prog_array', DIRECTIONS.length * WORDS.nothing);
-const slotOf = (direction: Direction, at: 'former' | 'next'): number =>
-  DIRECTIONS.length * WORDS[at] + DIRECTIONS.indexOf(direction);
+/** Places for each word, a power of two. */
+const PLACE_BITS = 2;
+/** Nothing has no place: a tail call that finds none comes back, and the packet goes on as it came. */
+const jumps: Numbers = numbers('changeover_jump', 'prog_array', WORDS.nothing << PLACE_BITS);
+const placeOf = (role: Role, at: 'former' | 'next'): number =>
+  (WORDS[at] << PLACE_BITS) + ROLES.indexOf(role);
 
-const relays = new Map<Direction, Program>();
+const relays = new Map<Role, Program>();
 
-function relay(direction: Direction): Program {
-  const known = relays.get(direction);
+function relay(role: Role): Program {
+  const known = relays.get(role);
   if (known !== undefined) return known;
   const made = program('sched_cls', `tsnat_relay`, (p) => {
     const at = p.lookup(word, 0, { orElse: () => p.next() });
-    p.tailCall(jumps, at.get().shl(1).add(DIRECTIONS.indexOf(direction)));
+    p.tailCall(jumps, at.get().shl(PLACE_BITS).add(ROLES.indexOf(role)));
     p.next();
   });
-  relays.set(direction, made);
+  relays.set(role, made);
   return made;
 }
 
-/** A changeover in hand: two relays that are to be put on the hooks, and the word. */
+/** A changeover in hand: relays that are to be put on the hooks, and the word. */
 export class Changeover implements Disposable {
-  readonly relays: Pair;
+  readonly relays: Programs;
   readonly #word: BpfMap<ScalarType<'u32'>, ScalarType<'u32'>>;
   readonly #owned: Disposable[];
 
-  private constructor(relays: Pair, word: BpfMap<ScalarType<'u32'>, ScalarType<'u32'>>, owned: Disposable[]) {
+  private constructor(relays: Programs, word: BpfMap<ScalarType<'u32'>, ScalarType<'u32'>>, owned: Disposable[]) {
     this.relays = relays;
     this.#word = word;
     this.#owned = owned;
   }
 
   /** Makes the relays, pinned in the shadow `pins`; what is not given is nothing. */
-  static make(pins: Pins, pairs: { readonly former?: Pair; readonly next?: Pair }): Changeover {
+  static make(pins: Pins, pairs: { readonly former?: Programs; readonly next?: Programs }): Changeover {
     const owned: Disposable[] = [];
     const own = <T extends Disposable>(part: T): T => {
       owned.push(part);
@@ -70,19 +78,21 @@ export class Changeover implements Disposable {
       // Pinned, since a jump table is emptied when no descriptor and no pin of it is left.
       table.pin(pins.path('maps/changeover_jump'));
       for (const at of ['former', 'next'] as const) {
-        for (const direction of DIRECTIONS) {
-          const { fd } = pairs[at]?.[direction] ?? {};
-          if (fd !== undefined) table.set(slotOf(direction, at), fd);
+        for (const role of ROLES) {
+          const { fd } = pairs[at]?.[role] ?? {};
+          if (fd !== undefined) table.set(placeOf(role, at), fd);
         }
       }
       const state = own(BpfMap.create(word));
       state.set(0, pairs.former === undefined ? WORDS.nothing : WORDS.former);
       const maps = { [word.name]: state, [jumps.name]: table };
-      const load = (direction: Direction): BpfProgram => own(loadProgram(relay(direction), maps));
-      const pair = { outbound: load('outbound'), inbound: load('inbound') };
-      for (const direction of DIRECTIONS) pair[direction].pin(pins.path(`progs/${direction}_relay`));
+      const load = (role: Role): BpfProgram => own(loadProgram(relay(role), maps));
+      const hasSlot = pairs.former?.slot !== undefined || pairs.next?.slot !== undefined;
+      const slot = hasSlot ? load('slot') : undefined;
+      const programs: Programs = { outbound: load('outbound'), inbound: load('inbound'), slot };
+      for (const role of ROLES) programs[role]?.pin(pins.path(`progs/${role}_relay`));
       state.pin(pins.path('maps/changeover'));
-      return new Changeover(pair, state, owned);
+      return new Changeover(programs, state, owned);
     } catch (error) {
       for (const part of owned) part[Symbol.dispose]();
       throw error;

@@ -13,10 +13,12 @@ import {
   type TableName,
   viewOf,
 } from '../entries.ts';
-import { isExact, mappingAt, viewsOf } from '../entries-decode.ts';
+import { type Decoded, decodeEntries, isExact, mappingAt, viewsOf } from '../entries-decode.ts';
 import type { Mapping } from '../mapping.ts';
 import { destination6Key, destinationKey, type InstanceMaps } from '../maps.ts';
 import type { Direction } from '../reason.ts';
+import { SLOT_FORMATS, type SlotFormat } from '../slot-entries.ts';
+import { boundSlots } from '../slot-states.ts';
 
 /** How large keys and values are, and how much of a value counters leave. */
 export interface Format<N extends ContentName = ContentName> {
@@ -28,7 +30,7 @@ export interface Format<N extends ContentName = ContentName> {
 
 export type ContentName = keyof Contents;
 /** In part where the rest is not to change. */
-export type Contents = TableEntries & DestinationEntries;
+export type Contents = TableEntries & DestinationEntries & SlotContents;
 
 const list = (name: keyof DestinationEntries, keySize: number): Format => ({
   name,
@@ -41,8 +43,20 @@ const list = (name: keyof DestinationEntries, keySize: number): Format => ({
 export const CONTENTS: readonly Format[] = [
   list('destinations', destinationKey.size),
   list('destinations6', destination6Key.size),
+  SLOT_FORMATS[4],
+  SLOT_FORMATS[6],
   ...TABLES,
 ];
+
+/** What programs count in. */
+export const COUNTED: readonly Format<TableName | keyof SlotContents>[] = [
+  SLOT_FORMATS[4],
+  SLOT_FORMATS[6],
+  ...TABLES,
+];
+
+/** The tables of slots. */
+export type SlotContents = { readonly [N in SlotFormat['name']]: Entries };
 
 export type Owned = {
   readonly [N in keyof InstanceMaps]: BpfMap<InstanceMaps[N]['key'], InstanceMaps[N]['value']>;
@@ -57,6 +71,21 @@ export function readTables(tables: Tables): TableEntries {
     TABLES.map(({ name }) => [name, tables[name].raw.elements()]),
   ) as unknown as TableEntries;
 }
+
+/** All mappings with their counters, those of slots too. */
+export function readMappings(maps: Owned): Decoded {
+  const parts = [
+    decodeEntries(readTables(maps)),
+    boundSlots(4, maps.slots.raw.elements()),
+    boundSlots(6, maps.slots6.raw.elements()),
+  ];
+  return {
+    states: parts.flatMap(({ states }) => states),
+    torn: parts.reduce((sum, { torn }) => sum + torn, 0),
+  };
+}
+
+export const mappingsOf = (maps: Owned): Mapping[] => readMappings(maps).states.map(({ mapping }) => mapping);
 
 /** The lists of destinations as they are just now. */
 export const readDestinations = ({ destinations, destinations6 }: Owned): DestinationEntries => ({

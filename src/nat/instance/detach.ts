@@ -8,7 +8,7 @@ import { unknownInstance } from './open.ts';
 import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
 import { attempt, programIds } from './placement.ts';
 import { restIfThere } from './stations.ts';
-import { afterwards, openPair } from './transition.ts';
+import { afterwards, openPrograms } from './transition.ts';
 
 /**
  * Removes an instance, or whatever is left of one.
@@ -44,13 +44,13 @@ function detachOne(instances: string, name: string): void {
  */
 function silence(pins: Pins, shadow: Pins): void {
   const record = attempt(() => pins.record());
-  using programs = openPair(pins);
-  const { outbound, inbound } = programs.pair;
+  using opened = openPrograms(pins);
+  const { outbound, inbound, slot } = opened.programs;
   if (record === undefined || outbound === undefined || inbound === undefined) return;
   try {
     shadow.make();
     restIfThere(pins);
-    using changeover = Changeover.make(shadow, { former: { outbound, inbound } });
+    using changeover = Changeover.make(shadow, { former: { outbound, inbound, slot } });
     putOn(pins, record, changeover.relays, programIds([pins]));
     changeover.turn('nothing');
   } catch {

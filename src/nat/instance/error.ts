@@ -14,6 +14,18 @@ export type InstanceErrorCode =
   | 'ECONFLICT'
   /** An inside address is in no mapping. */
   | 'EUNMAPPED'
+  /** No such slot is reserved, or it is not said which of several is meant. */
+  | 'ENOSLOT'
+  /** A slot has an outside already, or has none. */
+  | 'EBOUND'
+  | 'EUNBOUND'
+  /** An outside is that of another slot or mapping, or was until a short time ago. */
+  | 'EINUSE'
+  | 'EQUARANTINED'
+  /** An interface is not the one it was when its slot was reserved. */
+  | 'ESTALE'
+  /** Fewer interfaces than asked for. */
+  | 'EPOOL'
   /** The kernel cannot do it. */
   | 'ENOTSUP'
   /** No such interface, or one that cannot be used. */

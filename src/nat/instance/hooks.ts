@@ -1,28 +1,30 @@
-// What the two hooks of an instance run, and putting another program there: never on the program of somebody else.
+// What the hooks of an instance run, and putting another program there: never on the program of somebody else. To the
+// devices of slots the jump table is the hook (slots/entry.ts).
 
 import { type BpfProgram, listFilters, NetlinkSocket, replaceFilter, withNetns } from '../../loader/index.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
-import type { Pair } from './changeover.ts';
+import type { Programs, Role } from './changeover.ts';
 import { InstanceError } from './error.ts';
 import { findNamespace } from './namespace.ts';
 import type { Pins } from './pins.ts';
 import { attempt, placeOf } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
+import { openSlotProgram, SLOT_PROGRAM_KEY } from './slots/entry.ts';
 
 /** What a hook runs: a program's identifier, or why that cannot be said. */
 type Running = number | 'gone';
 
 /**
- * Makes both hooks run `wanted`, inbound first, wherever they run one of the programs `ours`.
+ * Makes the hooks run `wanted`, inbound first, wherever they run one of the programs `ours`.
  *
  * @param pins where the links are pinned
  * @throws InstanceError with code `EHALF` where a hook is gone or runs another program.
  */
-export function putOn(pins: Pins, record: InstanceRecord, wanted: Pair, ours: ReadonlySet<number>): void {
-  for (const [direction, running] of exchange(pins, record, wanted, ours)) {
+export function putOn(pins: Pins, record: InstanceRecord, wanted: Programs, ours: ReadonlySet<number>): void {
+  for (const [role, running] of exchange(pins, record, wanted, ours)) {
     const why =
       running === 'gone' ? 'its hook is gone' : `its hook runs program ${running}, which is not ours`;
-    throw new InstanceError('EHALF', `instance '${pins.name}': ${direction}: ${why}`);
+    throw new InstanceError('EHALF', `instance '${pins.name}': ${role}: ${why}`);
   }
 }
 
@@ -30,7 +32,7 @@ export function putOn(pins: Pins, record: InstanceRecord, wanted: Pair, ours: Re
 export function putBack(
   pins: Pins,
   record: InstanceRecord,
-  wanted: Partial<Pair>,
+  wanted: Partial<Programs>,
   ours: ReadonlySet<number>,
 ): void {
   exchange(pins, record, wanted, ours);
@@ -39,7 +41,18 @@ export function putBack(
 function exchange(
   pins: Pins,
   record: InstanceRecord,
-  wanted: Partial<Pair>,
+  wanted: Partial<Programs>,
+  ours: ReadonlySet<number>,
+): [Role, Running][] {
+  const slot = 'slot' in wanted ? inTable(pins, wanted.slot, ours) : undefined;
+  const others = exchangePair(pins, record, wanted, ours);
+  return slot === undefined ? others : [...others, ['slot', slot]];
+}
+
+function exchangePair(
+  pins: Pins,
+  record: InstanceRecord,
+  wanted: Partial<Programs>,
   ours: ReadonlySet<number>,
 ): [Direction, Running][] {
   const directions = DIRECTIONS.toReversed();
@@ -96,5 +109,21 @@ function onFilter(
   if (running === wanted.info.id) return undefined;
   if (!ours.has(running)) return running;
   replaceFilter(socket, record.ifindex, place, wanted);
+  return undefined;
+}
+
+/** @returns undefined when the jump table names `wanted` now, or nothing where there is none wanted. */
+function inTable(
+  pins: Pins,
+  wanted: BpfProgram | undefined,
+  ours: ReadonlySet<number>,
+): Running | undefined {
+  using table = attempt(() => openSlotProgram(pins));
+  if (table === undefined) return wanted === undefined ? undefined : 'gone';
+  const running = table.get(SLOT_PROGRAM_KEY);
+  if (running === wanted?.info.id) return undefined;
+  if (running !== undefined && !ours.has(running)) return running;
+  if (wanted !== undefined) table.set(SLOT_PROGRAM_KEY, wanted.fd);
+  else if (running !== undefined) table.delete(SLOT_PROGRAM_KEY);
   return undefined;
 }

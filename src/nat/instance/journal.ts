@@ -4,28 +4,19 @@
 // direction. A few mappings go into the instance's own map, beside the record, for two system calls; many into a map of
 // their own, which is there as long as the change lasts.
 
-import { type BytesType, bytes, defineMap, LITTLE_ENDIAN, type MapDefinition } from '../../asm/index.ts';
-import { BpfMap, type RawMap, removePin } from '../../loader/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { type RawMap, removePin } from '../../loader/index.ts';
 import { sameBytes, TABLES, type TableEntries, viewOf } from '../entries.ts';
 import { isMark, viewsOf } from '../entries-decode.ts';
+import { pinBytes, pinnedBytes } from './chunks.ts';
 import { exactValue, keyAt, type Tables } from './contents.ts';
 import { dropMark } from './marks.ts';
 import type { Pins } from './pins.ts';
 import { JOURNAL_KEY, recordMap } from './record.ts';
 
-/** Of the map of its own: entries lie in it end to end. */
-const CHUNK_SIZE = 4096;
 const COUNT_SIZE = 4;
 const COUNTS_SIZE: number = TABLES.length * COUNT_SIZE;
 
-const long = (chunks: number): MapDefinition<typeof recordMap.key, BytesType> =>
-  defineMap({
-    name: 'journal',
-    type: 'array',
-    key: recordMap.key,
-    value: bytes(CHUNK_SIZE),
-    maxEntries: chunks,
-  });
 const PIN = 'maps/journal';
 
 const key: Uint8Array = new Uint8Array(Uint32Array.of(JOURNAL_KEY).buffer);
@@ -45,16 +36,8 @@ export class Journal {
   begin(entries: TableEntries): void {
     const size = sizeOf(entries);
     this.#isLong = size > recordMap.valueSize;
-    if (!this.#isLong) {
-      this.#record.set(key, encode(entries, recordMap.valueSize));
-      return;
-    }
-    const count = Math.ceil(size / CHUNK_SIZE);
-    const values = encode(entries, count * CHUNK_SIZE);
-    using map = BpfMap.create(long(count));
-    const keys = new Uint8Array(new Uint32Array(count).map((_, i) => i).buffer);
-    map.raw.setBatch({ count, keys, values });
-    map.pin(this.#pins.path(PIN));
+    if (this.#isLong) pinBytes(this.#pins.path(PIN), encode(entries, size));
+    else this.#record.set(key, encode(entries, recordMap.valueSize));
   }
 
   end(): void {
@@ -64,8 +47,10 @@ export class Journal {
 
   /** Whether something is written down. */
   get isOpen(): boolean {
-    const short = this.#record.get(key);
-    return short?.subarray(0, COUNTS_SIZE).some((byte) => byte !== 0) || this.#pins.has(PIN);
+    const { calls } = this.#record;
+    calls.putKey(key);
+    const isShort = calls.lookup() && calls.found.subarray(0, COUNTS_SIZE).some((byte) => byte !== 0);
+    return isShort || this.#pins.has(PIN);
   }
 
   /** Does what was written down, and crosses it out. Mappings that are others by now stay. */
@@ -79,8 +64,8 @@ export class Journal {
   *#read(): Generator<TableEntries> {
     const short = this.#record.get(key);
     if (short !== undefined) yield decode(short);
-    using map = this.#pins.has(PIN) ? BpfMap.openPin(this.#pins.path(PIN), long(1)) : undefined;
-    if (map !== undefined) yield decode(map.raw.elements().values);
+    const long = this.#pins.has(PIN) ? pinnedBytes(this.#pins.path(PIN)) : undefined;
+    if (long !== undefined) yield decode(long);
   }
 }
 

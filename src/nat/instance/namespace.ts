@@ -3,6 +3,7 @@
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import { LoaderError, NETNS_FOLDER, netnsInode } from '../../loader/index.ts';
+import { detachHint, InstanceError } from './error.ts';
 import type { InstanceRecord } from './record.ts';
 
 /** How to enter it with `withNetns`: undefined is the caller's own. */
@@ -28,6 +29,17 @@ export function findNamespace({ netns, netnsInode: inode }: InstanceRecord): Whe
     }
   }
   return undefined;
+}
+
+/** @throws InstanceError with code `EHALF` where it is gone. */
+export function requireNamespace(instance: string, record: InstanceRecord): Where {
+  const where = findNamespace(record);
+  if (where !== undefined) return where;
+  const name = record.netns === undefined ? '' : ` '${record.netns}'`;
+  throw new InstanceError(
+    'EHALF',
+    `instance '${instance}': its network namespace${name} is gone or cannot be reached; ${detachHint(instance)}`,
+  );
 }
 
 /** The caller's own namespace and every named one. */

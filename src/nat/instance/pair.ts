@@ -1,9 +1,9 @@
-// The two programs of a hook, loaded together.
+// Programs that belong together, loaded together.
 
 import type { Program } from '../../asm/index.ts';
 import { loadProgram } from '../../loader/index.ts';
 import type { Direction } from '../reason.ts';
-import type { Pair } from './changeover.ts';
+import type { Pair, Programs } from './changeover.ts';
 import type { Owned } from './contents.ts';
 
 /** Loads both programs on these maps. */
@@ -23,6 +23,27 @@ export function loadPair(
     };
   } catch (error) {
     first.close();
+    throw error;
+  }
+}
+
+/** Loads all of them on these maps. */
+export function loadPrograms(
+  { outbound, inbound, slot }: { readonly [D in Direction]: Program } & { readonly slot?: Program },
+  maps: Owned,
+): Disposable & { readonly programs: Programs } {
+  const pair = loadPair({ outbound, inbound }, maps);
+  try {
+    const third = slot && loadProgram(slot, maps);
+    return {
+      programs: { ...pair.pair, slot: third },
+      [Symbol.dispose]: () => {
+        third?.close();
+        pair[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    pair[Symbol.dispose]();
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 // The pin folder of an instance: <bpffs>/tsnat/NAME/{maps,progs,links}/..., and its shadow NAME%new, in which the
 // whole is built before one rename makes it true. '%' is escaped in names, so the shadow's cannot be a name.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { FieldType, MapDefinition } from '../../asm/index.ts';
 import {
   BpfLink,
@@ -11,6 +11,7 @@ import {
   escapePinName,
   findBpffs,
   folderHint,
+  isPinned,
   LoaderError,
   makeFolder,
   removeFolder,
@@ -20,18 +21,31 @@ import {
 } from '../../loader/index.ts';
 import { type InstanceMaps, instanceMaps } from '../maps.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
+import { ROLES, type Role } from './changeover.ts';
 import { detachHint, InstanceError } from './error.ts';
-import { decodeRecord, encodeRecord, type InstanceRecord, RECORD_KEY, recordMap } from './record.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  hasSlotProgram,
+  type InstanceRecord,
+  RECORD_KEY,
+  recordMap,
+  sidesOf,
+} from './record.ts';
+import { ENTRY_PIN, SLOT_PROGRAM_PIN } from './slots/entry.ts';
+import { NEXT_SLOT_JOURNAL_PIN, SLOT_JOURNAL_PIN } from './slots/journal.ts';
 
 const FOLDER = 'tsnat';
 const SHADOW = '%new';
 
 const DATAPATH_MAPS = Object.keys(instanceMaps()) as (keyof InstanceMaps)[];
-export type MapName = keyof InstanceMaps | 'instance';
+export type MapName = keyof InstanceMaps | 'instance' | 'slot_program';
 
-/** Every pin that an instance has, relative to its folder; links with TCX only. With XDP or redirect it has more. */
+/** Every pin that an instance has, relative to its folder; links with TCX only. It may have more (`moreParts`). */
 const PARTS: readonly string[] = [
   ...[...DATAPATH_MAPS, 'instance'].map((name) => `maps/${name}`),
+  SLOT_PROGRAM_PIN,
+  ENTRY_PIN,
   ...DIRECTIONS.flatMap((direction) => [`progs/${direction}`, `links/${direction}`]),
 ];
 /** What says how far a change has come; removed before all else, so that it never speaks for half of the rest. */
@@ -41,25 +55,39 @@ const PASSING: readonly string[] = [
   CHANGEOVER,
   'maps/changeover_jump',
   'maps/journal',
-  ...DIRECTIONS.map((direction) => `progs/${direction}_relay`),
+  SLOT_JOURNAL_PIN,
+  NEXT_SLOT_JOURNAL_PIN,
+  ...ROLES.map((role) => `progs/${role}_relay`),
 ];
 const XDP_PROGRAMS: readonly string[] = DIRECTIONS.map((direction) => `progs/xdp_${direction}`);
+const SLOT_PROGRAM = 'progs/slot';
 export const REDIRECT_PROGRAM = 'progs/redirect';
-const KNOWN: ReadonlySet<string> = new Set([...PARTS, ...XDP_PROGRAMS, REDIRECT_PROGRAM, ...PASSING]);
+const KNOWN: ReadonlySet<string> = new Set([
+  ...PARTS,
+  SLOT_PROGRAM,
+  ...XDP_PROGRAMS,
+  REDIRECT_PROGRAM,
+  ...PASSING,
+]);
 const XDP_LINK = /^links\/xdp_(\d+)$/;
 const REDIRECT_LINK = /^links\/redirect_(\d+)$/;
 const isKnown = (part: string): boolean => KNOWN.has(part) || XDP_LINK.test(part) || REDIRECT_LINK.test(part);
 export const xdpLink = (ifindex: number): string => `links/xdp_${ifindex}`;
 /** With TCX only. */
 export const redirectLink = (ifindex: number): string => `links/redirect_${ifindex}`;
-/** What a record's XDP has besides. */
-const xdpParts = ({ ifindex, xdp }: InstanceRecord): string[] =>
-  xdp === undefined ? [] : [...XDP_PROGRAMS, ...[ifindex, ...xdp.insides].map(xdpLink)];
-/** And its redirect. */
-const redirectParts = ({ hook, redirect }: InstanceRecord): string[] =>
-  redirect === undefined || redirect.insides.length === 0
-    ? []
-    : [REDIRECT_PROGRAM, ...(hook === 'tcx' ? redirect.insides.map(redirectLink) : [])];
+/** What a record's slots and its ways past the stack have besides. */
+function moreParts(record: InstanceRecord): string[] {
+  const { ifindex, xdp } = record;
+  const ofXdp = xdp === undefined ? [] : [...XDP_PROGRAMS, ...[ifindex, ...xdp.insides].map(xdpLink)];
+  return [...(hasSlotProgram(record) ? [SLOT_PROGRAM] : []), ...ofXdp, ...redirectParts(record)];
+}
+
+function redirectParts(record: InstanceRecord): string[] {
+  const sides = sidesOf(record);
+  if (sides === undefined) return [];
+  return [REDIRECT_PROGRAM, ...(record.hook === 'tcx' ? sides.insides.map(redirectLink) : [])];
+}
+
 const SUBFOLDERS = ['maps', 'progs', 'links'] as const;
 
 /** The folder of all instances; `root` stands in for it in tests. */
@@ -97,7 +125,7 @@ export class Pins {
   }
 
   get exist(): boolean {
-    return existsSync(this.folder);
+    return isPinned(this.folder);
   }
 
   /** Makes the folders. */
@@ -106,7 +134,7 @@ export class Pins {
   }
 
   has(part: string): boolean {
-    return existsSync(this.path(part));
+    return isPinned(this.path(part));
   }
 
   path(part: string): string {
@@ -122,8 +150,8 @@ export class Pins {
   }
 
   /** @throws InstanceError with code `EHALF` */
-  program(direction: Direction): BpfProgram {
-    return this.#whole(`progs/${direction}`, (path) => BpfProgram.openPin(path));
+  program(role: Role | 'slot_entry'): BpfProgram {
+    return this.#whole(`progs/${role}`, (path) => BpfProgram.openPin(path));
   }
 
   /** Of XDP. @throws InstanceError with code `EHALF` */
@@ -195,7 +223,7 @@ export class Pins {
   missing(record: InstanceRecord): string[] {
     const there = this.present();
     const parts = PARTS.filter((part) => record.hook === 'tcx' || !part.startsWith('links/'));
-    return [...parts, ...xdpParts(record), ...redirectParts(record)].filter((part) => !there.includes(part));
+    return [...parts, ...moreParts(record)].filter((part) => !there.includes(part));
   }
 
   /** Every pin in the folder, ours and others'. */

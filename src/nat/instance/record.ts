@@ -22,7 +22,7 @@ import { MOST_XDP } from '../maps.ts';
 import type { InstancePolicy } from '../policy.ts';
 import { DIRECTIONS, type Direction, type Policy } from '../reason.ts';
 import { USES, type Uses } from '../uses.ts';
-import type { Hook, LinkKind } from './types.ts';
+import type { Hook, LinkKind, SlotPlace } from './types.ts';
 
 const VERSION = 5;
 const HOOKS: readonly Hook[] = ['tcx', 'clsact'];
@@ -31,6 +31,7 @@ const POLICIES: readonly Policy[] = ['pass', 'drop'];
 /** By number; zero is none. */
 const XDP_MODES: readonly (XdpMode | undefined)[] = [undefined, 'native', 'generic'];
 const MADE_QDISC = 1;
+const SLOTS: readonly SlotPlace[] = ['device', 'uplink'];
 /** IFNAMSIZ, and NAME_MAX with its terminating zero. */
 const INTERFACE_SIZE = 16;
 const NETNS_SIZE = 256;
@@ -59,6 +60,13 @@ const layout = struct('instance_record', {
   inbound: program,
   interface: bytes(INTERFACE_SIZE),
   netns: bytes(NETNS_SIZE),
+  /** Where slots are translated. */
+  slots: u32,
+  /** Counts up whenever slots come or go. */
+  slots_turn: u32,
+  /** The blocks of filters that the devices of slots share; zero for none. */
+  slots_ingress: u32,
+  slots_egress: u32,
   xdp_mode: u32,
   xdp_insides: u32,
   /** Of XDP or redirect; of redirect those that are to be left follow. */
@@ -94,6 +102,15 @@ export interface RedirectRecord {
   readonly madeQdiscs: readonly number[];
 }
 
+/** What an instance knows of its slots; they themselves are in the maps. */
+export interface SlotsRecord {
+  readonly place: SlotPlace;
+  /** Another one whenever slots come or go, so that who has them in mind notices. */
+  readonly turn: number;
+  /** The blocks of filters that their devices share. */
+  readonly blocks: { readonly ingress: number; readonly egress: number } | undefined;
+}
+
 /** What stands in the record itself; the lists of destinations are maps. */
 type RecordedPolicy = Pick<InstancePolicy, 'unmapped' | 'spoofed' | 'mss'>;
 
@@ -114,6 +131,7 @@ export interface InstanceRecord extends RecordedPolicy {
   /** Subnets of the interface beyond MAX_SUBNETS, in which ARP is not answered. */
   readonly subnetsLeftOut: number;
   readonly programs: { readonly [D in Direction]: ProgramRecord };
+  readonly slots: SlotsRecord;
   readonly xdp: XdpRecord | undefined;
   readonly redirect: RedirectRecord | undefined;
 }
@@ -123,14 +141,27 @@ const insidesOf = ({ xdp, redirect }: Pick<InstanceRecord, 'xdp' | 'redirect'>):
   xdp?.insides ?? redirect?.insides ?? [];
 
 /** What redirect goes between; undefined where there is none, or only what is left of it. */
-export const sidesOf = ({ ifindex, redirect }: InstanceRecord): Sides | undefined =>
+export const sidesOf = ({
+  ifindex,
+  redirect,
+}: Pick<InstanceRecord, 'ifindex' | 'redirect'>): Sides | undefined =>
   redirect === undefined || redirect.insides.length === 0
     ? undefined
     : { outside: ifindex, insides: redirect.insides };
 
+/** Says that slots have come or gone. */
+export const nextTurn = (record: InstanceRecord): InstanceRecord => ({
+  ...record,
+  slots: { ...record.slots, turn: (record.slots.turn + 1) >>> 0 },
+});
+
+/** Whether there are slots, and a program on their devices. */
+export const hasSlotProgram = ({ uses, slots }: Pick<InstanceRecord, 'uses' | 'slots'>): boolean =>
+  slots.place === 'device' && (uses.has('slots') || uses.has('slots6'));
+
 /** What the programs of an instance are made from. */
 export function datapathOptions(record: InstanceRecord): DatapathOptions {
-  const { unmapped, spoofed, mss, capacity, uses, link } = record;
+  const { unmapped, spoofed, mss, capacity, uses, link, slots } = record;
   const sides = sidesOf(record);
   return {
     unmapped,
@@ -138,6 +169,7 @@ export function datapathOptions(record: InstanceRecord): DatapathOptions {
     capacity,
     uses,
     link,
+    slots: slots.place,
     ...(mss !== undefined && { mss }),
     ...(sides && { redirect: sides }),
   };
@@ -186,6 +218,10 @@ export function encodeRecord(record: InstanceRecord): Uint8Array {
     inbound: inbound!,
     interface: padded(record.interface, INTERFACE_SIZE),
     netns: padded(record.netns ?? '', NETNS_SIZE),
+    slots: SLOTS.indexOf(record.slots.place),
+    slots_turn: record.slots.turn,
+    slots_ingress: record.slots.blocks?.ingress ?? 0,
+    slots_egress: record.slots.blocks?.egress ?? 0,
     xdp_mode: XDP_MODES.indexOf(record.xdp?.mode),
     xdp_insides: insidesOf(record).length,
     xdp_inside: Array.from({ length: MOST_INSIDES }, (_, i) => places[i] ?? 0),
@@ -206,6 +242,8 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
   const spoofed = POLICIES[raw.spoofed];
   if (raw.version !== VERSION || hook === undefined || link === undefined) return undefined;
   if (outbound === undefined || inbound === undefined || spoofed === undefined) return undefined;
+  const place = SLOTS[raw.slots];
+  if (place === undefined) return undefined;
   const netns = text(raw.netns);
   const mode = XDP_MODES[raw.xdp_mode];
   const programOf = ({ id, priority, handle }: ProgramRecord): ProgramRecord => ({ id, priority, handle });
@@ -224,6 +262,11 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
     madeQdisc: (raw.flags & MADE_QDISC) !== 0,
     subnetsLeftOut: raw.subnets_left_out,
     programs: { outbound: programOf(raw.outbound), inbound: programOf(raw.inbound) },
+    slots: {
+      place,
+      turn: raw.slots_turn,
+      blocks: raw.slots_ingress === 0 ? undefined : { ingress: raw.slots_ingress, egress: raw.slots_egress },
+    },
     xdp: mode && { mode, insides: raw.xdp_inside.slice(0, raw.xdp_insides) },
     redirect: raw.redirect === 0 ? undefined : redirectOf(raw, mode === undefined),
   };

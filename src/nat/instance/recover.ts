@@ -8,8 +8,9 @@ import { openMaps } from './own-maps.ts';
 import { Pins } from './pins.ts';
 import { attempt } from './placement.ts';
 import { recordMap } from './record.ts';
+import { replaySlots } from './slots/recover.ts';
 import { wake } from './stations.ts';
-import { complete, openPair, settleAttach, undo } from './transition.ts';
+import { complete, openPrograms, settleAttach, undo } from './transition.ts';
 
 /** Whether there may be something to make good. Without the lock: another command may be at work just now. */
 export function needsRecovery(instances: string, name: string): boolean {
@@ -27,6 +28,7 @@ export function recover(instances: string, name: string): void {
   if (shadow.exist) settle(pins, shadow);
   if (!pins.exist) return;
   replay(pins);
+  replaySlots(pins);
   if (!pins.changing) return;
   const record = attempt(() => pins.record());
   if (record !== undefined) wake(pins, record);
@@ -45,11 +47,11 @@ function settle(pins: Pins, shadow: Pins): void {
 /** @returns false when what was attached is not there any more. */
 function finishAttach(pins: Pins, shadow: Pins): boolean {
   const record = attempt(() => shadow.record());
-  using made = openPair(shadow);
-  const { outbound, inbound } = made.pair;
+  using made = openPrograms(shadow);
+  const { outbound, inbound, slot } = made.programs;
   if (record === undefined || outbound === undefined || inbound === undefined) return false;
   const done = attempt(() => {
-    settleAttach(pins, shadow, record, { outbound, inbound });
+    settleAttach(pins, shadow, record, { outbound, inbound, slot });
     return true;
   });
   return done ?? false;

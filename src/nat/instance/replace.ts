@@ -4,21 +4,22 @@
 import type { ValueOf } from '../../asm/index.ts';
 import { type Interface, type NetlinkSocket, netnsInode } from '../../loader/index.ts';
 import { decodeDestinations, encodeDestinations } from '../destinations.ts';
-import { decodeEntries } from '../entries-decode.ts';
 import { encodeMappings } from '../entries-encode.ts';
 import type { Mapping } from '../mapping.ts';
 import type { interfaceRecord } from '../maps.ts';
 import type { Uses } from '../uses.ts';
 import type { Request } from './attach.ts';
-import { type Owned, readDestinations } from './contents.ts';
+import { mappingsOf, type Owned, readDestinations } from './contents.ts';
 import { detachHint, InstanceError } from './error.ts';
 import type { Making } from './making.ts';
 import { openMaps } from './own-maps.ts';
-import { loadPair } from './pair.ts';
+import { loadPrograms } from './pair.ts';
 import type { Pins } from './pins.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { redirectWish } from './redirect/wish.ts';
 import type { Replaced } from './replacement.ts';
+import { readSlots } from './slots/contents.ts';
+import { planSlots, requireNoXdp } from './slots/plan.ts';
 import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
@@ -42,7 +43,7 @@ export function replace(
   using own = openMaps(pins, record.capacity);
   const { maps } = own;
   const table = new Table(pins.name, maps);
-  const mappings = request.mappings ?? mappingsOf(table);
+  const mappings = request.mappings ?? mappingsOf(maps);
   const lists = readDestinations(maps);
   const known = decodeDestinations(lists);
   const { include = known.include, exclude = known.exclude } = request;
@@ -50,6 +51,7 @@ export function replace(
   const destinations = isListed ? encodeDestinations({ include, exclude }) : lists;
   const entries = request.mappings && encodeMappings(mappings);
   if (entries !== undefined) table.requireRoom(entries);
+  const slots = request.mappings && planSlots(pins.name, record, maps, mappings);
   const state = uplinkState(socket, uplink);
   // Left out, a setting stays: who asked for drop must not silently get pass.
   const { unmapped = record.unmapped, spoofed = record.spoofed, mss = record.mss } = request;
@@ -59,14 +61,15 @@ export function replace(
     spoofed,
     ...(mss !== undefined && { mss }),
     link: linkOf(uplink) ?? record.link,
-    uses: usesOfInstance(mappings, destinations),
+    uses: usesOfInstance(mappings, destinations, slots ?? readSlots(maps)),
     interface: uplink.name,
     subnetsLeftOut: state.leftOut,
     redirect,
   };
-  using fresh = loadPair(making.datapath(datapathOptions(wanted)), maps);
-  const contents = { ...entries, ...(isListed && destinations) };
-  const next: Wanted = { record: wanted, programs: fresh.pair, contents, mappings, ...(xdp && { xdp }) };
+  using fresh = loadPrograms(making.datapath(datapathOptions(wanted)), maps);
+  requireNoXdp(pins.name, xdp === undefined ? record.xdp : xdp, slots ?? readSlots(maps));
+  const contents = { ...entries, ...slots, ...(isListed && destinations) };
+  const next: Wanted = { record: wanted, programs: fresh.programs, contents, mappings, ...(xdp && { xdp }) };
   withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
     change(pins, maps, next, making),
   );
@@ -80,10 +83,17 @@ export function replaceMappings(pins: Pins, mappings: readonly Mapping[], making
   const { maps } = own;
   const entries = encodeMappings(mappings);
   new Table(pins.name, maps).requireRoom(entries);
-  const uses = usesOfInstance(mappings, readDestinations(maps));
+  const slots = planSlots(pins.name, record, maps, mappings);
+  requireNoXdp(pins.name, record.xdp, slots);
+  const uses = usesOfInstance(mappings, readDestinations(maps), slots);
   const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
   return withInterface(pins, maps, known, mappings, () =>
-    changeWithUses(pins, maps, { record: { ...record, uses }, contents: entries, mappings }, making),
+    changeWithUses(
+      pins,
+      maps,
+      { record: { ...record, uses }, contents: { ...entries, ...slots }, mappings },
+      making,
+    ),
   );
 }
 
@@ -94,7 +104,7 @@ export function extendUses(pins: Pins, more: Uses, making: Making): void {
   if (uses.size === record.uses.size) return;
   requireInPlace(pins, record);
   using own = openMaps(pins, record.capacity);
-  const mappings = mappingsOf(new Table(pins.name, own.maps));
+  const mappings = mappingsOf(own.maps);
   changeWithUses(pins, own.maps, { record: { ...record, uses }, mappings }, making);
 }
 
@@ -104,8 +114,8 @@ function changeWithUses(pins: Pins, maps: Owned, wanted: Wanted, making: Making)
   const isSame =
     uses.size === wanted.record.uses.size && [...uses].every((use) => wanted.record.uses.has(use));
   if (isSame) return change(pins, maps, wanted, making);
-  using fresh = loadPair(making.datapath(datapathOptions(wanted.record)), maps);
-  return change(pins, maps, { ...wanted, programs: fresh.pair }, making);
+  using fresh = loadPrograms(making.datapath(datapathOptions(wanted.record)), maps);
+  return change(pins, maps, { ...wanted, programs: fresh.programs }, making);
 }
 
 /**
@@ -132,9 +142,6 @@ function withInterface<T>(
   });
 }
 
-const mappingsOf = (table: Table): Mapping[] =>
-  decodeEntries(table.read()).states.map(({ mapping }) => mapping);
-
 /** @throws InstanceError when what is asked for is another instance than the one that is there, or it is not whole. */
 function requireSame(pins: Pins, request: Request, record: InstanceRecord, uplink: Interface): void {
   const differ = (what: string, asked: string, is: string): InstanceError =>
@@ -142,7 +149,7 @@ function requireSame(pins: Pins, request: Request, record: InstanceRecord, uplin
       'ECONFLICT',
       `instance '${pins.name}' cannot be replaced with another ${what}: it has ${is}, not ${asked}; 'tsnat detach ${pins.name}' first, or choose another --name`,
     );
-  const { hook = 'auto', capacity = record.capacity, netns } = request;
+  const { hook = 'auto', capacity = record.capacity, netns, slots = record.slots.place } = request;
   if (netnsInode() !== record.netnsInode) {
     const named = (name: string | undefined): string => (name === undefined ? 'an unnamed one' : `'${name}'`);
     throw differ('network namespace', named(netns), named(record.netns));
@@ -152,6 +159,7 @@ function requireSame(pins: Pins, request: Request, record: InstanceRecord, uplin
     throw differ('interface', of(uplink.name, uplink.index), of(record.interface, record.ifindex));
   }
   if (hook !== 'auto' && hook !== 'xdp' && hook !== record.hook) throw differ('hook', hook, record.hook);
+  if (slots !== record.slots.place) throw differ('place for slots', slots, record.slots.place);
   if (capacity !== record.capacity) throw differ('capacity', `${capacity}`, `${record.capacity}`);
   requireInPlace(pins, record);
 }

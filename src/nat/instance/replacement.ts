@@ -3,7 +3,10 @@
 
 import type { RawMap } from '../../loader/index.ts';
 import { type Entries, keyNames, pick, positionsOf, sameBytes, TABLES } from '../entries.ts';
+import type { Family } from '../address.ts';
 import { mappingAt, viewsOf } from '../entries-decode.ts';
+import { decodeSlots, SLOT_FORMATS } from '../slot-entries.ts';
+import { SLOT_STATES } from '../slot-layout.ts';
 import { CONTENTS, type ContentName, type Contents, type Format } from './contents.ts';
 
 /** What happens to one of the tables. */
@@ -94,6 +97,8 @@ function changeOf(map: RawMap, format: Format, wanted: Entries): Change {
 
 /** Mappings by the entries that they are looked up with on the way out, of port blocks the first one. */
 function mappingsIn({ name }: Format, entries: Entries | undefined): number {
+  const slots = SLOT_FAMILIES.find((family) => SLOT_FORMATS[family].name === name);
+  if (slots !== undefined) return entries === undefined ? 0 : boundIn(slots, entries);
   const format = TABLES.find((table) => table.name === name && table.direction === 'outbound');
   if (format === undefined || entries === undefined) return 0;
   if (!format.isNet) return entries.count;
@@ -102,3 +107,10 @@ function mappingsIn({ name }: Format, entries: Entries | undefined): number {
   for (let i = 0; i < entries.count; i++) if (mappingAt(views, i, format) !== undefined) count++;
   return count;
 }
+
+const SLOT_FAMILIES: readonly Family[] = [4, 6];
+
+const boundIn = (family: Family, entries: Entries): number =>
+  decodeSlots(family, entries).filter(
+    ({ key, record }) => key.interface !== 0 && record.state === SLOT_STATES.bound,
+  ).length;

@@ -15,8 +15,8 @@ import {
   u64,
 } from '../../asm/index.ts';
 import { type BpfMap, loadProgram } from '../../loader/index.ts';
-import { TABLES, type TableFormat, type TableName, viewOf } from '../entries.ts';
-import { keyAt } from './contents.ts';
+import { TABLES, viewOf } from '../entries.ts';
+import { COUNTED, keyAt } from './contents.ts';
 
 type U64 = ScalarType<'u64'>;
 type Counted = StructType<{ identity: BytesType; packets: U64; bytes: U64 }>;
@@ -28,21 +28,26 @@ const KEY_OFFSET = 16;
 /** As much of a table's layout as matters here. */
 function tableOf(
   name: string,
-  { isNet, keySize, identitySize }: TableFormat,
+  { name: table, keySize, identitySize }: CountedFormat,
 ): MapDefinition<BytesType, Counted> {
   const value = struct('counted', { identity: bytes(identitySize), packets: u64, bytes: u64 });
   // Programs only look it up: how many entries it has, and its flags, do not matter.
-  return defineMap({ name, type: isNet ? 'lpm_trie' : 'hash', key: bytes(keySize), value, maxEntries: 1 });
+  return defineMap({ name, type: NETS.has(table) ? 'lpm_trie' : 'hash', key: bytes(keySize), value, maxEntries: 1 });
 }
+
+type CountedFormat = (typeof COUNTED)[number];
+export type CountedName = CountedFormat['name'];
+const NETS: ReadonlySet<string> = new Set(TABLES.filter(({ isNet }) => isNet).map(({ name }) => name));
 
 const FROM = 'stand_in';
 const TO = 'own';
 
+/** By what matters of a table. */
 const settlements = new Map<string, Program>();
 
 /** Takes the counters of one entry to its twin. In one run, which no kill can divide. */
-function settlement(format: TableFormat): Program {
-  const kind = `${format.isNet} ${format.family}`;
+function settlement(format: CountedFormat): Program {
+  const kind = `${NETS.has(format.name)} ${format.keySize} ${format.identitySize}`;
   const known = settlements.get(kind);
   if (known !== undefined) return known;
   const request = struct('settle_request', {
@@ -67,16 +72,16 @@ function settlement(format: TableFormat): Program {
 
 /** Hands over what was counted, once nobody counts there any more. Again is no error. */
 export function settle(
-  standIn: { readonly [N in TableName]?: BpfMap },
-  own: { readonly [N in TableName]: BpfMap },
+  standIn: { readonly [N in CountedName]?: BpfMap },
+  own: { readonly [N in CountedName]?: BpfMap },
 ): void {
-  for (const format of TABLES) {
+  for (const format of COUNTED) {
     const [source, target] = [standIn[format.name], own[format.name]];
-    if (source !== undefined) handOver(format, source, target);
+    if (source !== undefined && target !== undefined) handOver(format, source, target);
   }
 }
 
-function handOver(format: TableFormat, source: BpfMap, target: BpfMap): void {
+function handOver(format: CountedFormat, source: BpfMap, target: BpfMap): void {
   const entries = source.raw.elements();
   const view = viewOf(entries.values);
   const { valueSize, identitySize, keySize } = format;

@@ -2,16 +2,16 @@
 
 import { findInterface, type Interface, listFilters, NetlinkSocket, withNetns } from '../../loader/index.ts';
 import { decodeDestinations } from '../destinations.ts';
-import { decodeEntries } from '../entries-decode.ts';
 import { type InstanceMaps, instanceMaps, MAX_SUBNETS, MAX_SUBNETS6 } from '../maps.ts';
 import { DIRECTIONS, type Direction, REASONS, type Reason, reasonIndex } from '../reason.ts';
-import { type Owned, readDestinations, readTables } from './contents.ts';
+import { type Owned, readDestinations, readMappings } from './contents.ts';
 import { findNamespace, type Where } from './namespace.ts';
 import { openMaps } from './own-maps.ts';
 import type { Pins } from './pins.ts';
 import { attempt, placeOf } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
 import { redirectProblems, redirectState } from './redirect/state.ts';
+import { slotsState } from './slots/summary.ts';
 import type { Counters, InstanceStatus, ProgramState } from './types.ts';
 import { uplinkState } from './uplink.ts';
 import { xdpProblems, xdpState } from './xdp/state.ts';
@@ -43,6 +43,8 @@ export function statusOf(pins: Pins): InstanceStatus {
       `mappings in one direction only, as another program leaves them: ${table.torn}; 'tsnat map replace ${pins.name} FILE' with all mappings repairs it`,
     );
   }
+  const { slots, problems: ofSlots } = slotsState(pins, record, own?.maps);
+  problems.push(...ofSlots);
   const xdp = xdpState(record, where);
   const redirect = redirectState(record, where);
   return {
@@ -51,6 +53,7 @@ export function statusOf(pins: Pins): InstanceStatus {
     ifindex: record.ifindex,
     ...netnsOf(record, where),
     hook: record.hook,
+    slots,
     ...(xdp && { xdp }),
     ...(redirect && { redirect }),
     link: record.link,
@@ -179,7 +182,7 @@ interface Counted {
 }
 
 function countMappings(maps: Owned): Counted {
-  const { states, torn } = decodeEntries(readTables(maps));
+  const { states, torn } = readMappings(maps);
   const sum = (direction: Direction): Counters => {
     let [packets, bytes] = [0n, 0n];
     for (const state of states) {

@@ -17,7 +17,7 @@ import {
 } from '../entries.ts';
 import { isMark, mappingAt, viewsOf } from '../entries-decode.ts';
 import { Encoder, encodeMappings } from '../entries-encode.ts';
-import type { Mapping } from '../mapping.ts';
+import type { Mapping, SlotMapping } from '../mapping.ts';
 import { complain, MappingError } from '../mapping-error.ts';
 import type { Uses } from '../uses.ts';
 import { addressAt, exactValue, keyAt, readTables, type Tables, valueAt } from './contents.ts';
@@ -25,9 +25,7 @@ import { InstanceError } from './error.ts';
 import type { Journal } from './journal.ts';
 import { dropMark } from './marks.ts';
 import { takenComplaints } from './taken.ts';
-
-/** The most mappings worth listing in an error. */
-const MOST_NAMES = 10;
+import { unmapped } from './unmapped.ts';
 
 /** Works on maps that somebody else owns. */
 export class Table {
@@ -55,10 +53,11 @@ export class Table {
    * What is taken is known before the first is written.
    *
    * @param uses kinds of mappings there can be
+   * @param slots bound ones that may not go together with these
    * @throws MappingError
    */
-  requireFree(mappings: readonly Mapping[], uses: Uses): void {
-    const complaints = takenComplaints(this.name, this.maps, mappings, uses);
+  requireFree(mappings: readonly Mapping[], uses: Uses, slots: readonly SlotMapping[] = []): void {
+    const complaints = takenComplaints(this.name, this.maps, mappings, uses, slots);
     if (complaints.length > 0) throw new MappingError(complaints);
   }
 
@@ -139,12 +138,13 @@ export class Table {
         found.push(mapping);
       else unknown.push(inside);
     }
-    if (unknown.length > 0) throw this.#unmapped(unknown);
+    if (unknown.length > 0) throw unmapped(this.name, unknown);
     return found;
   }
 
   /** The mapping that is looked up on the way out as one of this inside would be. */
   #mappingOf(inside: Endpoint, encoder: Encoder): Mapping | undefined {
+    if (inside.kind === 'slot') return undefined;
     if (inside.kind === 'address') return addressAt(this.maps, inside.address, 'inside');
     encoder.clear();
     encoder.add(ontoItself(inside));
@@ -191,7 +191,7 @@ export class Table {
   }
 
   #taken(mappings: readonly Mapping[], uses: Uses): MappingError {
-    const complaints = takenComplaints(this.name, this.maps, mappings, uses);
+    const complaints = takenComplaints(this.name, this.maps, mappings, uses, []);
     // Who took it has let go of it again, or wrote one direction only.
     const other = `another program bound one of these on instance '${this.name}' at the same time; try again, if 'tsnat status ${this.name}' knows of no mapping in one direction only`;
     return new MappingError(
@@ -220,15 +220,6 @@ export class Table {
     const message = `instance '${this.name}' is full: ${fits}; nothing was added${remedy}`;
     return new InstanceError('EFULL', message, cause);
   }
-
-  #unmapped(insides: readonly Endpoint[]): InstanceError {
-    const shown = insides.slice(0, MOST_NAMES).map(formatEndpoint).join(', ');
-    const more = insides.length > MOST_NAMES ? ` and ${insides.length - MOST_NAMES} more` : '';
-    return new InstanceError(
-      'EUNMAPPED',
-      `instance '${this.name}' has no mapping for inside ${shown}${more}; nothing was deleted, 'tsnat map list ${this.name}' shows what it has`,
-    );
-  }
 }
 
 const OUTBOUND: readonly TableFormat[] = TABLES.filter(({ direction }) => direction === 'outbound');
@@ -244,7 +235,7 @@ const firstOf = ({ keys, values }: Entries, count: number, { keySize, valueSize 
 const TAKEN: unique symbol = Symbol('taken');
 
 /** A mapping whose entries on the way out have the keys of every mapping of this inside. */
-function ontoItself(endpoint: Exclude<Endpoint, { kind: 'address' }>): Mapping {
+function ontoItself(endpoint: Exclude<Endpoint, { kind: 'address' | 'slot' }>): Mapping {
   const sides = { inside: endpoint.address, outside: endpoint.address };
   switch (endpoint.kind) {
     case 'prefix':

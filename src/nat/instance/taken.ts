@@ -8,7 +8,7 @@ import { type Address, addressKey, bitsOf, type Family, familyOf, SIDES, type Si
 import { formatFor, getAddress, putAddress, type TableFormat, viewOf } from '../entries.ts';
 import { decodeEntries, mappingAt, viewsOf } from '../entries-decode.ts';
 import { NET_OFFSETS } from '../entries-encode.ts';
-import { formatMapping, type Mapping, type PrefixMapping } from '../mapping.ts';
+import { formatMapping, type Mapping, type PrefixMapping, type SlotMapping } from '../mapping.ts';
 import { type LocatedMapping, mappingComplaints } from '../mapping-check.ts';
 import { type Complaint, complain } from '../mapping-error.ts';
 import { PORT_BITS, PROTOCOL_BITS } from '../maps.ts';
@@ -20,14 +20,16 @@ import { nextOfAddress } from './marks.ts';
 /**
  * @param name the instance's
  * @param uses kinds of mappings there can be
+ * @param slots of those that are bound the ones that may not go together with these
  */
 export function takenComplaints(
   name: string,
   maps: Tables,
   mappings: readonly Mapping[],
   uses: Uses,
+  slots: readonly SlotMapping[],
 ): Complaint[] {
-  const there = touched(maps, mappings, uses);
+  const there = touched(maps, mappings, uses, slots);
   if (there.length === 0) return [];
   const added = mappings.map((mapping, i) => ({ mapping, origin: `mapping #${i + 1}` }));
   const origins = new Set(added.map(({ origin }) => origin));
@@ -41,7 +43,12 @@ export function takenComplaints(
 }
 
 /** What is there and may not go together with these. */
-function touched(maps: Tables, mappings: readonly Mapping[], uses: Uses): Mapping[] {
+function touched(
+  maps: Tables,
+  mappings: readonly Mapping[],
+  uses: Uses,
+  slots: readonly SlotMapping[],
+): Mapping[] {
   const isFlat = mappings.every(({ kind }) => kind === 'address') && !NESTING.some((use) => uses.has(use));
   if (isFlat) {
     const found = new Map<string, Mapping>();
@@ -55,15 +62,15 @@ function touched(maps: Tables, mappings: readonly Mapping[], uses: Uses): Mappin
         }
       }
     }
-    return [...found.values()];
+    return [...found.values(), ...slots];
   }
   const prefixes = mappings.filter(({ kind }) => kind === 'prefix');
   const isTouching = (mapping: Mapping): boolean =>
     SIDES.some((side) =>
       mapping.kind === 'prefix' ? prefixTouches(maps, mapping, side) : touches(maps, mapping, side, uses),
     );
-  if (prefixes.length <= FEW && !mappings.some(isTouching)) return [];
-  return decodeEntries(readTables(maps)).states.map(({ mapping }) => mapping);
+  if (slots.length === 0 && prefixes.length <= FEW && !mappings.some(isTouching)) return [];
+  return [...decodeEntries(readTables(maps)).states.map(({ mapping }) => mapping), ...slots];
 }
 
 /** The most prefixes that all keys are searched for, one by one. */

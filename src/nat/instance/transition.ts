@@ -3,22 +3,24 @@
 // it; then the instance itself is brought to the same, unseen, and takes over again. New contents stand in tables of
 // their own meanwhile (stand-in.ts), so the maps of the instance stay the ones others have open.
 
-import { type BpfProgram, renamePin, waitForPrograms } from '../../loader/index.ts';
+import { type BpfProgram, removePin, renamePin, waitForPrograms } from '../../loader/index.ts';
 import type { Mapping } from '../mapping.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
-import { Changeover, type Pair } from './changeover.ts';
+import { Changeover, type Programs, ROLES, type Role } from './changeover.ts';
 import type { Contents, Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { putBack, putOn } from './hooks.ts';
 import type { Making } from './making.ts';
 import { openMaps } from './own-maps.ts';
-import { loadPair } from './pair.ts';
+import { loadPrograms } from './pair.ts';
 import { Pins } from './pins.ts';
 import { attempt, detachLinks, programIds } from './placement.ts';
-import { datapathOptions, type InstanceRecord } from './record.ts';
+import { datapathOptions, hasSlotProgram, type InstanceRecord, nextTurn } from './record.ts';
 import { prepareRedirect, settleRedirect, undoFilters } from './redirect/change.ts';
 import { type Replaced, Replacement } from './replacement.ts';
 import { settle } from './settlement.ts';
+import { interfacesIn, readSlots } from './slots/contents.ts';
+import { joinDevices, leaveStrays, missingDevices, withBlocks } from './slots/devices.ts';
 import { StandIn } from './stand-in.ts';
 import { rest, wake } from './stations.ts';
 import { allOrNothing } from './undo.ts';
@@ -28,7 +30,7 @@ export interface Wanted {
   /** The record as it is to be; the programs' identifiers are filled in. */
   readonly record: InstanceRecord;
   /** New programs on the instance's own maps; left out, they stay. */
-  readonly programs?: Pair;
+  readonly programs?: Programs;
   /** What these tables are to hold; those left out stay. */
   readonly contents?: Partial<Contents>;
   /** The mappings there are then: what new programs are tested on. */
@@ -51,30 +53,39 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
   if (wanted.programs === undefined && replacement.isNone) return replacement.summary;
   using outbound = pins.program('outbound');
   using inbound = pins.program('inbound');
-  const former = { outbound, inbound };
+  using slot = hasSlotProgram(record) ? pins.program('slot') : undefined;
+  const former = { outbound, inbound, slot };
   const final = wanted.programs ?? former;
   allOrNothing((onFailure) => {
     onFailure(() => shadow.exist && undo(pins, shadow));
     shadow.make();
     rest(maps);
     const xdp = prepareXdp(pins, shadow, maps, wanted);
-    const next = { ...withIds(wanted.record, final), xdp };
+    const identified = { ...withIds(wanted.record, final), xdp };
+    const joining = missingDevices(pins, identified, maps, contents);
+    const next = withBlocks(
+      pins,
+      contents.slots === undefined ? identified : nextTurn(identified),
+      joining,
+      interfacesIn(readSlots(maps)).keys(),
+    );
     shadow.pinRecord(next);
     if (wanted.programs !== undefined) prepareRedirect(pins, shadow, maps, next);
     if (wanted.programs !== undefined) {
-      for (const direction of DIRECTIONS) final[direction].pin(shadow.path(`progs/${direction}`));
+      for (const role of ROLES) final[role]?.pin(shadow.path(`progs/${role}`));
     }
     using standIn = replacement.isNone ? undefined : StandIn.make(shadow, contents);
     using between =
       standIn &&
-      loadPair(making.datapath(datapathOptions(wanted.record)), { ...maps, ...standIn.maps } as Owned);
-    const test = (pair: Pair, own: Owned): void =>
-      making.selfTest(pins.name, pair, own, wanted.mappings, wanted.record);
-    if (between !== undefined) test(between.pair, { ...maps, ...standIn?.maps } as Owned);
+      loadPrograms(making.datapath(datapathOptions(wanted.record)), { ...maps, ...standIn.maps } as Owned);
+    const test = (programs: Programs, own: Owned): void =>
+      making.selfTest(pins.name, programs, own, wanted.mappings, wanted.record);
+    if (between !== undefined) test(between.programs, { ...maps, ...standIn?.maps } as Owned);
     else test(final, maps);
-    using changeover = Changeover.make(shadow, { former, next: between?.pair ?? final });
+    using changeover = Changeover.make(shadow, { former, next: between?.programs ?? final });
     const ours = programIds([pins, shadow]);
     putOn(pins, record, changeover.relays, ours);
+    joinDevices(pins, next, joining);
     changeover.turn('next');
     onFailure(() => changeover.turn('former'));
     onFailure(() => replacement.undo());
@@ -91,10 +102,10 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
   return replacement.summary;
 }
 
-function withIds(record: InstanceRecord, pair: Pair): InstanceRecord {
+function withIds(record: InstanceRecord, programs: Programs): InstanceRecord {
   const idOf = (direction: Direction) => ({
     ...record.programs[direction],
-    id: pair[direction].info.id,
+    id: programs[direction].info.id,
   });
   return { ...record, programs: { outbound: idOf('outbound'), inbound: idOf('inbound') } };
 }
@@ -103,11 +114,15 @@ function withIds(record: InstanceRecord, pair: Pair): InstanceRecord {
 export function undo(pins: Pins, shadow: Pins): void {
   const record = attempt(() => pins.record());
   if (record !== undefined) {
-    using former = openPair(pins);
-    putBack(pins, record, former.pair, programIds([shadow]));
+    using former = openPrograms(pins);
+    putBack(pins, record, former.programs, programIds([shadow]));
     detachLinks(shadow);
     undoFilters(shadow, record);
     wake(pins, record);
+    leaveStraysIfThere(
+      pins,
+      attempt(() => shadow.record()),
+    );
   }
   shadow.remove();
 }
@@ -115,19 +130,21 @@ export function undo(pins: Pins, shadow: Pins): void {
 /** Completes a change that the word has made, however far it has come. */
 export function complete(pins: Pins, shadow: Pins): void {
   const next = shadow.record();
-  using made = openPair(shadow);
-  using former = openPair(pins);
+  using made = openPrograms(shadow);
+  using former = openPrograms(pins);
+  const slot = hasSlotProgram(next) ? (made.programs.slot ?? former.programs.slot) : undefined;
   using own = openMaps(pins, next.capacity);
   using standIn = StandIn.open(shadow);
   new Replacement(own.maps, standIn.contents()).apply();
-  putBack(pins, next, { ...former.pair, ...made.pair }, programIds([pins, shadow]));
+  const programs = { ...former.programs, ...made.programs, slot };
+  putBack(pins, next, programs, programIds([pins, shadow]));
   pins.writeRecord(next);
   tidy(pins, shadow);
 }
 
 /** The last of an attach, when packets are translated already: the hooks run the programs themselves. */
-export function settleAttach(pins: Pins, shadow: Pins, record: InstanceRecord, pair: Pair): void {
-  putOn(shadow, record, pair, programIds([shadow]));
+export function settleAttach(pins: Pins, shadow: Pins, record: InstanceRecord, programs: Programs): void {
+  putOn(shadow, record, programs, programIds([shadow]));
   renamePin(shadow.folder, pins.folder);
 }
 
@@ -139,14 +156,22 @@ function tidy(pins: Pins, shadow: Pins): void {
     waitForPrograms();
     settle(standIn.maps, own.maps);
   }
-  for (const direction of DIRECTIONS) {
-    if (!shadow.has(`progs/${direction}`)) continue;
-    renamePin(shadow.path(`progs/${direction}`), pins.path(`progs/${direction}`));
+  if (!hasSlotProgram(pins.record())) removePin(pins.path('progs/slot'));
+  for (const role of ROLES) {
+    if (shadow.has(`progs/${role}`)) renamePin(shadow.path(`progs/${role}`), pins.path(`progs/${role}`));
   }
   settleXdp(pins, shadow);
   settleRedirect(pins, shadow);
   wake(pins, pins.record());
+  leaveStraysIfThere(pins, pins.record());
   shadow.remove();
+}
+
+/** Where there may be interfaces that have the program of slots for nothing. */
+function leaveStraysIfThere(pins: Pins, record: InstanceRecord | undefined): void {
+  if (record?.slots.blocks === undefined) return;
+  using own = openMaps(pins, record.capacity);
+  leaveStrays(pins, record, own.maps);
 }
 
 /**
@@ -185,17 +210,20 @@ export function inTurn<T>(first: () => T, second: () => void): T {
   return done.result;
 }
 
-export function openPair(pins: Pins): Disposable & { readonly pair: Partial<Pair> } {
-  const pair: { [D in Direction]?: BpfProgram } = {};
+/** The programs that are pinned here. */
+export function openPrograms(
+  pins: Pins,
+): Disposable & { readonly programs: Partial<Programs> & Pick<Programs, 'slot'> } {
+  const found: { [R in Role]?: BpfProgram } = {};
   const close = (): void => {
-    for (const program of Object.values(pair)) program.close();
+    for (const program of Object.values(found)) program.close();
   };
   try {
-    for (const direction of DIRECTIONS) {
-      const program = attempt(() => pins.program(direction));
-      if (program !== undefined) pair[direction] = program;
+    for (const role of ROLES) {
+      const program = attempt(() => pins.program(role));
+      if (program !== undefined) found[role] = program;
     }
-    return { pair, [Symbol.dispose]: close };
+    return { programs: { ...found, slot: found.slot }, [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;

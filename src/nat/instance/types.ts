@@ -13,6 +13,9 @@ export type { MappingState } from '../entries-decode.ts';
 /** Where the programs sit. `auto` is TCX where the kernel has it, else clsact. */
 export type Hook = 'tcx' | 'clsact';
 
+/** Where slots are translated: at their own devices, before anything else sees a packet, or at the outside interface. */
+export type SlotPlace = 'device' | 'uplink';
+
 /** What packets begin with on an interface: an Ethernet header, or the IP header itself. */
 export type LinkKind = 'ethernet' | 'none';
 
@@ -35,6 +38,8 @@ export interface AttachOptions {
   readonly unmapped?: Policy | InstancePolicy['unmapped'];
   readonly spoofed?: Policy;
   readonly mss?: number;
+  /** `device` where left out. */
+  readonly slots?: SlotPlace;
   readonly include?: readonly Prefix[];
   readonly exclude?: readonly Prefix[];
   /** Most address mappings of each family that the instance can hold. */
@@ -63,12 +68,22 @@ export interface RedirectState {
   readonly inside: readonly string[];
 }
 
+/** Where slots are translated, and how many there are. */
+export interface SlotsSummary {
+  readonly place: SlotPlace;
+  readonly bound: number;
+  readonly reserved: number;
+  /** Of them, those whose interface is gone or another one. */
+  readonly stale: number;
+}
+
 export interface InstanceStatus extends InstancePolicy {
   readonly name: string;
   readonly interface: string;
   readonly ifindex: number;
   readonly netns?: string;
   readonly hook: Hook;
+  readonly slots: SlotsSummary;
   readonly xdp?: XdpState;
   readonly redirect?: RedirectState;
   readonly link: LinkKind;

@@ -3,9 +3,17 @@
 import type { DestinationEntries } from '../destinations.ts';
 import type { Mapping } from '../mapping.ts';
 import { type Uses, usesOf } from '../uses.ts';
+import type { SlotContents } from './contents.ts';
+import { usesOfSlots } from './slots/contents.ts';
 
-export function usesOfInstance(mappings: Iterable<Mapping>, destinations: DestinationEntries): Uses {
+/** @param slots among them those that no outside is bound to, which are in no mapping */
+export function usesOfInstance(
+  mappings: Iterable<Mapping>,
+  destinations: DestinationEntries,
+  slots: SlotContents,
+): Uses {
   const uses = usesOf(mappings);
+  for (const use of usesOfSlots(slots)) uses.add(use);
   for (const name of ['destinations', 'destinations6'] as const) {
     if (destinations[name].count > 0) uses.add(name);
   }

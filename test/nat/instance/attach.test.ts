@@ -18,10 +18,11 @@ import { idsOf, many, mapped, site, standIns } from './support/site.ts';
 
 const WHOLE = [
   'maps',
-  ...[...Object.keys(instanceMaps()), 'instance'].map((name) => `maps/${name}`),
+  ...[...Object.keys(instanceMaps()), 'instance', 'slot_program'].map((name) => `maps/${name}`),
   'progs',
   'progs/inbound',
   'progs/outbound',
+  'progs/slot_entry',
 ];
 
 for (const hook of ['tcx', 'clsact'] as const) {

@@ -6,7 +6,8 @@ import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { detach, listInstances, openInstance } from '../../../src/nat/instance/index.ts';
+import { formatAddress } from '../../../src/nat/address.ts';
+import { detach, listInstances, openInstance, openSlots } from '../../../src/nat/instance/index.ts';
 import { formatMapping } from '../../../src/nat/mapping.ts';
 import { withFault } from '../../nat/instance/support/faults.ts';
 import { sleep } from '../command.ts';
@@ -163,6 +164,9 @@ async function judge(
   const whole = place.hook === 'xdp' ? 4 : 2;
   if (programs !== (there ? whole : 0)) return fault(`${programs} programs on the hooks`);
   if (qdisc !== (there && place.hook === 'clsact')) return fault(`a qdisc: ${qdisc}`);
+  const hasSlots = [...(is.state?.mappings ?? []), ...(is.state?.reserved ?? [])].some((text) => text.includes('%'));
+  const slotQdisc = await world.hasSlotQdisc();
+  if (slotQdisc !== hasSlots) return fault(`a qdisc on the device of slots: ${slotQdisc}`);
   const pins = world.pins().filter((pin) => !there || /%new|changeover|relay|journal/.test(pin));
   if (pins.length > 0) return fault(`pins left: ${pins.join(', ')}`);
   return name;
@@ -172,10 +176,15 @@ async function judge(
 function look({ root }: Place): { readonly state: State | undefined } | string {
   try {
     using instance = openInstance(NAME, { root });
+    using slots = openSlots(NAME, { root });
     const { problems, unmapped } = instance.status();
     if (problems.length > 0) return problems.join('; ');
     const mappings = instance.listMappings().map(({ mapping }) => formatMapping(mapping));
-    return { state: { unmapped: unmapped.outbound, mappings } };
+    const reserved = slots
+      .list()
+      .filter(({ state }) => state === 'reserved')
+      .map(({ inside, interface: device }) => `${formatAddress(inside)}%${device}`);
+    return { state: { unmapped: unmapped.outbound, mappings, reserved } };
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ENOENT') return String(error);
     return listInstances({ root }).length === 0 ? { state: undefined } : 'listed, but not there';
@@ -184,7 +193,9 @@ function look({ root }: Place): { readonly state: State | undefined } | string {
 
 function matches(is: State | undefined, wanted: State | undefined): boolean {
   const text = (state: State | undefined): string =>
-    state === undefined ? '' : [state.unmapped, ...[...state.mappings].sort()].join(' ');
+    state === undefined
+      ? ''
+      : [state.unmapped, ...[...state.mappings].sort(), ...[...(state.reserved ?? [])].sort()].join(' ');
   return text(is) === text(wanted);
 }
 

@@ -2,7 +2,7 @@
 // this process or another can do it.
 
 import { endpointOf } from '../../../src/nat/endpoint.ts';
-import { attach, detach, openInstance } from '../../../src/nat/instance/index.ts';
+import { attach, detach, openInstance, openSlots, type Slots } from '../../../src/nat/instance/index.ts';
 import { type Mapping, parseMapping } from '../../../src/nat/mapping.ts';
 
 /** Where it is done. */
@@ -19,7 +19,10 @@ export interface Place {
 
 export interface State {
   readonly unmapped: 'pass' | 'drop';
+  /** Bound slots among them. */
   readonly mappings: readonly string[];
+  /** Slots that are bound to nothing. */
+  readonly reserved?: readonly string[];
 }
 
 export interface Operation {
@@ -30,6 +33,8 @@ export interface Operation {
   readonly run: (place: Place) => void;
   /** Makes so few calls that a sample should have most of them. */
   readonly isShort?: true;
+  /** There is none of them with XDP. */
+  readonly isOfSlots?: true;
 }
 
 export const NAME = 'faulty';
@@ -69,10 +74,38 @@ function inInstance(run: (instance: ReturnType<typeof openInstance>) => void): O
 }
 
 /** Brings the instance into a state by other means than those under test being half-way. */
-export function bring(place: Place, { unmapped, mappings }: State): void {
+export function bring(place: Place, { unmapped, mappings, reserved = [] }: State): void {
   const { capacity, root } = place;
   attach({ ...options(place), unmapped, capacity, mappings: list(mappings) }, { root });
+  if (reserved.length > 0) reserve(place, reserved);
 }
+
+/** The one device that slots are on: what all hosts of the inside are behind. */
+export const SLOT_DEVICE = 'down0';
+const slot = (inside: number): string => `10.0.0.${inside}%${SLOT_DEVICE}`;
+const slotted = (inside: number, outside: number): string => `${slot(inside)}=203.0.113.${outside}`;
+const SIX = `fd00::5%${SLOT_DEVICE}`;
+
+function inSlots(run: (slots: Slots) => void): Operation['run'] {
+  return ({ root }) => {
+    using slots = openSlots(NAME, { root });
+    run(slots);
+  };
+}
+
+const reserve = (place: Place, texts: readonly string[]): void =>
+  inSlots((slots) =>
+    slots.reserve(
+      texts.map((text) => {
+        const [inside = '', device = ''] = text.split('%');
+        return { interface: device, inside };
+      }),
+    ),
+  )(place);
+
+const BARE: State = { unmapped: 'pass', mappings: [] };
+const RESERVED: State = { ...BARE, reserved: [slot(5), slot(6), SIX] };
+const BOUND: State = { ...BARE, mappings: [slotted(5, 5), slotted(6, 6)], reserved: [slot(7)] };
 
 export const OPERATIONS: readonly Operation[] = [
   {
@@ -137,6 +170,133 @@ export const OPERATIONS: readonly Operation[] = [
     before: MIXED,
     after: { ...NEW, mappings: [...NEW.mappings, ...OTHERS.slice(3)] },
     run: inInstance((instance) => instance.replaceMappings(list([...NEW.mappings, ...OTHERS.slice(3)]))),
+  },
+  {
+    title: 'slot reserve',
+    isOfSlots: true,
+    before: BARE,
+    after: RESERVED,
+    run: (place) => reserve(place, [slot(5), slot(6), SIX]),
+  },
+  {
+    title: 'slot reserve, one more',
+    isOfSlots: true,
+    before: BOUND,
+    after: { ...BOUND, reserved: [slot(7), slot(8)] },
+    run: (place) => reserve(place, [slot(8)]),
+  },
+  {
+    title: 'slot bind',
+    isOfSlots: true,
+    isShort: true,
+    before: RESERVED,
+    after: { ...BARE, mappings: [slotted(5, 5)], reserved: [slot(6), SIX] },
+    run: inSlots((slots) => slots.bind(slot(5), '203.0.113.5')),
+  },
+  {
+    title: 'slot bind, two of both families',
+    isOfSlots: true,
+    isShort: true,
+    before: RESERVED,
+    after: { ...BARE, mappings: [slotted(5, 5), `${SIX}=2001:db8::5`], reserved: [slot(6)] },
+    run: inSlots((slots) =>
+      slots.bindAll([
+        [slot(5), '203.0.113.5'],
+        [SIX, '2001:db8::5'],
+      ]),
+    ),
+  },
+  {
+    title: 'slot rebind',
+    isOfSlots: true,
+    isShort: true,
+    before: BOUND,
+    after: { ...BOUND, mappings: [slotted(5, 8), slotted(6, 6)] },
+    run: inSlots((slots) => slots.rebind(slot(5), '203.0.113.8', { quarantine: 60 })),
+  },
+  {
+    title: 'slot release',
+    isOfSlots: true,
+    isShort: true,
+    before: BOUND,
+    after: { ...BARE, reserved: [slot(5), slot(6), slot(7)] },
+    run: inSlots((slots) => slots.releaseAll([slot(5), slot(6)])),
+  },
+  {
+    title: 'slot remove, one',
+    isOfSlots: true,
+    before: BOUND,
+    after: { ...BOUND, mappings: [slotted(6, 6)] },
+    run: inSlots((slots) => slots.remove([slot(5)])),
+  },
+  {
+    title: 'slot remove, all',
+    isOfSlots: true,
+    before: BOUND,
+    after: BARE,
+    run: inSlots((slots) => slots.remove([SLOT_DEVICE])),
+  },
+  {
+    title: 'attach with slots',
+    isOfSlots: true,
+    before: undefined,
+    after: { ...BARE, mappings: BOUND.mappings },
+    run: (place) => bring(place, { ...BARE, mappings: BOUND.mappings }),
+  },
+  {
+    title: 'attach --replace with slots',
+    isOfSlots: true,
+    before: BOUND,
+    after: { ...BOUND, unmapped: 'drop' },
+    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, { root: place.root }),
+  },
+  {
+    title: 'map add, slots',
+    isOfSlots: true,
+    before: BOUND,
+    after: { ...BARE, mappings: [...BOUND.mappings, slotted(7, 7), slotted(8, 8)] },
+    run: inInstance((instance) => instance.addMappings(list([slotted(7, 7), slotted(8, 8)]))),
+  },
+  {
+    title: 'map add, the first slot and an address',
+    isOfSlots: true,
+    before: { ...BARE, mappings: [mapped(9, 9)] },
+    after: { ...BARE, mappings: [mapped(9, 9), mapped(6, 6), slotted(5, 5)] },
+    run: inInstance((instance) => instance.addMappings(list([mapped(6, 6), slotted(5, 5)]))),
+  },
+  {
+    title: 'map del, the last slots',
+    isOfSlots: true,
+    before: { ...BARE, mappings: [mapped(9, 9), slotted(5, 5), slotted(6, 6)] },
+    after: { ...BARE, mappings: [mapped(9, 9)] },
+    run: inInstance((instance) =>
+      instance.deleteMappings(
+        list([slotted(5, 5), slotted(6, 6)]).map((mapping) => endpointOf(mapping, 'inside')),
+      ),
+    ),
+  },
+  {
+    title: 'map replace, slots',
+    isOfSlots: true,
+    before: BOUND,
+    after: { ...BOUND, mappings: [slotted(5, 6), slotted(8, 5), mapped(9, 9)] },
+    run: inInstance((instance) =>
+      instance.replaceMappings(list([slotted(5, 6), slotted(8, 5), mapped(9, 9)])),
+    ),
+  },
+  {
+    title: 'map replace, no slots any more',
+    isOfSlots: true,
+    before: { ...BOUND, reserved: [] },
+    after: OLD,
+    run: inInstance((instance) => instance.replaceMappings(list(OLD.mappings))),
+  },
+  {
+    title: 'detach with slots',
+    isOfSlots: true,
+    before: BOUND,
+    after: undefined,
+    run: ({ root }) => detach(NAME, { root }),
   },
   {
     title: 'detach',

@@ -12,7 +12,7 @@ import type { Namespace } from '../namespace.ts';
 import { BPF_FS, ownFolder, removeFolder, uniqueName } from '../registry.ts';
 import { PYTHON, ROOT } from '../root.ts';
 import { filtersOn, hasClsact } from '../witness.ts';
-import { HOSTS, type Place, type State } from './operations.ts';
+import { HOSTS, type Place, SLOT_DEVICE, type State } from './operations.ts';
 
 const PORT = '9100';
 /** Of the tables of this process, and of no other. */
@@ -121,6 +121,10 @@ export class World {
     return existsSync(this.root) ? readdirSync(this.root, { recursive: true, encoding: 'utf8' }).sort() : [];
   }
 
+  hasSlotQdisc(): Promise<boolean> {
+    return hasClsact(this.lab.gateway, SLOT_DEVICE);
+  }
+
   /** How many programs there are at ingress and egress, of XDP as well, and whether there is a clsact qdisc. */
   async hooks(hook: Place['hook']): Promise<{ readonly programs: number; readonly qdisc: boolean }> {
     const { gateway, device } = this.lab;
@@ -153,7 +157,19 @@ export const same = (a: Seen, b: Seen): boolean => JSON.stringify(a) === JSON.st
 
 /** What packets must show in a state, worked out from its mappings alone. */
 export function expectedOf(state: State | undefined): Seen {
-  const pairs = (state?.mappings ?? []).map((text) => text.split('=') as [string, string]);
+  const all = (state?.mappings ?? []).map((text) => text.split('=') as [string, string]);
+  const slots = all.flatMap(([slot, out]): [string, string][] =>
+    slot.includes('%') ? [[slot.split('%')[0]!, out]] : [],
+  );
+  if (slots.length + (state?.reserved?.length ?? 0) > 0) {
+    // All hosts are behind the one device of the slots: what has no slot there, or an unbound one, gets nowhere.
+    const slotted = new Map(slots);
+    return [
+      ...HOSTS.map((host) => slotted.get(inside(host)) ?? null),
+      ...HOSTS.map((host) => (slots.some(([, out]) => out === outside(host)) ? SERVER : null)),
+    ];
+  }
+  const pairs = all;
   const outward = new Map(pairs);
   const unmapped = (host: number): string | null => (state?.unmapped === 'drop' ? null : inside(host));
   return [

@@ -9,6 +9,7 @@ import {
   struct,
   u32,
   u64,
+  type Value,
   type ViewOf,
 } from '../../../asm/index.ts';
 import type { Frame } from '../frame.ts';
@@ -32,7 +33,13 @@ const stations: StructType<{ first: ScalarType<'u64'>; rest: ScalarType<'u32'> }
 });
 /** What of `first` is the interface's MAC. */
 const INTERFACE_BITS = 16;
-const STATION_BITS = 48;
+
+/** What is known of a packet beside itself. */
+export interface Passage {
+  /** From the IP header on, with what Ethernet pads. */
+  readonly bytes: Value<'u32'>;
+  readonly isError: boolean;
+}
 
 /** Leaves with what the stack would not forward either; nothing has been written or counted. */
 export function refuseUndeliverable(
@@ -40,13 +47,13 @@ export function refuseUndeliverable(
   frame: Frame,
   packet: IpPacket,
   slot: Slot,
-  isError: boolean,
+  { bytes, isError }: Passage,
 ): void {
   const { p, leave } = path;
   // Seen only because the interface is promiscuous: as it is, the stack drops it (ip_rcv).
   p.rarely(p.skb.pktType.ne(PACKET_HOST), () => p.next());
   p.rarely(packet.hopLimit.le(1), () => leave('expired'));
-  refuseTooBig(path, frame, packet, slot, isError);
+  p.rarely(bytes.gt(slot.mtu), () => refuseTooBig(path, frame, packet, slot, isError));
 }
 
 /** Writes the Ethernet header of the frame that the slot gets, while the views of the packet are valid. */
@@ -64,13 +71,11 @@ export function deliver(path: TcPath, frame: Frame, version: IpVersion, slot: Sl
   if (frame.link === 'ethernet') untag(path, frame);
   else giveHeader(path, version, slot);
   const { first, rest } = stationsOf(p, slot);
-  const [station, own] = LITTLE_ENDIAN
-    ? [first.shl(INTERFACE_BITS), first.shr(STATION_BITS)]
-    : [first.shr(INTERFACE_BITS), first.shl(STATION_BITS)];
   const send = (): void => p.redirect(slot.interface);
-  p.when(station.ne(0), send);
-  // A device without addresses: the kernel takes the Ethernet header off.
-  p.when(own.eq(0).and(rest.eq(0)), send);
+  const station = LITTLE_ENDIAN ? first.shl(INTERFACE_BITS) : first.shr(INTERFACE_BITS);
+  p.usually(station.ne(0), send);
+  // A device without addresses: the kernel takes the Ethernet header off. With the station, which is zero, all is known.
+  p.when(first.eq(0).and(rest.eq(0)), send);
   p.redirectNeigh(slot.interface, { family: version, nexthop: read(slot.address) });
 }
 
@@ -94,8 +99,5 @@ function giveHeader(path: TcPath, version: IpVersion, slot: Slot): void {
   addressFrame(path, { link: 'ethernet' }, slot);
 }
 
-function stationsOf(p: TcPath['p'], slot: Slot): ViewOf<typeof stations> {
-  const { point, view } = p.pointer(stations);
-  point(slot.station.at(0));
-  return view;
-}
+const stationsOf = (p: TcPath['p'], slot: Slot): ViewOf<typeof stations> =>
+  p.overlay(slot.station.at(0), stations);

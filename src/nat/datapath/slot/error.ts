@@ -25,8 +25,9 @@ export function translateSlotError(
   const { own, other } = sideOf(direction);
   const { before, quotedBefore, transport, leaveIfExcluded } = progress;
   whereBound(path, packet, before, (slot) => {
-    admit(path, frame, packet, slot, { leaveIfExcluded, isError: true });
-    countPacket(slot, path.length().sub(frame.at.offset));
+    const bytes = path.length().sub(frame.at.offset);
+    admit(path, frame, packet, slot, { leaveIfExcluded, bytes, isError: true });
+    countPacket(slot, bytes);
     const inbound = direction === 'inbound';
     if (inbound) addressFrame(path, frame, slot);
     const change = p.variable('u64', 0);

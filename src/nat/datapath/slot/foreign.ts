@@ -1,5 +1,7 @@
 // What a slot sends with a source that is none of its own. It is dropped, but where its interface may send anything, and
-// but for what never gets further than this host: without it a slot would not get its address.
+// but for what never gets further than this host: without it a slot would not get its address. An interface without an
+// entry of its own is none of slots: not yet, or not any more. So slots of many interfaces begin and end with one write,
+// whenever the program gets there.
 
 import { SLOT_FLAGS } from '../../slot-layout.ts';
 import type { IpPacket } from '../ip-packet.ts';
@@ -29,10 +31,14 @@ export function leaveForeign(path: TcPath, packet: IpPacket): void {
 /** The same of what is known to be none of theirs without looking. */
 export function leaveUnknown(path: TcPath, version: IpVersion): void {
   const { p, uses, leave } = path;
-  const other = version === 4 ? 6 : 4;
-  const self = interfaceAt(path, hasSlots(uses, version) ? version : other);
-  p.when(self.exists(), () => {
-    p.when(self.value.flags.and(SLOT_FLAGS.anySource).ne(0), () => p.next());
-  });
-  leave('foreign');
+  // That of its own family says more: an interface may have slots of one only.
+  const known = ([version, version === 4 ? 6 : 4] as const).filter((one) => hasSlots(uses, one));
+  for (const family of known) {
+    const self = interfaceAt(path, family);
+    p.when(self.exists(), () => {
+      p.when(self.value.flags.and(SLOT_FLAGS.anySource).ne(0), () => p.next());
+      leave('foreign');
+    });
+  }
+  p.next();
 }

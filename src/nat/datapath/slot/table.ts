@@ -35,11 +35,7 @@ export interface Slot extends Counters {
 const station: StructType<{ mac: BytesType }> = struct('station', { mac: bytes(6) });
 
 /** The MAC of a slot's interface. */
-export function macOf(p: PacketBuilder, slot: Slot): BytesPlace {
-  const { point, view } = p.pointer(station);
-  point(slot.mac.at(0));
-  return view.mac;
-}
+export const macOf = (p: PacketBuilder, slot: Slot): BytesPlace => p.overlay(slot.mac.at(0), station).mac;
 
 /** The interface by which outsides are known. */
 export const OUTSIDES = 0;

@@ -65,7 +65,7 @@ const HOPS = 64;
 const PRECEDENCE = 0xc0;
 const VERSION6 = 0x6000_0000;
 
-/** Leaves with what does not fit through the slot's interface; `isError` for what is never answered (RFC 1122). */
+/** Leaves with a packet that does not fit through the slot's interface; `isError` for what is never answered (RFC 1122). */
 export function refuseTooBig(
   path: TcPath,
   frame: Frame,
@@ -76,7 +76,7 @@ export function refuseTooBig(
   const { p, leave } = path;
   const length = packet.payload.end.sub(frame.at.offset);
   const { mtu } = slot;
-  p.rarely(length.gt(mtu).and(mtu.ne(0)), () => {
+  p.when(length.gt(mtu).and(mtu.ne(0)), () => {
     const size = p.variable('u32', length);
     p.when(p.skb.gsoSize.ne(0), () => size.set(segmentSize(path, frame, packet)));
     p.when(size.gt(mtu), () => {

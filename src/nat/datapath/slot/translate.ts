@@ -10,7 +10,7 @@ import { rewriteAll } from '../rewrite.ts';
 import { countPacket, type Translation, tablesOf } from '../tables.ts';
 import { keyOfOther, type Transport } from '../transport.ts';
 import { read, type Words } from '../words.ts';
-import { addressFrame, deliver, refuseUndeliverable } from './deliver.ts';
+import { addressFrame, deliver, type Passage, refuseUndeliverable } from './deliver.ts';
 import { leaveForeign } from './foreign.ts';
 import { FROM_SLOT } from './leaving.ts';
 import { refuseDenied } from './policy.ts';
@@ -30,8 +30,9 @@ export function translateSlot(path: TcPath, frame: Frame, packet: IpPacket, prog
   const { before, transport, leaveIfExcluded, mss } = progress;
   const { own } = sideOf(path.direction);
   whereBound(path, packet, before, (slot) => {
-    admit(path, frame, packet, slot, { leaveIfExcluded, isError: false });
-    countPacket(slot, path.length().sub(frame.at.offset));
+    const bytes = path.length().sub(frame.at.offset);
+    admit(path, frame, packet, slot, { leaveIfExcluded, bytes, isError: false });
+    countPacket(slot, bytes);
     const takeInIfOurs = hairpinOf(path, frame, packet, transport);
     const inbound = path.direction === 'inbound';
     if (inbound) addressFrame(path, frame, slot);
@@ -72,7 +73,7 @@ export function whereBound(path: TcPath, packet: IpPacket, address: Words, then:
       return;
     }
     p.when(entry.exists(), () => {
-      p.when(state.eq(SLOT_STATES.bound), () => then(entry.value));
+      p.usually(state.eq(SLOT_STATES.bound), () => then(entry.value));
       if (direction === 'inbound') whenQuarantined(p, entry.value, () => leave('quarantined'));
       else unbound();
     });
@@ -91,7 +92,7 @@ export function requireSlot(
   then: () => void,
 ): void {
   whereBound(path, packet, read(packet.source), (slot) => {
-    admit(path, frame, packet, slot, { leaveIfExcluded, isError: false });
+    admit(path, frame, packet, slot, { leaveIfExcluded, bytes: path.length(), isError: false });
     then();
   });
 }
@@ -102,11 +103,11 @@ export function admit(
   frame: Frame,
   packet: IpPacket,
   slot: Slot,
-  { leaveIfExcluded, isError }: { readonly leaveIfExcluded: () => void; readonly isError: boolean },
+  { leaveIfExcluded, ...passage }: Passage & { readonly leaveIfExcluded: () => void },
 ): void {
   if (path.direction === 'outbound') refuseDenied(path, packet, slot);
   leaveIfExcluded();
-  if (path.direction === 'inbound') refuseUndeliverable(path, frame, packet, slot, isError);
+  if (path.direction === 'inbound') refuseUndeliverable(path, frame, packet, slot, passage);
 }
 
 /** What lets a translated packet in again where it would leave for one of ours: to be asked before it is translated. */

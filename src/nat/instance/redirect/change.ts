@@ -19,7 +19,7 @@ import { redirectProgram } from '../../datapath/redirect/index.ts';
 import type { Owned } from '../contents.ts';
 import { findNamespace } from '../namespace.ts';
 import { type Pins, REDIRECT_PROGRAM, redirectLink } from '../pins.ts';
-import { attempt, deleteOurs, programIds } from '../placement.ts';
+import { attempt, deleteOurs } from '../placement.ts';
 import { datapathOptions, type InstanceRecord, sidesOf } from '../record.ts';
 
 /** Makes in the shadow what is not in `pins` yet: the program, and its places on interfaces that have none. */
@@ -96,7 +96,7 @@ function update(pins: Pins, shadow: Pins, ifindex: number): void {
 
 function settleFilters(pins: Pins, shadow: Pins, record: InstanceRecord, redirect: Redirect): void {
   const { insides, leaving, madeQdiscs } = redirect;
-  const ours = programIds([pins, shadow]);
+  const ours = idsOf(pins, shadow);
   using former = attempt(() => pins.redirectProgram());
   using next = attempt(() => shadow.redirectProgram());
   inNamespace(record, (socket) => {
@@ -117,7 +117,7 @@ export function undoFilters(shadow: Pins, former: InstanceRecord): void {
   const next = attempt(() => shadow.record());
   if (next?.redirect === undefined || next.hook !== 'clsact') return;
   const { redirect } = next;
-  const ours = programIds([shadow]);
+  const ours = idsOf(shadow);
   const kept = former.redirect?.madeQdiscs ?? [];
   inNamespace(next, (socket) => {
     for (const ifindex of redirect.insides) {
@@ -135,6 +135,16 @@ export function detachInsideFilters(record: InstanceRecord, ours: ReadonlySet<nu
       takeOff(socket, ifindex, ours, redirect.madeQdiscs.includes(ifindex));
     }
   });
+}
+
+/** Of redirect alone: others of the instance may sit on the same interfaces. */
+function idsOf(...folders: readonly Pins[]): Set<number> {
+  const ids = new Set<number>();
+  for (const pins of folders) {
+    using program = attempt(() => pins.redirectProgram());
+    if (program !== undefined) ids.add(program.info.id);
+  }
+  return ids;
 }
 
 function takeOff(

@@ -36,10 +36,14 @@ const dropping = (world: World): World => ({ ...world, unmapped: { outbound: 'dr
 
 /** From no inside, and nothing that is known to stay here. */
 function unknown(frame: Bytes, world: World, ifindex: number, family: 4 | 6): Outcome {
-  const has = { 4: world.ipv4Slots, 6: world.ipv6Slots };
-  const known = has[family] ? family : family === 4 ? 6 : 4;
-  const self = slotAt(world, ifindex, known === 4 ? 0 : 0n);
-  return self?.flags?.includes('anySource')
+  const [four, six] = [
+    world.ipv4Slots ? slotAt(world, ifindex, 0) : undefined,
+    world.ipv6Slots ? slotAt(world, ifindex, 0n) : undefined,
+  ];
+  const self = (family === 4 ? four : six) ?? four ?? six;
+  // Not one of the slots' interfaces.
+  if (self === undefined) return { verdict: 'next', frame };
+  return self.flags?.includes('anySource')
     ? { verdict: 'next', frame }
     : { verdict: 'drop', frame, reason: 'foreign' };
 }

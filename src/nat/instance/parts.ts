@@ -1,0 +1,95 @@
+// What changes of a running instance need, opened once: its maps, its record, and the lock on all instances.
+
+import { type BpfMap, FolderLock } from '../../loader/index.ts';
+import type { Owned } from './contents.ts';
+import { InstanceError } from './error.ts';
+import { Journal } from './journal.ts';
+import { openMaps } from './own-maps.ts';
+import { Pins } from './pins.ts';
+import { type InstanceRecord, isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
+import { recover } from './recover.ts';
+import { SLOT_JOURNAL_PIN } from './slots/journal.ts';
+import { Table } from './table.ts';
+
+export interface Opened {
+  readonly maps: Owned;
+  readonly table: Table;
+  readonly record: BpfMap<typeof recordMap.key, typeof recordMap.value>;
+  readonly journal: Journal;
+  readonly lock: FolderLock;
+}
+
+const RECORD_KEY: Uint8Array = new Uint8Array(Uint32Array.of(KEY).buffer);
+
+/** Opens what changes need, once, when the first change comes. */
+export class Parts implements Disposable {
+  readonly #instances: string;
+  readonly #pins: Pins;
+  readonly #shadow: Pins;
+  #opened: Opened | undefined;
+  /** The record as it was read last. */
+  #known: { readonly data: Uint8Array; readonly record: InstanceRecord } | undefined;
+  #owned: Disposable[] = [];
+
+  constructor(instances: string, pins: Pins) {
+    this.#instances = instances;
+    this.#pins = pins;
+    this.#shadow = new Pins(instances, pins.name, true);
+  }
+
+  open(): Opened {
+    if (this.#opened !== undefined) return this.#opened;
+    const own = <T extends Disposable>(part: T): T => {
+      this.#owned.push(part);
+      return part;
+    };
+    const { capacity } = this.#pins.record();
+    const { maps } = own(openMaps(this.#pins, capacity));
+    const record = own(this.#pins.map('instance', recordMap));
+    this.#opened = {
+      maps,
+      table: new Table(this.#pins.name, maps),
+      record,
+      journal: new Journal(this.#pins, record.raw),
+      lock: own(new FolderLock(this.#instances)),
+    };
+    return this.#opened;
+  }
+
+  /** Runs `run` while no other process is at work on instances, on what no killed one has left unfinished. */
+  locked<T>(run: (opened: Opened, record: InstanceRecord) => T): T {
+    const opened = this.open();
+    return opened.lock.hold(() => {
+      const known = this.#readRecord(opened);
+      if (!this.#isUnfinished(opened)) return run(opened, known);
+      recover(this.#instances, this.#pins.name);
+      return run(opened, this.#readRecord(opened));
+    });
+  }
+
+  /** Whether a killed command has left something to do. */
+  #isUnfinished({ journal }: Opened): boolean {
+    return this.#shadow.exist || this.#pins.has(SLOT_JOURNAL_PIN) || journal.isOpen;
+  }
+
+  #readRecord({ record: { raw } }: Opened): InstanceRecord {
+    const { calls } = raw;
+    calls.putKey(RECORD_KEY);
+    const isThere = calls.lookup();
+    const { found } = calls;
+    // It seldom changes.
+    if (this.#known !== undefined && Buffer.compare(this.#known.data, found) === 0) return this.#known.record;
+    const data = calls.value();
+    if (!isThere || isRevoked(data)) {
+      throw new InstanceError('ENOENT', `instance '${this.#pins.name}' has been detached meanwhile`);
+    }
+    const record = this.#pins.record();
+    this.#known = { data, record };
+    return record;
+  }
+
+  [Symbol.dispose](): void {
+    for (const part of this.#owned.splice(0)) part[Symbol.dispose]();
+    this.#opened = undefined;
+  }
+}

@@ -1,0 +1,19 @@
+// Makes good what a killed `reserve` or `remove` has left: the maps by its journal, and the devices by the maps.
+
+import { openMaps } from '../own-maps.ts';
+import type { Pins } from '../pins.ts';
+import { attempt } from '../placement.ts';
+import { leaveStrays } from './devices.ts';
+import { endSlotJournal, makeAmends, readSlotJournal } from './journal.ts';
+
+/** To be called with the lock held. */
+export function replaySlots(pins: Pins): void {
+  const amends = readSlotJournal(pins);
+  if (amends === undefined) return;
+  const record = attempt(() => pins.record());
+  if (record === undefined) return;
+  using own = openMaps(pins, record.capacity);
+  makeAmends(own.maps, amends);
+  leaveStrays(pins, record, own.maps);
+  endSlotJournal(pins);
+}
