@@ -12,6 +12,7 @@ import { readIpv6 } from './ipv6.ts';
 import type { TcPath } from './path.ts';
 import { letRedirectedLeave } from './redirect/outbound.ts';
 import type { Sides } from './redirect/sides.ts';
+import { redirectBetween } from './redirect/way.ts';
 import { dispatchSlot } from './slot/dispatch.ts';
 import { hasSlots } from './slot/table.ts';
 import { translate } from './translate.ts';
@@ -72,7 +73,8 @@ function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, option
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
   const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed }, 'uplink');
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots, sides };
+  const redirect = direction === 'inbound' && sides ? redirectBetween(p, sides) : undefined;
+  const path: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots, redirect };
   if (sides !== undefined && direction === 'outbound') letRedirectedLeave(path, sides);
 
   const others = (frame: Frame): void => {

@@ -4,7 +4,7 @@ import type { PacketBuilder, TcBuilder, Value, Variable } from '../../asm/index.
 import type { InstanceMaps } from '../maps.ts';
 import type { Direction, Reason } from '../reason.ts';
 import { hasIpv6, type Uses } from '../uses.ts';
-import type { Sides } from './redirect/sides.ts';
+import type { Redirect } from './redirect/way.ts';
 
 /** Ends the path for a reason. */
 export type Leave = (reason: Reason) => void;
@@ -24,8 +24,8 @@ export interface TcPath extends Path<TcBuilder> {
   readonly hook: 'uplink' | 'slot' | 'inside';
   /** Where what slots send is translated: where it comes in, or where it leaves. */
   readonly slots: 'device' | 'uplink';
-  /** Between which packets are sent on past the stack; undefined where none are. */
-  readonly sides?: Sides | undefined;
+  /** Undefined where no packets are sent on past the stack. */
+  readonly redirect?: Redirect | undefined;
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   type Expression,
   HELPERS,
   type PacketBuilder,
+  type Pointer,
   type ScalarType,
   type StructType,
   struct,
@@ -16,7 +17,6 @@ import {
   u16,
   u32,
   type Value,
-  type Variable,
   type ViewOf,
 } from '../../asm/index.ts';
 import { in6 } from '../maps.ts';
@@ -68,14 +68,6 @@ const BPF_FIB_LKUP_RET_SUCCESS = 0;
 /** Where a packet leaves, the MTU on that way, and the two addresses of its frame. */
 export type Route = Pick<ViewOf<typeof fibLookup>, 'ifindex' | 'length' | 'sourceMac' | 'destinationMac'>;
 
-/** A packet's two ends as routing sees them. */
-export interface Ends {
-  readonly source: Words;
-  readonly destination: Words;
-  readonly sport: Value<'be16'>;
-  readonly dport: Value<'be16'>;
-}
-
 /** What routing goes by. */
 export interface Question {
   readonly version: IpVersion;
@@ -86,22 +78,28 @@ export interface Question {
   readonly ifindex: Expression<'u32'>;
   /** The TOS as first byte, or class and flow label. */
   readonly flow: Value<'be32'>;
-  /** Not zero where the ends have ports, which routing may go by. */
-  readonly hasPorts: Variable<'u32'>;
+  readonly source: Words;
+  readonly destination: Words;
+  /** Says the ports, where there are any, which routing may go by. */
+  readonly ports: (say: (sport: Value<'be16'>, dport: Value<'be16'>) => void) => void;
 }
+
+/** Where a question is written, and the answer. */
+export type RouteMemory = ReturnType<typeof routeMemory>;
+export const routeMemory = (p: PacketBuilder): { address: Pointer; view: ViewOf<typeof fibLookup> } =>
+  p.stack(fibLookup);
 
 /** Asks, and says how to tell that there is no way: any of these. */
 export function askRoute(
   p: PacketBuilder,
-  { version, protocol, length, ifindex, flow, hasPorts }: Question,
-  { source, destination, sport, dport }: Ends,
+  { address, view }: RouteMemory,
+  { version, protocol, length, ifindex, flow, source, destination, ports }: Question,
 ): { readonly route: Route; readonly refusals: readonly (() => Condition)[] } {
-  const { address, view } = p.stack(fibLookup);
   view.family.set(version === 4 ? AF_INET : AF_INET6);
   view.protocol.set(protocol);
   view.sport.set(0);
   view.dport.set(0);
-  p.when(hasPorts.ne(0), () => {
+  ports((sport, dport) => {
     view.sport.set(sport);
     view.dport.set(dport);
   });

@@ -35,11 +35,10 @@ const findWayIn = (
   packet: IpPacket,
   { address: destination, shift }: Translation,
 ): Way | undefined =>
-  path.sides &&
-  findWay(path, packet, path.sides, {
-    source: read(packet.source),
+  path.redirect &&
+  findWay(path, packet, path.redirect, {
     destination,
-    ...(shift && { dport: (port) => shifted(port, shift.get()) }),
+    ...(shift && { seenPort: (port) => shifted(port, shift.get()) }),
   });
 
 /** Translates `packet` and lets it go on; `mss` is the most that TCP connections may have. Ends the path. */
@@ -114,8 +113,8 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
           keyOfOther(path, payload, transport.ports, own, translation.shift),
         )
       : undefined;
-  const way = direction === 'inbound' ? findWayIn(path, packet, translation) : undefined;
-  rewriteAll(path, packet, own, { before, port }, translation, transport, { mss, also: way?.hop.get() });
+  const way = findWayIn(path, packet, translation);
+  rewriteAll(path, packet, own, { before, port }, translation, transport, { mss, also: way?.change });
   if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
   if (way) p.when(way.ifindex.ne(0), () => p.redirect(way.ifindex));
   p.next();

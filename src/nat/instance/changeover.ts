@@ -60,7 +60,11 @@ export class Changeover implements Disposable {
   readonly #word: BpfMap<ScalarType<'u32'>, ScalarType<'u32'>>;
   readonly #owned: Disposable[];
 
-  private constructor(relays: Programs, word: BpfMap<ScalarType<'u32'>, ScalarType<'u32'>>, owned: Disposable[]) {
+  private constructor(
+    relays: Programs,
+    word: BpfMap<ScalarType<'u32'>, ScalarType<'u32'>>,
+    owned: Disposable[],
+  ) {
     this.relays = relays;
     this.#word = word;
     this.#owned = owned;

@@ -1,6 +1,13 @@
 // Bytes of any length in a pinned map, which is there as long as they are of use: an array whose values lie end to end.
 
-import { type BytesType, bytes, defineMap, type MapDefinition, type ScalarType, u32 } from '../../asm/index.ts';
+import {
+  type BytesType,
+  bytes,
+  defineMap,
+  type MapDefinition,
+  type ScalarType,
+  u32,
+} from '../../asm/index.ts';
 import { BpfMap } from '../../loader/index.ts';
 
 const CHUNK_SIZE = 4096;

@@ -113,11 +113,7 @@ function onFilter(
 }
 
 /** @returns undefined when the jump table names `wanted` now, or nothing where there is none wanted. */
-function inTable(
-  pins: Pins,
-  wanted: BpfProgram | undefined,
-  ours: ReadonlySet<number>,
-): Running | undefined {
+function inTable(pins: Pins, wanted: BpfProgram | undefined, ours: ReadonlySet<number>): Running | undefined {
   using table = attempt(() => openSlotProgram(pins));
   if (table === undefined) return wanted === undefined ? undefined : 'gone';
   const running = table.get(SLOT_PROGRAM_KEY);

@@ -6,9 +6,9 @@ export { detach, detachAll } from './detach.ts';
 export { InstanceError, type InstanceErrorCode } from './error.ts';
 export type { Context } from './making.ts';
 export { type Instance, openInstance } from './open.ts';
+export type { Replaced } from './replacement.ts';
 export { openSlots, type Slots } from './slots/open.ts';
 export type * from './slots/types.ts';
-export type { Replaced } from './replacement.ts';
 export type * from './types.ts';
 
 /** Names of the instances there are, half-present ones too. */

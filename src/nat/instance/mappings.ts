@@ -15,8 +15,8 @@ import { removeSlots } from './slots/remove.ts';
 import { reserveSlots } from './slots/reserve.ts';
 import { touchedSlots } from './slots/touched.ts';
 import { widenOutsides } from './subnet.ts';
-import { unmapped } from './unmapped.ts';
 import { inTurn } from './transition.ts';
+import { unmapped } from './unmapped.ts';
 
 const isSlot = (mapping: Mapping): mapping is SlotMapping => mapping.kind === 'slot';
 
@@ -27,7 +27,12 @@ export function addMappings(bench: Bench, mappings: readonly Mapping[]): void {
   const { uses } = record;
   const slots = mappings.filter(isSlot);
   if (slots.length === mappings.length) {
-    const wanted = slots.map(({ interface: name, inside, outside }) => ({ interface: name, inside, outside, station: 0 }));
+    const wanted = slots.map(({ interface: name, inside, outside }) => ({
+      interface: name,
+      inside,
+      outside,
+      station: 0,
+    }));
     if (wanted.length > 0) reserveSlots(bench, wanted, {});
     return;
   }
@@ -80,5 +85,10 @@ export function deleteMappings(bench: Bench, insides: readonly Endpoint[]): void
   const unknown = insides.filter((inside) => !found.has(formatEndpoint(inside)));
   if (unknown.length > 0) throw unmapped(pins.name, unknown);
   if (slots.length === insides.length) removeSlots(bench, gone.filter(isSlot).map(slotText));
-  else replaceMappings(pins, all.filter((mapping) => !gone.includes(mapping)), making);
+  else
+    replaceMappings(
+      pins,
+      all.filter((mapping) => !gone.includes(mapping)),
+      making,
+    );
 }

@@ -2,8 +2,8 @@
 // stays keeps its counters, and all of it can be undone.
 
 import type { RawMap } from '../../loader/index.ts';
-import { type Entries, keyNames, pick, positionsOf, sameBytes, TABLES } from '../entries.ts';
 import type { Family } from '../address.ts';
+import { type Entries, keyNames, pick, positionsOf, sameBytes, TABLES } from '../entries.ts';
 import { mappingAt, viewsOf } from '../entries-decode.ts';
 import { decodeSlots, SLOT_FORMATS } from '../slot-entries.ts';
 import { SLOT_STATES } from '../slot-layout.ts';

@@ -32,7 +32,13 @@ function tableOf(
 ): MapDefinition<BytesType, Counted> {
   const value = struct('counted', { identity: bytes(identitySize), packets: u64, bytes: u64 });
   // Programs only look it up: how many entries it has, and its flags, do not matter.
-  return defineMap({ name, type: NETS.has(table) ? 'lpm_trie' : 'hash', key: bytes(keySize), value, maxEntries: 1 });
+  return defineMap({
+    name,
+    type: NETS.has(table) ? 'lpm_trie' : 'hash',
+    key: bytes(keySize),
+    value,
+    maxEntries: 1,
+  });
 }
 
 type CountedFormat = (typeof COUNTED)[number];

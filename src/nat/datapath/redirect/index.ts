@@ -12,6 +12,7 @@ import { readIpv6 } from '../ipv6.ts';
 import type { TcPath } from '../path.ts';
 import { redirectOut } from './outbound.ts';
 import type { Sides } from './sides.ts';
+import { redirectBetween } from './way.ts';
 
 /** @param sides those of `options` */
 export function redirectProgram(options: DatapathOptions, sides: Sides): Program {
@@ -25,14 +26,25 @@ function dispatch(p: TcBuilder, options: DatapathOptions, sides: Sides): void {
   // Whatever the reason, the stack gets it, and the program where it leaves counts it and decides.
   const leave = (): void => p.next();
   const length = () => p.skb.len.get();
-  const path: TcPath = { p, direction: 'outbound', maps, uses, leave, length, hook: 'inside', slots, sides };
+  const redirect = redirectBetween(p, sides);
+  const path: TcPath = {
+    p,
+    direction: 'outbound',
+    maps,
+    uses,
+    leave,
+    length,
+    hook: 'inside',
+    slots,
+    redirect,
+  };
   const frame = readEthernet(path, (other) => {
     if (hasIpv6(uses)) {
       p.when(other.proto.eq(ETH_P_IPV6), () =>
-        redirectOut(path, other, readIpv6(path, other.at), sides, mss),
+        redirectOut(path, other, readIpv6(path, other.at), redirect, mss),
       );
     }
     p.next();
   });
-  redirectOut(path, frame, readIpv4(path, frame.at), sides, mss);
+  redirectOut(path, frame, readIpv4(path, frame.at), redirect, mss);
 }

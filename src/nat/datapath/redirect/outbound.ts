@@ -9,19 +9,19 @@ import { isForOutside } from '../hairpin.ts';
 import { IPPROTO_AH } from '../headers.ts';
 import type { IpPacket } from '../ip-packet.ts';
 import type { TcPath } from '../path.ts';
-import { rewriteAll } from '../rewrite.ts';
+import { hopChange, rewriteAll } from '../rewrite.ts';
 import { counters, countPacket, tablesOf, translationOf } from '../tables.ts';
 import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from '../transport.ts';
 import { read } from '../words.ts';
 import { isInside, type Sides } from './sides.ts';
-import { findWay } from './way.ts';
+import { findWay, type Redirect } from './way.ts';
 
 /** Ends the path. */
 export function redirectOut(
   path: TcPath,
   frame: Frame,
   packet: IpPacket,
-  sides: Sides,
+  redirect: Redirect,
   mss: number | undefined,
 ): void {
   const { p } = path;
@@ -55,12 +55,14 @@ export function redirectOut(
   );
   p.rarely(isHairpin.ne(0), toStack);
   // As today: routed by its inside source, since it is translated when it leaves.
-  const way = findWay(path, packet, sides, { source: before, destination });
+  const way = findWay(path, packet, redirect, {});
   p.rarely(way.ifindex.eq(0), toStack);
 
   countPacket(counted.view, path.length().sub(frame.at.offset));
-  const also = way.hop.get();
-  rewriteAll(path, packet, 'source', { before, port }, translation, transport, { mss, also });
+  rewriteAll(path, packet, 'source', { before, port }, translation, transport, {
+    mss,
+    also: () => hopChange(p, version),
+  });
   p.call(HELPERS.skb_change_type, [p.context, PACKET_OTHERHOST]);
   p.redirect(way.ifindex);
 }

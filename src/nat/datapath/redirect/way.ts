@@ -13,19 +13,36 @@ import {
 import { ethhdr, half, IPPROTO_TCP, IPPROTO_UDP } from '../headers.ts';
 import type { IpPacket } from '../ip-packet.ts';
 import { forget, type TcPath } from '../path.ts';
-import { passHop } from '../rewrite.ts';
-import { askRoute, type Ends } from '../route.ts';
+import { hopChange, passHop } from '../rewrite.ts';
+import { askRoute, type RouteMemory, routeMemory } from '../route.ts';
 import { addressFrame } from '../station.ts';
 import { isOneOf } from '../transport.ts';
-import type { Words } from '../words.ts';
+import { read, type Words } from '../words.ts';
 import { transportAt, wherePlain } from './plain.ts';
 import { isOtherSide, type Sides } from './sides.ts';
+
+/** What is sent on past the stack: between which interfaces, and what the way is asked with, once for all versions. */
+export interface Redirect {
+  readonly sides: Sides;
+  readonly memory: RouteMemory;
+}
+
+export const redirectBetween = (p: TcPath['p'], sides: Sides): Redirect => ({
+  sides,
+  memory: routeMemory(p),
+});
+
+export interface Seen {
+  /** The packet's own where left out. */
+  readonly destination?: Words;
+  readonly seenPort?: (port: Value<'be16'>) => Value<'be16'>;
+}
 
 export interface Way {
   /** Where the packet leaves; zero where it is the stack's, and as it was. */
   readonly ifindex: Variable<'u32'>;
-  /** What one hop less changes in a sum over the IP header (RFC 1624: ~m + m'); zero where it is the stack's. */
-  readonly hop: Variable<'u64'>;
+  /** What the hop less has changed in sums over the IP header, made where it is needed: the stack of a program is small. */
+  readonly change: () => Value<'u64'>;
 }
 
 /** Longer than every MTU. */
@@ -33,49 +50,53 @@ const ENDLESS = 0xffff_ffff;
 /** What makes a look-up say the MTU: a length to check, which always fits. */
 const ANY_LENGTH = 1;
 
-/** @param seen the two addresses as routing sees them, and what is done to the destination's port before it does */
+/**
+ * @param destination as routing is to see it
+ * @param seenPort what is done to the destination's port before routing sees it
+ */
 export function findWay(
   path: TcPath,
   packet: IpPacket,
-  sides: Sides,
-  seen: {
-    readonly source: Words;
-    readonly destination: Words;
-    readonly dport?: (port: Value<'be16'>) => Value<'be16'>;
-  },
+  { sides, memory }: Redirect,
+  { destination, seenPort = (port) => port }: Seen,
 ): Way {
   const { p, maps, direction, leave } = path;
   const { version, payload } = packet;
   const failed = (): void => leave('helper_failed');
-  const way: Way = { ifindex: p.variable('u32', 0), hop: p.variable('u64', 0) };
+  const way = p.variable('u32', 0);
   wherePlain(path, packet, ({ hopLimit, flow }) => {
-    const hasPorts = p.variable('u32', 0);
-    const [sport, dport] = [p.variable('u16', 0), p.variable('u16', 0)];
-    p.when(isOneOf(payload.protocol, [IPPROTO_TCP, IPPROTO_UDP]), () => {
-      const [from, to] = p.packet.read([half, half], { at: transportAt(version), orElse: failed });
-      const port = to.value.get();
-      sport.set(from.value.get().bits());
-      dport.set((seen.dport?.(port) ?? port).bits());
-      hasPorts.set(1);
+    const { route, refusals } = askRoute(p, memory, {
+      version,
+      protocol: payload.protocol.get().as('u8'),
+      length: p.constant('u16', ANY_LENGTH),
+      ifindex: p.skb.ifindex,
+      flow,
+      source: read(packet.source),
+      destination: destination ?? read(packet.destination),
+      ports: (say) =>
+        p.when(isOneOf(payload.protocol, [IPPROTO_TCP, IPPROTO_UDP]), () => {
+          const [from, to] = p.packet.read([half, half], { at: transportAt(version), orElse: failed });
+          say(from.value.get(), seenPort(to.value.get()));
+        }),
     });
-    const ends: Ends = { ...seen, sport: sport.get().bits(), dport: dport.get().bits() };
-    const protocol = payload.protocol.get().as('u8');
-    const length = p.constant('u16', ANY_LENGTH);
-    const question = { version, protocol, length, ifindex: p.skb.ifindex, flow, hasPorts };
-    const { route, refusals } = askRoute(p, question, ends);
     const isFound = refusals.map((isRefused) => isRefused().not()).reduce((all, one) => all.and(one));
     p.when(isFound, () => {
       const most = segmentLength(path, packet);
       const fits = most.le(route.length).and(most.le(p.data(maps.redirect).mtu));
       p.when(isOtherSide(direction, route.ifindex, sides).and(fits), () => {
         addressFrame(p, route, failed);
-        way.ifindex.set(route.ifindex);
-        way.hop.set(passHop(p, version, hopLimit));
+        passHop(p, version, hopLimit);
+        way.set(route.ifindex);
       });
     });
   });
-  forget(path, way.ifindex);
-  return way;
+  forget(path, way);
+  const change = (): Value<'u64'> => {
+    const sum = p.variable('u64', 0);
+    p.when(way.ne(0), () => sum.set(hopChange(p, version)));
+    return sum.get();
+  };
+  return { ifindex: way, change };
 }
 
 /** RFC 9293, section 3.1: the length of the header in words, in the high four bits. */

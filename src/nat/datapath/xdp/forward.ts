@@ -7,7 +7,7 @@ import { excluded } from '../destinations.ts';
 import { isForOutside } from '../hairpin.ts';
 import { ethhdr, half } from '../headers.ts';
 import { sideOf } from '../ip-packet.ts';
-import type { Ends } from '../route.ts';
+import type { Question } from '../route.ts';
 import { addressFrame } from '../station.ts';
 import {
   counters,
@@ -60,13 +60,7 @@ export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): 
     });
     p.rarely(isHairpin.ne(0), pass);
   }
-  const ends = endsOf(packet, transport);
-  const { address, shift } = translation;
-  const seen: Ends =
-    direction === 'outbound'
-      ? ends
-      : { ...ends, destination: address, ...(shift && { dport: shifted(ends.dport, shift.get()) }) };
-  const route = findRoute(path, packet, transport, seen);
+  const route = findRoute(path, packet, endsOf(path, packet, transport, translation));
   requireOtherSide(path, route.ifindex);
 
   rewrite(path, packet, transport, before, translation);
@@ -75,12 +69,24 @@ export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): 
   p.redirect(route.ifindex);
 }
 
-const endsOf = (packet: PlainPacket, { source, dest }: PlainTransport): Ends => ({
-  source: read(packet.source),
-  destination: read(packet.destination),
-  sport: source.get().bits(),
-  dport: dest.get().bits(),
-});
+/** The two ends as routing is to see them: on the way in with the destination translated. */
+function endsOf(
+  { p, direction }: XdpPath,
+  packet: PlainPacket,
+  { hasPorts, source, dest }: PlainTransport,
+  { address, shift }: Translation,
+): Pick<Question, 'source' | 'destination' | 'ports'> {
+  const [from, to] = [read(packet.source), read(packet.destination)];
+  const sport = source.get().bits();
+  const port = dest.get().bits();
+  const isIn = direction === 'inbound';
+  const dport = isIn && shift ? shifted(port, shift.get()) : port;
+  return {
+    source: from,
+    destination: isIn ? address : to,
+    ports: (say) => p.when(hasPorts.ne(0), () => say(sport, dport)),
+  };
+}
 
 /** One hop less in the high byte of its word (RFC 1624, equation 3: ~m + m'). */
 const HOP_CHANGE = 0xfeff;

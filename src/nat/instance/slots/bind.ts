@@ -47,7 +47,10 @@ export function bindSlots(bench: Bench, bindings: readonly SlotBinding[], quaran
     const place = bench.book.one(slot, family);
     if (slots.has(place)) throw refuse(bench, 'EBOUND', place, 'is named twice');
     if (outsides.has(outside)) {
-      throw new InstanceError('EINUSE', `instance '${pins.name}': outside ${formatAddress(outside)} is given to two slots`);
+      throw new InstanceError(
+        'EINUSE',
+        `instance '${pins.name}': outside ${formatAddress(outside)} is given to two slots`,
+      );
     }
     slots.add(place);
     outsides.add(outside);
@@ -102,7 +105,9 @@ export function releaseSlots(bench: Bench, slots: readonly string[], quarantine:
   }
   for (const slot of slots) {
     const places = bench.book.all(slot);
-    const isBound = places.some((place) => stateOf(values(place.family, place.key)!, place.family) === SLOT_STATES.bound);
+    const isBound = places.some(
+      (place) => stateOf(values(place.family, place.key)!, place.family) === SLOT_STATES.bound,
+    );
     if (!isBound) throw refuse(bench, 'EUNBOUND', places[0]!, 'has no outside to give up');
   }
   if (bound > 0) commit(bench, writing);
@@ -191,6 +196,8 @@ function snapshot(maps: SlotMaps, family: Family): (key: Uint8Array) => Uint8Arr
   const positions = positionsOf(elements, format);
   return (key) => {
     const at = positions.get(keyNames({ count: 1, keys: key, values: key }, format)(0));
-    return at === undefined ? undefined : elements.values.subarray(at * format.valueSize, (at + 1) * format.valueSize);
+    return at === undefined
+      ? undefined
+      : elements.values.subarray(at * format.valueSize, (at + 1) * format.valueSize);
   };
 }

@@ -4,7 +4,13 @@
 import { type Address, addressKey, type Family, familyOf, formatAddress } from '../../address.ts';
 import type { Entries } from '../../entries.ts';
 import type { SlotMapping } from '../../mapping.ts';
-import { decodeSlots, encodeSlots, SLOT_FORMATS, type SlotEntry, type SlotRecord } from '../../slot-entries.ts';
+import {
+  decodeSlots,
+  encodeSlots,
+  SLOT_FORMATS,
+  type SlotEntry,
+  type SlotRecord,
+} from '../../slot-entries.ts';
 import { SLOT_FLAGS, SLOT_STATES } from '../../slot-layout.ts';
 import type { Use } from '../../uses.ts';
 import type { SlotContents } from '../contents.ts';
@@ -84,7 +90,8 @@ export function slotContents(
       if (!used.has(key.interface)) used.set(key.interface, undefined);
       entries[family].push({ key, record });
     }
-    for (const [, { key, record }] of plan[family].quarantined) entries[family].push({ key, record: plain(record) });
+    for (const [, { key, record }] of plan[family].quarantined)
+      entries[family].push({ key, record: plain(record) });
   }
   for (const [ifindex, seat] of used) {
     for (const family of FAMILIES) {
@@ -126,7 +133,10 @@ class Plan {
     const isWhole = back?.interface === ifindex && back.address === inside;
     const out = { ...base, state: SLOT_STATES.bound, address: outside, since };
     return [
-      { key: { interface: 0, address: outside }, record: isWhole ? plain(back) : { ...out, address: inside } },
+      {
+        key: { interface: 0, address: outside },
+        record: isWhole ? plain(back) : { ...out, address: inside },
+      },
       { key: { interface: ifindex, address: inside }, record: out },
     ];
   }
@@ -164,4 +174,3 @@ const deviceRecord = (seat: Seat, address: Address, since: bigint): SlotRecord =
   state: SLOT_STATES.interface,
   since,
 });
-

@@ -2,7 +2,14 @@
 // jump table names. So thousands of devices get a new program by one update. A table that names none drops: what a slot
 // sends never goes on untranslated.
 
-import { defineMap, type MapDefinition, type Program, program, type ScalarType, u32 } from '../../../asm/index.ts';
+import {
+  defineMap,
+  type MapDefinition,
+  type Program,
+  program,
+  type ScalarType,
+  u32,
+} from '../../../asm/index.ts';
 import { BpfMap, type BpfProgram, loadProgram } from '../../../loader/index.ts';
 import type { Pins } from '../pins.ts';
 

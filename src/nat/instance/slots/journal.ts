@@ -80,7 +80,10 @@ function decode(data: Uint8Array): SlotAmends {
     const deletes = header.getUint32(2 * i * COUNT_SIZE, LITTLE_ENDIAN);
     const sets = header.getUint32((2 * i + 1) * COUNT_SIZE, LITTLE_ENDIAN);
     const gone = { count: deletes, keys: take(deletes * keySize) };
-    return [family, { deletes: gone, sets: { count: sets, keys: take(sets * keySize), values: take(sets * valueSize) } }];
+    return [
+      family,
+      { deletes: gone, sets: { count: sets, keys: take(sets * keySize), values: take(sets * valueSize) } },
+    ];
   });
   return Object.fromEntries(amends) as unknown as SlotAmends;
 }

@@ -106,4 +106,3 @@ export function listQuarantined(maps: SlotMaps): QuarantinedOutside[] {
 /** tap2 before tap10. */
 const compareNames = (a: string, b: string): number => COLLATOR.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
 const COLLATOR = new Intl.Collator('en', { numeric: true });
-

@@ -2,9 +2,9 @@
 
 import { LITTLE_ENDIAN } from '../../../asm/index.ts';
 import { type Address, bitsOf, type Family, familyOf, formatAddress, parseAddress } from '../../address.ts';
+import { formatFor, putAddress, viewOf } from '../../entries.ts';
 import { decodeEntries } from '../../entries-decode.ts';
 import { NET_OFFSETS } from '../../entries-encode.ts';
-import { formatFor, putAddress, viewOf } from '../../entries.ts';
 import { formatMapping, type SlotMapping } from '../../mapping.ts';
 import { mappingComplaints } from '../../mapping-check.ts';
 import { PORT_BITS, PROTOCOL_BITS } from '../../maps.ts';
@@ -92,7 +92,9 @@ export class Taken {
       origin: `instance '${this.#instance}'`,
     }));
     const origin = 'slot';
-    const complaint = mappingComplaints([...all, { mapping, origin }]).find(({ origins }) => origins[0] === origin);
+    const complaint = mappingComplaints([...all, { mapping, origin }]).find(
+      ({ origins }) => origins[0] === origin,
+    );
     if (complaint !== undefined) {
       throw this.#refusal(`cannot be taken: ${complaint.message.slice(`${origin}: `.length)}`, outside);
     }

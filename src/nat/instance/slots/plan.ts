@@ -15,11 +15,7 @@ import { seatsFor } from './wish.ts';
  * @param slots left out where there are some
  * @throws InstanceError with code `ENOTSUP`
  */
-export function requireNoXdp(
-  instance: string,
-  xdp: object | 'none' | undefined,
-  slots?: SlotContents,
-): void {
+export function requireNoXdp(instance: string, xdp: object | 'none' | undefined, slots?: SlotContents): void {
   const isSlotless = slots !== undefined && slots.slots.count + slots.slots6.count === 0;
   if (xdp === undefined || xdp === 'none' || isSlotless) return;
   throw new InstanceError(
@@ -49,7 +45,11 @@ export function planSlots(
       ? []
       : withNetns(requireNamespace(instance, record).enter, () => {
           using socket = new NetlinkSocket();
-          const wishes = wanted.map(({ inside, interface: name }) => ({ interface: name, inside, station: 0 }));
+          const wishes = wanted.map(({ inside, interface: name }) => ({
+            interface: name,
+            inside,
+            station: 0,
+          }));
           const isKnown = (ifindex: number, inside: SlotMapping['inside']): boolean =>
             book?.has(ifindex, inside) ?? false;
           return seatsFor(socket, instance, wishes, record, isKnown);

@@ -2,8 +2,8 @@
 
 import type { Family } from '../../address.ts';
 import { formatPrefix, type Prefix } from '../../prefix.ts';
-import { decodeSlotLists, encodeSlotLists } from '../../slot-lists.ts';
 import { SLOT_FLAGS } from '../../slot-layout.ts';
+import { decodeSlotLists, encodeSlotLists } from '../../slot-lists.ts';
 import type { Owned } from '../contents.ts';
 import { InstanceError } from '../error.ts';
 import { FAMILIES } from './book.ts';
@@ -11,7 +11,10 @@ import type { SlotPolicy } from './types.ts';
 
 export type ListMaps = Pick<Owned, 'slot_lists' | 'slot_lists6'>;
 
-export const LIST_MAPS: { readonly [F in Family]: 'slot_lists' | 'slot_lists6' } = { 4: 'slot_lists', 6: 'slot_lists6' };
+export const LIST_MAPS: { readonly [F in Family]: 'slot_lists' | 'slot_lists6' } = {
+  4: 'slot_lists',
+  6: 'slot_lists6',
+};
 
 /** What a record can name; 0 is none. */
 const MOST_LISTS = 0xffff;
@@ -32,7 +35,8 @@ const nameOf = (allowed: readonly Prefix[]): string =>
 
 /** @throws RangeError */
 export function requirePolicy({ allow }: SlotPolicy): void {
-  if (allow?.length === 0) throw new RangeError('allow: a list of no destinations: leave it out to allow all');
+  if (allow?.length === 0)
+    throw new RangeError('allow: a list of no destinations: leave it out to allow all');
 }
 
 /**
@@ -52,7 +56,10 @@ export function listFor(
   let list = 1;
   while (lists.has(list)) list++;
   if (list > MOST_LISTS) {
-    throw new InstanceError('EFULL', `instance '${instance}' has ${MOST_LISTS} lists of allowed destinations, which is the most`);
+    throw new InstanceError(
+      'EFULL',
+      `instance '${instance}' has ${MOST_LISTS} lists of allowed destinations, which is the most`,
+    );
   }
   const make = (): void => {
     for (const family of FAMILIES) {

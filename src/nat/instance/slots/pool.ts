@@ -31,13 +31,17 @@ export function poolOf(
     'su',
   );
   const taken = new Set(
-    book.places.filter((place) => place.inside === inside).map(({ ifindex, interface: name }) => `${ifindex} ${name}`),
+    book.places
+      .filter((place) => place.inside === inside)
+      .map(({ ifindex, interface: name }) => `${ifindex} ${name}`),
   );
   const { enter } = requireNamespace(instance, record);
   const all = withNetns(enter, () => {
     using socket = new NetlinkSocket();
     return listInterfaces(socket);
-  }).filter(({ index, name, type }) => type === ARPHRD_ETHER && index !== record.ifindex && matches.test(name));
+  }).filter(
+    ({ index, name, type }) => type === ARPHRD_ETHER && index !== record.ifindex && matches.test(name),
+  );
   const free = all.filter(({ index, name }) => !taken.has(`${index} ${name}`)).map(({ name }) => name);
   const wanted = count ?? free.length;
   if (free.length >= Math.max(1, wanted)) return free.sort(COLLATOR.compare).slice(0, wanted);

@@ -61,6 +61,7 @@ function outsideOf(maps: SlotMaps, { family, key, ifindex, inside }: Place): Key
   const there = raw.get(outsideKey);
   if (there === undefined) return [];
   const record = getSlotRecord(viewOf(there), 0, family);
-  const isOurs = record.state === SLOT_STATES.bound && record.interface === ifindex && record.address === inside;
+  const isOurs =
+    record.state === SLOT_STATES.bound && record.interface === ifindex && record.address === inside;
   return isOurs ? [{ family, key: outsideKey }] : [];
 }

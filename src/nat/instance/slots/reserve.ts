@@ -20,8 +20,8 @@ import type { Bench } from './desk.ts';
 import { joinDevices, leaveStrays, withBlocks } from './devices.ts';
 import { beginSlotJournal, endSlotJournal, makeAmends, turnSlotJournal } from './journal.ts';
 import { requireUnslotted, Taken } from './outside.ts';
-import { flagsOf, listFor } from './policy.ts';
 import { requireNoXdp } from './plan.ts';
+import { flagsOf, listFor } from './policy.ts';
 import { replaySlots } from './recover.ts';
 import { goneWith } from './remove.ts';
 import { sweepLists, sweepQuarantined } from './sweep.ts';
@@ -193,7 +193,8 @@ function addSlot(
   const outside = seat.outside ?? (wasBound ? known.address : undefined);
   // Of a slot that is reserved already, policy and station are what they are.
   const own = there && getSlotRecord(viewOf(there), 0, family);
-  const base = own === undefined ? { flags, list } : { flags: own.flags, list: own.list, station: own.station };
+  const base =
+    own === undefined ? { flags, list } : { flags: own.flags, list: own.list, station: own.station };
   if (outside === undefined) {
     writing.set(family, key, valueOf(family, seat, { state: 'reserved', ...base }), there);
     return;
@@ -203,7 +204,8 @@ function addSlot(
   const kept = wasBound && outside === known.address ? known : undefined;
   const counted = kept && back ? getSlotRecord(viewOf(back), 0, family) : undefined;
   const since = kept === undefined ? {} : { since: kept.since };
-  const counters = (of: SlotRecord | undefined) => (of === undefined ? {} : { packets: of.packets, bytes: of.bytes });
+  const counters = (of: SlotRecord | undefined) =>
+    of === undefined ? {} : { packets: of.packets, bytes: of.bytes };
   const inward = { state: 'bound', ...base, address: seat.inside, ...since, ...counters(counted) } as const;
   writing.set(family, outsideKey, valueOf(family, seat, inward), back);
   const outward = { state: 'bound', ...base, address: outside, ...since, ...counters(kept) } as const;

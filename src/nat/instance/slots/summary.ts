@@ -1,7 +1,7 @@
 // How many slots an instance has, and what is wrong with them.
 
-import type { Owned } from '../contents.ts';
 import { InterfaceNames, withNetns } from '../../../loader/index.ts';
+import type { Owned } from '../contents.ts';
 import { findNamespace } from '../namespace.ts';
 import type { Pins } from '../pins.ts';
 import type { InstanceRecord } from '../record.ts';

@@ -3,8 +3,8 @@
 import { LITTLE_ENDIAN } from '../../../asm/index.ts';
 import { viewOf } from '../../entries.ts';
 import { SLOT_FORMATS } from '../../slot-entries.ts';
-import { encodeSlotLists } from '../../slot-lists.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
+import { encodeSlotLists } from '../../slot-lists.ts';
 import { FAMILIES, type SlotMaps } from './book.ts';
 import { LIST_MAPS, type ListMaps, readLists } from './policy.ts';
 

@@ -19,7 +19,9 @@ export function touchedSlots(maps: SlotMaps, mappings: readonly Mapping[]): Slot
   if (mappings.every(({ kind }) => kind !== 'prefix' && kind !== 'slot')) {
     return mappings.flatMap((mapping) => slotOf(maps, mapping) ?? []);
   }
-  const insides = new Set(mappings.flatMap((mapping) => (mapping.kind === 'slot' ? [slotText(mapping)] : [])));
+  const insides = new Set(
+    mappings.flatMap((mapping) => (mapping.kind === 'slot' ? [slotText(mapping)] : [])),
+  );
   const outsides = mappings.map(outsideOf);
   return FAMILIES.flatMap((family) => allOf(maps, family)).filter(
     (slot) =>

@@ -96,7 +96,9 @@ function requireFit(instance: string, wanted: Wanted, found: Interface, uplink: 
     new InstanceError('EINTERFACE', `instance '${instance}': interface '${found.name}' ${why}`);
   if (found.index === uplink) throw refuse('is the outside interface, on which there can be no slot');
   if (found.type !== ARPHRD_ETHER) {
-    throw refuse(`has no Ethernet header (type ${found.type}): a slot needs a tap, a veth or a port of a bridge`);
+    throw refuse(
+      `has no Ethernet header (type ${found.type}): a slot needs a tap, a veth or a port of a bridge`,
+    );
   }
   if (wanted.station === 0 && found.master !== undefined) {
     throw refuse(
