@@ -10,7 +10,7 @@ import { IPPROTO_AH } from './headers.ts';
 import { type IpPacket, sideOf } from './ip-packet.ts';
 import { handleDiscovery } from './ndp.ts';
 import type { TcPath } from './path.ts';
-import { findWay, type Way } from './redirect/way.ts';
+import { findWayIn, type Way } from './redirect/way.ts';
 import { rewriteAll } from './rewrite.ts';
 import { letSlotsLeave } from './slot/leaving.ts';
 import { handleSlotDiscovery } from './slot/ndp.ts';
@@ -30,13 +30,13 @@ import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
 
 /** The way past the stack, which would route by what the packet becomes; undefined where none is to be found. */
-const findWayIn = (
+const wayIn = (
   path: TcPath,
   packet: IpPacket,
   { address: destination, shift }: Translation,
 ): Way | undefined =>
   path.redirect &&
-  findWay(path, packet, path.redirect, {
+  findWayIn(path, packet, path.redirect, {
     destination,
     ...(shift && { seenPort: (port) => shifted(port, shift.get()) }),
   });
@@ -113,7 +113,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
           keyOfOther(path, payload, transport.ports, own, translation.shift),
         )
       : undefined;
-  const way = findWayIn(path, packet, translation);
+  const way = wayIn(path, packet, translation);
   rewriteAll(path, packet, own, { before, port }, translation, transport, { mss, also: way?.change });
   if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
   if (way) p.when(way.ifindex.ne(0), () => p.redirect(way.ifindex));

@@ -4,13 +4,11 @@
 import { NEWEST_ISA, type Program, program, type TcBuilder } from '../../../asm/index.ts';
 import { DEFAULT_CAPACITY, instanceMaps } from '../../maps.ts';
 import { hasIpv6, usesOf } from '../../uses.ts';
-import { readEthernet } from '../frame.ts';
-import { ETH_P_IPV6 } from '../headers.ts';
+import { ETH_P_IP, ETH_P_IPV6, ethhdr } from '../headers.ts';
 import type { DatapathOptions } from '../index.ts';
-import { readIpv4 } from '../ipv4.ts';
-import { readIpv6 } from '../ipv6.ts';
 import type { TcPath } from '../path.ts';
 import { redirectOut } from './outbound.ts';
+import { readPlainIpv4, readPlainIpv6 } from './plain.ts';
 import type { Sides } from './sides.ts';
 import { redirectBetween } from './way.ts';
 
@@ -38,13 +36,10 @@ function dispatch(p: TcBuilder, options: DatapathOptions, sides: Sides): void {
     slots,
     redirect,
   };
-  const frame = readEthernet(path, (other) => {
-    if (hasIpv6(uses)) {
-      p.when(other.proto.eq(ETH_P_IPV6), () =>
-        redirectOut(path, other, readIpv6(path, other.at), redirect, mss),
-      );
-    }
-    p.next();
-  });
-  redirectOut(path, frame, readIpv4(path, frame.at), redirect, mss);
+  const [eth] = p.packet.read([ethhdr], { orElse: leave });
+  if (hasIpv6(uses)) {
+    p.when(eth.proto.eq(ETH_P_IPV6), () => redirectOut(path, readPlainIpv6(path), redirect, mss));
+  }
+  p.rarely(eth.proto.ne(ETH_P_IP), leave);
+  redirectOut(path, readPlainIpv4(path), redirect, mss);
 }

@@ -2,25 +2,25 @@
 // came: nothing is written, and nothing counted, before all is known. What is left is translated, counted and judged by the
 // program at the outside interface.
 
-import { HELPERS } from '../../../asm/index.ts';
+import { HELPERS, type Value } from '../../../asm/index.ts';
 import { excluded } from '../destinations.ts';
-import { type Frame, PACKET_OTHERHOST } from '../frame.ts';
+import { PACKET_OTHERHOST } from '../frame.ts';
 import { isForOutside } from '../hairpin.ts';
-import { IPPROTO_AH } from '../headers.ts';
+import { ethhdr, IPPROTO_AH } from '../headers.ts';
 import type { IpPacket } from '../ip-packet.ts';
 import type { TcPath } from '../path.ts';
 import { hopChange, rewriteAll } from '../rewrite.ts';
 import { counters, countPacket, tablesOf, translationOf } from '../tables.ts';
 import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from '../transport.ts';
 import { read } from '../words.ts';
+import type { Plain } from './plain.ts';
 import { isInside, type Sides } from './sides.ts';
-import { findWay, type Redirect } from './way.ts';
+import { type Redirect, whereWay } from './way.ts';
 
 /** Ends the path. */
 export function redirectOut(
   path: TcPath,
-  frame: Frame,
-  packet: IpPacket,
+  { packet, plain }: { readonly packet: IpPacket; readonly plain: Plain },
   redirect: Redirect,
   mss: number | undefined,
 ): void {
@@ -29,7 +29,6 @@ export function redirectOut(
   const { version, payload } = packet;
   const tables = tablesOf(path, 'outbound', version);
   const transport = noTransport(path, payload, tables.hasPorts);
-  p.rarely(packet.isLater(), toStack);
   readTransport(path, payload, transport, 'source', {
     onIcmp: (icmp) => {
       const type = icmpType(path, payload);
@@ -55,16 +54,14 @@ export function redirectOut(
   );
   p.rarely(isHairpin.ne(0), toStack);
   // As today: routed by its inside source, since it is translated when it leaves.
-  const way = findWay(path, packet, redirect, {});
-  p.rarely(way.ifindex.eq(0), toStack);
-
-  countPacket(counted.view, path.length().sub(frame.at.offset));
-  rewriteAll(path, packet, 'source', { before, port }, translation, transport, {
-    mss,
-    also: () => hopChange(p, version),
+  whereWay(path, packet, plain, redirect, {}, () => {
+    countPacket(counted.view, path.length().sub(ethhdr.size));
+    const also = (): Value<'u64'> => hopChange(p, version);
+    rewriteAll(path, packet, 'source', { before, port }, translation, transport, { mss, also });
+    p.call(HELPERS.skb_change_type, [p.context, PACKET_OTHERHOST]);
+    p.redirect(redirect.sides.outside);
   });
-  p.call(HELPERS.skb_change_type, [p.context, PACKET_OTHERHOST]);
-  p.redirect(way.ifindex);
+  p.next();
 }
 
 /**

@@ -3,6 +3,7 @@
 // off, so that nothing but translating is left to do.
 
 import {
+  type Expression,
   type ScalarType,
   type StructType,
   struct,
@@ -18,7 +19,7 @@ import { askRoute, type RouteMemory, routeMemory } from '../route.ts';
 import { addressFrame } from '../station.ts';
 import { isOneOf } from '../transport.ts';
 import { read, type Words } from '../words.ts';
-import { transportAt, wherePlain } from './plain.ts';
+import { type Plain, transportAt, wherePlain } from './plain.ts';
 import { isOtherSide, type Sides } from './sides.ts';
 
 /** What is sent on past the stack: between which interfaces, and what the way is asked with, once for all versions. */
@@ -51,49 +52,57 @@ const ENDLESS = 0xffff_ffff;
 const ANY_LENGTH = 1;
 
 /**
- * @param destination as routing is to see it
- * @param seenPort what is done to the destination's port before routing sees it
+ * Runs `then` where a packet has a way, to the interface it is given: there the frame is addressed and has a hop less, and it
+ * must be sent on.
  */
-export function findWay(
+export function whereWay(
   path: TcPath,
   packet: IpPacket,
+  { hopLimit, flow }: Plain,
   { sides, memory }: Redirect,
   { destination, seenPort = (port) => port }: Seen,
-): Way {
+  then: (ifindex: Expression<'u32'>) => void,
+): void {
   const { p, maps, direction, leave } = path;
   const { version, payload } = packet;
   const failed = (): void => leave('helper_failed');
-  const way = p.variable('u32', 0);
-  wherePlain(path, packet, ({ hopLimit, flow }) => {
-    const { route, refusals } = askRoute(p, memory, {
-      version,
-      protocol: payload.protocol.get().as('u8'),
-      length: p.constant('u16', ANY_LENGTH),
-      ifindex: p.skb.ifindex,
-      flow,
-      source: read(packet.source),
-      destination: destination ?? read(packet.destination),
-      ports: (say) =>
-        p.when(isOneOf(payload.protocol, [IPPROTO_TCP, IPPROTO_UDP]), () => {
-          const [from, to] = p.packet.read([half, half], { at: transportAt(version), orElse: failed });
-          say(from.value.get(), seenPort(to.value.get()));
-        }),
-    });
-    const isFound = refusals.map((isRefused) => isRefused().not()).reduce((all, one) => all.and(one));
-    p.when(isFound, () => {
-      const most = segmentLength(path, packet);
-      const fits = most.le(route.length).and(most.le(p.data(maps.redirect).mtu));
-      p.when(isOtherSide(direction, route.ifindex, sides).and(fits), () => {
-        addressFrame(p, route, failed);
-        passHop(p, version, hopLimit);
-        way.set(route.ifindex);
-      });
+  const { route, refusals } = askRoute(p, memory, {
+    version,
+    protocol: payload.protocol.get().as('u8'),
+    length: p.constant('u16', ANY_LENGTH),
+    ifindex: p.skb.ifindex,
+    flow,
+    source: read(packet.source),
+    destination: destination ?? read(packet.destination),
+    ports: (say) =>
+      p.when(isOneOf(payload.protocol, [IPPROTO_TCP, IPPROTO_UDP]), () => {
+        const [from, to] = p.packet.read([half, half], { at: transportAt(version), orElse: failed });
+        say(from.value.get(), seenPort(to.value.get()));
+      }),
+  });
+  const isFound = refusals.map((isRefused) => isRefused().not()).reduce((all, one) => all.and(one));
+  p.when(isFound, () => {
+    const most = segmentLength(path, packet);
+    const fits = most.le(route.length).and(most.le(p.data(maps.redirect).mtu));
+    p.when(isOtherSide(direction, route.ifindex, sides).and(fits), () => {
+      addressFrame(p, route, failed);
+      passHop(p, version, hopLimit);
+      then(route.ifindex);
     });
   });
+}
+
+/** The way in, of a packet that is going to be translated whether it has one or not. */
+export function findWayIn(path: TcPath, packet: IpPacket, redirect: Redirect, seen: Seen): Way {
+  const { p } = path;
+  const way = p.variable('u32', 0);
+  wherePlain(path, packet, (plain) =>
+    whereWay(path, packet, plain, redirect, seen, (ifindex) => way.set(ifindex)),
+  );
   forget(path, way);
   const change = (): Value<'u64'> => {
     const sum = p.variable('u64', 0);
-    p.when(way.ne(0), () => sum.set(hopChange(p, version)));
+    p.when(way.ne(0), () => sum.set(hopChange(p, packet.version)));
     return sum.get();
   };
   return { ifindex: way, change };
