@@ -14,8 +14,8 @@ import {
   requireNode,
 } from './prepare.mjs';
 
-/** For the guests; what runs in them is this machine's. */
-const EMULATOR_PACKAGES = ['kmod', 'qemu-system-x86', 'xz-utils'];
+/** For the guests, besides what the tests need; what runs in them is this machine's. */
+const EMULATOR_PACKAGES = ['kmod'];
 
 requireNode();
 installDebianPackages([...DEBIAN_PACKAGES, ...EMULATOR_PACKAGES]);

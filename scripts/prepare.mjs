@@ -27,11 +27,13 @@ export const DEBIAN_PACKAGES = [
   'nftables',
   'procps', // sysctl
   'python3-scapy', // hand-made packets
+  'qemu-system-x86', // micro-VMs
   'strace', // system calls that fail, and what is written
   'tcpdump',
   'traceroute',
   'tshark', // checks every checksum of a capture
   'util-linux', // nsenter, setpriv
+  'xz-utils', // modules of the micro-VMs' kernel
 ];
 
 /** @param {string} text */

@@ -39,8 +39,15 @@ const DECOMPRESSORS: Readonly<Record<string, readonly [string, ...string[]]>> = 
   zst: ['zstd', '-dc'],
 };
 
-/** @param files module name to file. @returns names and contents, uncompressed */
-export function orderedModules(files: ReadonlyMap<string, string>): ReadonlyMap<string, Uint8Array> {
+/**
+ * @param files module name to file
+ * @param wanted names, with '_' for '-'
+ * @returns names and contents, uncompressed
+ */
+export function orderedModules(
+  files: ReadonlyMap<string, string>,
+  wanted: readonly string[] = WANTED,
+): ReadonlyMap<string, Uint8Array> {
   const ordered = new Map<string, Uint8Array>();
   const add = (name: string): void => {
     const file = files.get(name);
@@ -49,7 +56,7 @@ export function orderedModules(files: ReadonlyMap<string, string>): ReadonlyMap<
     for (const other of dependencies(data)) add(other);
     ordered.set(name, data);
   };
-  for (const name of WANTED) add(name);
+  for (const name of wanted) add(name);
   return ordered;
 }
 

@@ -32,7 +32,9 @@ export function slotsText(
   return [
     ...(slots.length === 0 ? [] : [slotTable(slots, output), '\n']),
     ...(quarantined.length === 0 ? [] : [quarantineTable(quarantined, output), '\n']),
-    ...slots.flatMap(({ problem }) => (problem === undefined ? [] : [`${output.alarm('stale')}: ${problem}\n`])),
+    ...slots.flatMap(({ problem }) =>
+      problem === undefined ? [] : [`${output.alarm('stale')}: ${problem}\n`],
+    ),
     summary(name, slots, quarantined),
   ].join('');
 }

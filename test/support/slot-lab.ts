@@ -95,7 +95,11 @@ export function takeSlots(
   t: ExecutionContext,
   lab: SlotLab,
   name: string,
-  { bind = true, station, policy = {} }: {
+  {
+    bind = true,
+    station,
+    policy = {},
+  }: {
     readonly bind?: boolean;
     readonly station?: string;
     readonly policy?: Parameters<Slots['reserve']>[1];
@@ -104,7 +108,11 @@ export function takeSlots(
   const slots = openSlots(name);
   t.teardown(() => slots.close());
   slots.reserve(
-    lab.devices.map((device) => ({ interface: device, inside: CLONE, ...(station !== undefined && { station }) })),
+    lab.devices.map((device) => ({
+      interface: device,
+      inside: CLONE,
+      ...(station !== undefined && { station }),
+    })),
     policy,
   );
   if (bind) slots.bindAll(lab.devices.map((device, i) => [device, outsideOf(i)] as const));

@@ -33,7 +33,11 @@ export const SLOT_COMMANDS: readonly CommandSpec[] = [
         value: 'MAC',
         summary: 'what the slots are reached by; needed on ports of a bridge (the kernel asks)',
       },
-      { name: 'any-source', type: 'flag', summary: 'let what has another source pass, instead of dropping it' },
+      {
+        name: 'any-source',
+        type: 'flag',
+        summary: 'let what has another source pass, instead of dropping it',
+      },
       {
         name: 'deny-link-local',
         type: 'flag',

@@ -23,7 +23,11 @@ export function freeBlocks(found: ReadonlyMap<number, ClsactInfo>): Required<Cls
 }
 
 /** Deletes those of the qdiscs that are bound to these blocks. */
-export function leave(socket: NetlinkSocket, ifindexes: readonly number[], blocks: Required<ClsactBlocks>): void {
+export function leave(
+  socket: NetlinkSocket,
+  ifindexes: readonly number[],
+  blocks: Required<ClsactBlocks>,
+): void {
   const found = listClsacts(socket);
   const bound = ifindexes.filter((ifindex) => {
     const is = found.get(ifindex)?.blocks;

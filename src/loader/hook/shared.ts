@@ -13,12 +13,7 @@ import {
   replaceRequest,
 } from '../netlink/filter-request.ts';
 import { findIndexes } from '../netlink/interface-index.ts';
-import {
-  addSharedClsactRequest,
-  type ClsactBlocks,
-  clsactTaken,
-  listClsacts,
-} from '../netlink/qdisc.ts';
+import { addSharedClsactRequest, type ClsactBlocks, clsactTaken, listClsacts } from '../netlink/qdisc.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import { netnsInode } from '../netns.ts';
 import { BpfProgram } from '../program.ts';

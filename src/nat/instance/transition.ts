@@ -5,7 +5,7 @@
 
 import { type BpfProgram, removePin, renamePin, waitForPrograms } from '../../loader/index.ts';
 import type { Mapping } from '../mapping.ts';
-import { DIRECTIONS, type Direction } from '../reason.ts';
+import type { Direction } from '../reason.ts';
 import { Changeover, type Programs, ROLES, type Role } from './changeover.ts';
 import type { Contents, Owned } from './contents.ts';
 import { InstanceError } from './error.ts';

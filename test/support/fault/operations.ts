@@ -5,13 +5,18 @@ import { endpointOf } from '../../../src/nat/endpoint.ts';
 import { attach, detach, openInstance, openSlots, type Slots } from '../../../src/nat/instance/index.ts';
 import { type Mapping, parseMapping } from '../../../src/nat/mapping.ts';
 
+/** Where the programs sit, and whether there is a way past the stack. */
+export type FaultHook = 'tcx' | 'clsact' | 'xdp' | 'redirect' | 'redirect clsact';
+export const isRedirect = (hook: FaultHook): boolean => hook.startsWith('redirect');
+export const isClsact = (hook: FaultHook): boolean => hook.endsWith('clsact');
+
 /** Where it is done. */
 export interface Place {
   readonly root: string;
   readonly interface: string;
   readonly netns: string;
-  readonly hook: 'tcx' | 'clsact' | 'xdp';
-  /** With `xdp`: the other interface. */
+  readonly hook: FaultHook;
+  /** With XDP or redirect: the other interface. */
   readonly inside: string;
   /** Of the tables; a number nobody else uses, by which they are known. */
   readonly capacity: number;
@@ -23,6 +28,8 @@ export interface State {
   readonly mappings: readonly string[];
   /** Slots that are bound to nothing. */
   readonly reserved?: readonly string[];
+  /** Not there though the hook is one of redirect. */
+  readonly isDirect?: true;
 }
 
 export interface Operation {
@@ -33,8 +40,10 @@ export interface Operation {
   readonly run: (place: Place) => void;
   /** Makes so few calls that a sample should have most of them. */
   readonly isShort?: true;
-  /** There is none of them with XDP. */
+  /** There is none of them with a way past the stack. */
   readonly isOfSlots?: true;
+  /** Makes sense with redirect only. */
+  readonly isOfRedirect?: true;
 }
 
 export const NAME = 'faulty';
@@ -61,8 +70,9 @@ const MIXED: State = { ...OLD, mappings: [...OLD.mappings, ...OTHERS] };
 const options = ({ interface: device, netns, hook, inside }: Place) => ({
   interface: device,
   netns,
-  hook,
-  ...(hook === 'xdp' && { inside: [inside] }),
+  hook: isClsact(hook) ? ('clsact' as const) : hook === 'xdp' ? hook : ('tcx' as const),
+  ...((hook === 'xdp' || isRedirect(hook)) && { inside: [inside] }),
+  ...(isRedirect(hook) && { redirect: true }),
   name: NAME,
 });
 
@@ -74,9 +84,11 @@ function inInstance(run: (instance: ReturnType<typeof openInstance>) => void): O
 }
 
 /** Brings the instance into a state by other means than those under test being half-way. */
-export function bring(place: Place, { unmapped, mappings, reserved = [] }: State): void {
+export function bring(place: Place, { unmapped, mappings, reserved = [], isDirect }: State): void {
   const { capacity, root } = place;
-  attach({ ...options(place), unmapped, capacity, mappings: list(mappings) }, { root });
+  const { inside, redirect, ...others } = options(place);
+  const around = isDirect ? others : { ...others, ...(inside && { inside }), ...(redirect && { redirect }) };
+  attach({ ...around, unmapped, capacity, mappings: list(mappings) }, { root });
   if (reserved.length > 0) reserve(place, reserved);
 }
 
@@ -127,6 +139,23 @@ export const OPERATIONS: readonly Operation[] = [
     run: (place) => {
       const mappings = list(NEW.mappings);
       attach({ ...options(place), replace: true, unmapped: 'drop', mappings }, { root: place.root });
+    },
+  },
+  {
+    title: 'attach --replace --redirect',
+    isOfRedirect: true,
+    before: { ...OLD, isDirect: true },
+    after: { ...OLD, unmapped: 'drop' },
+    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, { root: place.root }),
+  },
+  {
+    title: 'attach --replace --no-redirect',
+    isOfRedirect: true,
+    before: OLD,
+    after: { ...OLD, unmapped: 'drop', isDirect: true },
+    run: (place) => {
+      const { inside, ...others } = options(place);
+      attach({ ...others, redirect: false, replace: true, unmapped: 'drop' }, { root: place.root });
     },
   },
   {

@@ -2,7 +2,7 @@
 // record tells; what a slot is bound to is not in here.
 
 import { LITTLE_ENDIAN } from '../../../asm/index.ts';
-import { type Address, type Family, formatAddress } from '../../address.ts';
+import { type Address, compareAddresses, type Family, formatAddress } from '../../address.ts';
 import { parseEndpoint } from '../../endpoint.ts';
 import { getAddress, viewOf } from '../../entries.ts';
 import { getSlotKey, getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
@@ -25,6 +25,12 @@ export interface Place {
 
 export const slotText = ({ inside, interface: name }: Pick<Place, 'inside' | 'interface'>): string =>
   `${formatAddress(inside)}%${name}`;
+
+const namesOf = (places: readonly Place[]): string =>
+  places
+    .toSorted((a, b) => compareAddresses(a.inside, b.inside))
+    .map(slotText)
+    .join(', ');
 
 export class Book {
   readonly places: readonly Place[];
@@ -53,7 +59,7 @@ export class Book {
     const found = this.#byInterface.get(name) ?? [];
     const wanted = inside === undefined ? found : found.filter((place) => place.inside === inside);
     if (wanted.length > 0) return wanted;
-    const others = found.length === 0 ? '' : `; interface '${name}' has ${found.map(slotText).join(', ')}`;
+    const others = found.length === 0 ? '' : `; interface '${name}' has ${namesOf(found)}`;
     throw new InstanceError(
       'ENOSLOT',
       `instance '${this.#instance}' has no slot '${slot}'${others}; 'tsnat slot reserve ${this.#instance} ${inside === undefined ? 'INSIDE%' : ''}${slot}' makes it, 'tsnat slot list ${this.#instance}' shows what there is`,
@@ -73,8 +79,8 @@ export class Book {
     if (place !== undefined && second === undefined) return place;
     const what =
       place === undefined
-        ? `slot '${slot}' has no IPv${family} inside, but ${all.map(slotText).join(', ')}`
-        : `interface '${slot}' has several slots: say which of ${found.map(slotText).join(', ')}`;
+        ? `slot '${slot}' has no IPv${family} inside, but ${namesOf(all)}`
+        : `interface '${slot}' has several slots: say which of ${namesOf(found)}`;
     throw new InstanceError('ENOSLOT', `instance '${this.#instance}': ${what}`);
   }
 }

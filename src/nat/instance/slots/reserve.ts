@@ -170,7 +170,7 @@ function addInterface(
   if (fresh.has(seat.ifindex)) return;
   fresh.set(seat.ifindex, seat.interface);
   for (const family of FAMILIES) {
-    writing.set(family, keyOf(family), valueOf(family, seat, { state: 'interface', flags }), undefined);
+    writing.set(family, keyOf(family), recordOf(family, seat, { state: 'interface', flags }), undefined);
   }
 }
 
@@ -196,7 +196,7 @@ function addSlot(
   const base =
     own === undefined ? { flags, list } : { flags: own.flags, list: own.list, station: own.station };
   if (outside === undefined) {
-    writing.set(family, key, valueOf(family, seat, { state: 'reserved', ...base }), there);
+    writing.set(family, key, recordOf(family, seat, { state: 'reserved', ...base }), there);
     return;
   }
   const outsideKey = slotKeyOf(family, 0, outside);
@@ -207,12 +207,12 @@ function addSlot(
   const counters = (of: SlotRecord | undefined) =>
     of === undefined ? {} : { packets: of.packets, bytes: of.bytes };
   const inward = { state: 'bound', ...base, address: seat.inside, ...since, ...counters(counted) } as const;
-  writing.set(family, outsideKey, valueOf(family, seat, inward), back);
+  writing.set(family, outsideKey, recordOf(family, seat, inward), back);
   const outward = { state: 'bound', ...base, address: outside, ...since, ...counters(kept) } as const;
-  writing.set(family, key, valueOf(family, seat, outward), there);
+  writing.set(family, key, recordOf(family, seat, outward), there);
 }
 
-function valueOf(
+function recordOf(
   family: Family,
   { interface: name, ifindex, station, mac, mtu }: Seat,
   { state, ...rest }: { readonly state: keyof typeof SLOT_STATES } & Partial<Omit<SlotRecord, 'state'>>,

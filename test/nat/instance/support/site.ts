@@ -31,10 +31,16 @@ export interface Site {
 }
 
 /** Stand-ins that do nothing but hold the maps: what is tested here is not what they do. */
-export function standIns({ capacity }: DatapathOptions): Datapath {
+export function standIns({ capacity, uses, slots = 'device' }: DatapathOptions): Datapath {
   const maps = instanceMaps(capacity);
   const all = Object.values(maps);
-  return { outbound: holding('tsnat_egress', all), inbound: holding('tsnat_ingress', all), maps };
+  const hasSlots = slots === 'device' && (uses?.has('slots') || uses?.has('slots6'));
+  return {
+    outbound: holding('tsnat_egress', all),
+    inbound: holding('tsnat_ingress', all),
+    ...(hasSlots && { slot: holding('tsnat_slot', all) }),
+    maps,
+  };
 }
 
 export function site(t: ExecutionContext, datapath: Context['datapath'] | 'real' = standIns): Site {
