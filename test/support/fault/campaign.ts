@@ -202,7 +202,12 @@ function matches(is: State | undefined, wanted: State | undefined): boolean {
   const text = (state: State | undefined): string =>
     state === undefined
       ? ''
-      : [state.unmapped, `${state.isDirect}`, ...[...state.mappings].sort(), ...[...(state.reserved ?? [])].sort()].join(' ');
+      : [
+          state.unmapped,
+          `${state.isDirect}`,
+          ...[...state.mappings].sort(),
+          ...[...(state.reserved ?? [])].sort(),
+        ].join(' ');
   return text(is) === text(wanted);
 }
 

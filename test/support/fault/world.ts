@@ -150,7 +150,9 @@ export class World {
     const qdisc = await hasClsact(gateway, device);
     const sites = [
       ...(qdisc ? [filtersOn(gateway, device, 'ingress'), filtersOn(gateway, device, 'egress')] : []),
-      ...(isRedirect(hook) && (await this.hasSlotQdisc()) ? [filtersOn(gateway, SLOT_DEVICE, 'ingress')] : []),
+      ...(isRedirect(hook) && (await this.hasSlotQdisc())
+        ? [filtersOn(gateway, SLOT_DEVICE, 'ingress')]
+        : []),
     ];
     const filters = await Promise.all(sites);
     return { programs: filters.flat().length, qdisc };

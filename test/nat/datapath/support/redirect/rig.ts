@@ -10,7 +10,7 @@ import { Vm, type VmMap } from '../../../../../src/vm/index.ts';
 import type { Direction } from '../reference/world.ts';
 import { Rig, type RigOptions } from '../rig.ts';
 import { type Bytes, be32 } from '../wire.ts';
-import { EGRESS, type Answer as Found, INSIDE, NEXT_HOP, OURS, OUTSIDE } from '../xdp/rig.ts';
+import { EGRESS, type Answer as Found, INSIDE, NEXT_HOP, OUTSIDE } from '../xdp/rig.ts';
 
 export const SECOND_INSIDE = 80;
 const SIDES = { outside: OUTSIDE, insides: [SECOND_INSIDE, INSIDE, 9_001, 9_003, 9_002, 9_004, 9_005] };
@@ -124,4 +124,4 @@ export class RedirectRig {
   }
 }
 
-export { EGRESS, ELSEWHERE, INSIDE, NEXT_HOP, OURS, OUTSIDE } from '../xdp/rig.ts';
+export { EGRESS, ELSEWHERE, INSIDE, NEXT_HOP, OUTSIDE } from '../xdp/rig.ts';
