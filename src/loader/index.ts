@@ -59,6 +59,7 @@ export {
   createVeth,
   deleteInterface,
   findInterface,
+  findMaster,
   type Interface,
   type LinkChange,
   listBridgePorts,
@@ -68,6 +69,7 @@ export {
 } from './netlink/link.ts';
 export { LinkWatch } from './netlink/link-watch.ts';
 export { deleteClsact, ensureClsact, findClsact } from './netlink/qdisc.ts';
+export { leastRouteMtu } from './netlink/route.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { queryXdp, type XdpMode, type XdpPlace, type XdpPrograms } from './netlink/xdp.ts';
 export { takesXdp } from './netlink/xdp-features.ts';

@@ -71,6 +71,7 @@ export const RTM_SETLINK = 19;
 export const RTM_NEWADDR = 20;
 export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
+export const RTM_GETROUTE = 26;
 export const RTM_NEWQDISC = 36;
 export const RTM_DELQDISC = 37;
 export const RTM_GETQDISC = 38;
@@ -82,6 +83,7 @@ export const RTM_GETTFILTER = 46;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
+/** Of a port: the index of what it is a port of. */
 export const IFLA_MASTER = 10;
 export const IFLA_LINKINFO = 18;
 export const IFLA_NET_NS_FD = 28;
@@ -135,6 +137,10 @@ export const IFA_LOCAL = 2;
 export const RTA_DST = 1;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
+export const RTA_METRICS = 8;
+/** In RTA_METRICS: bits of those that are locked, and the MTU. */
+export const RTAX_LOCK = 1;
+export const RTAX_MTU = 2;
 export const RT_TABLE_MAIN = 254;
 export const RTPROT_STATIC = 4;
 export const RT_SCOPE_UNIVERSE = 0;

@@ -79,6 +79,13 @@ export function findInterface(socket: NetlinkSocket, which: string | number): In
   return message === undefined ? undefined : decodeInterface(message);
 }
 
+/** What an interface is a port of (a bridge, a bond, a VRF); undefined where of nothing. */
+export function findMaster(socket: NetlinkSocket, index: number): Interface | undefined {
+  const message = lookUpLink(socket, index);
+  const master = message && decodeLinkAttributes(message).u32(IFLA_MASTER);
+  return master === undefined ? undefined : findInterface(socket, master);
+}
+
 /** What the kernel says of one interface; undefined where there is none. */
 export function lookUpLink(socket: NetlinkSocket, which: string | number): Message | undefined {
   const byName = typeof which === 'string';

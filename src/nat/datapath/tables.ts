@@ -1,7 +1,19 @@
 // Looks a mapping up: by address in the hash, by port and prefix in the trie (maps.ts says why it is one trie). What an
 // instance does not use is not asked for; with addresses alone it is one look-up.
 
-import type { Entry, Expression, Input, PacketBuilder, Place, Value, Variable } from '../../asm/index.ts';
+import {
+  type Entry,
+  type Expression,
+  type Input,
+  type PacketBuilder,
+  type Place,
+  type ScalarType,
+  type StructType,
+  struct,
+  u64,
+  type Value,
+  type Variable,
+} from '../../asm/index.ts';
 import { NET_KINDS, PORT_BITS, PROTOCOL_BITS, tableNames } from '../maps.ts';
 import type { Direction } from '../reason.ts';
 import { applyNeutral } from './neutral.ts';
@@ -16,6 +28,15 @@ export interface Counters {
   readonly packets: Place<'u64'>;
   readonly bytes: Place<'u64'>;
 }
+
+/** The same as they lie in every record, for whoever knows only later whether to count. */
+export const counters: StructType<{ packets: ScalarType<'u64'>; bytes: ScalarType<'u64'> }> = struct(
+  'counters',
+  {
+    packets: u64,
+    bytes: u64,
+  },
+);
 
 interface AddressRecord extends Counters {
   readonly address: AddressPlace;

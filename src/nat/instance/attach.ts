@@ -29,11 +29,14 @@ import { instancesFolder, Pins, withFolder, withInstance } from './pins.ts';
 import { HOOK_DIRECTIONS } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { recover } from './recover.ts';
+import { prepareRedirect } from './redirect/change.ts';
+import { redirectWish } from './redirect/wish.ts';
 import { replace } from './replace.ts';
 import { interfacesIn, NO_SLOTS } from './slots/contents.ts';
 import { joinDevices, withBlocks } from './slots/devices.ts';
 import { nameSlotProgram, pinSlotEntry } from './slots/entry.ts';
 import { planSlots, requireNoXdp } from './slots/plan.ts';
+import { wake } from './stations.ts';
 import { statusOf } from './status.ts';
 import { outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
@@ -43,8 +46,7 @@ import { allOrNothing } from './undo.ts';
 import { linkOf, requireUplink, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
 import { prepareXdp } from './xdp/change.ts';
-import { wake } from './xdp/switch.ts';
-import { xdpWish } from './xdp/wish.ts';
+import { xdpPart, xdpWish } from './xdp/wish.ts';
 
 /** What is asked for, found sound as far as that can be told without looking at the machine. */
 export interface Request extends AttachOptions {
@@ -124,12 +126,13 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const { include = DEFAULT_POLICY.include, exclude = DEFAULT_POLICY.exclude } = request;
   requireFit(pins.name, mappings, capacity);
   const destinations = encodeDestinations({ include, exclude });
-  const wish = xdpWish(request, target);
+  const redirect = redirectWish(request, target, target.hook);
+  const wish = xdpWish(xdpPart(request, redirect), target);
   const state = uplinkState(target.socket, target.uplink);
   const blank: InstanceRecord = {
     hook: target.hook,
     link: linkOf(target.uplink) ?? 'ethernet',
-    uses: usesOfInstance(mappings, destinations, NO_SLOTS),
+    uses: usesOfInstance(mappings, destinations, NO_SLOTS, []),
     unmapped,
     spoofed,
     ...(mss !== undefined && { mss }),
@@ -143,11 +146,12 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     programs: { outbound: UNPLACED, inbound: UNPLACED },
     slots: { place: request.slots ?? 'device', turn: 0, blocks: undefined },
     xdp: undefined,
+    redirect,
   };
   const slots = planSlots(pins.name, blank, undefined, mappings);
   const devices = interfacesIn(slots);
   requireNoXdp(pins.name, wish, slots);
-  const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots) };
+  const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots, []) };
   const { maps: definitions, ...programs } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {
@@ -172,6 +176,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     nameSlotProgram(shadow, changeover.relays.slot);
     joinDevices(shadow, placed, devices);
     const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.programs, xdp: wish ?? 'none' });
+    prepareRedirect(pins, shadow, maps, placed);
     const whole = { ...placed, xdp };
     shadow.writeRecord(whole);
     changeover.turn('next');

@@ -7,8 +7,8 @@ import type { Context } from './making.ts';
 import { unknownInstance } from './open.ts';
 import { instancesFolder, listNames, Pins, withFolder, withInstance } from './pins.ts';
 import { attempt, programIds } from './placement.ts';
+import { restIfThere } from './stations.ts';
 import { afterwards, openPrograms } from './transition.ts';
-import { restIfThere } from './xdp/switch.ts';
 
 /**
  * Removes an instance, or whatever is left of one.

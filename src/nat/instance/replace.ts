@@ -16,6 +16,7 @@ import { openMaps } from './own-maps.ts';
 import { loadPrograms } from './pair.ts';
 import type { Pins } from './pins.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
+import { redirectWish } from './redirect/wish.ts';
 import type { Replaced } from './replacement.ts';
 import { readSlots } from './slots/contents.ts';
 import { planSlots, requireNoXdp } from './slots/plan.ts';
@@ -23,10 +24,11 @@ import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
 import { afterwards, change, inTurn, type Wanted } from './transition.ts';
+import { readPorts, requireNoXdpBeside } from './tunnels/ports.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
-import { xdpWish } from './xdp/wish.ts';
+import { xdpPart, xdpWish } from './xdp/wish.ts';
 
 /** To be called with the lock held, in the network namespace of the interface. */
 export function replace(
@@ -37,7 +39,8 @@ export function replace(
 ): void {
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
-  const xdp = xdpWish(request, { socket, uplink }, record.xdp);
+  const redirect = redirectWish(request, { socket, uplink }, record.hook, record);
+  const xdp = xdpWish(xdpPart(request, redirect), { socket, uplink }, record.xdp);
   using own = openMaps(pins, record.capacity);
   const { maps } = own;
   const table = new Table(pins.name, maps);
@@ -50,6 +53,7 @@ export function replace(
   const entries = request.mappings && encodeMappings(mappings);
   if (entries !== undefined) table.requireRoom(entries);
   const slots = request.mappings && planSlots(pins.name, record, maps, mappings);
+  const ports = readPorts(maps.tunnel_ports);
   const state = uplinkState(socket, uplink);
   // Left out, a setting stays: who asked for drop must not silently get pass.
   const { unmapped = record.unmapped, spoofed = record.spoofed, mss = record.mss } = request;
@@ -59,12 +63,14 @@ export function replace(
     spoofed,
     ...(mss !== undefined && { mss }),
     link: linkOf(uplink) ?? record.link,
-    uses: usesOfInstance(mappings, destinations, slots ?? readSlots(maps)),
+    uses: usesOfInstance(mappings, destinations, slots ?? readSlots(maps), ports),
     interface: uplink.name,
     subnetsLeftOut: state.leftOut,
+    redirect,
   };
   using fresh = loadPrograms(making.datapath(datapathOptions(wanted)), maps);
   requireNoXdp(pins.name, xdp === undefined ? record.xdp : xdp, slots ?? readSlots(maps));
+  requireNoXdpBeside(pins.name, xdp === undefined ? record.xdp : xdp, ports);
   const contents = { ...entries, ...slots, ...(isListed && destinations) };
   const next: Wanted = { record: wanted, programs: fresh.programs, contents, mappings, ...(xdp && { xdp }) };
   withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
@@ -82,7 +88,7 @@ export function replaceMappings(pins: Pins, mappings: readonly Mapping[], making
   new Table(pins.name, maps).requireRoom(entries);
   const slots = planSlots(pins.name, record, maps, mappings);
   requireNoXdp(pins.name, record.xdp, slots);
-  const uses = usesOfInstance(mappings, readDestinations(maps), slots);
+  const uses = usesOfInstance(mappings, readDestinations(maps), slots, readPorts(maps.tunnel_ports));
   const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
   return withInterface(pins, maps, known, mappings, () =>
     changeWithUses(

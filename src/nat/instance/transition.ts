@@ -16,14 +16,15 @@ import { loadPrograms } from './pair.ts';
 import { Pins } from './pins.ts';
 import { attempt, detachLinks, programIds } from './placement.ts';
 import { datapathOptions, hasSlotProgram, type InstanceRecord, nextTurn } from './record.ts';
+import { prepareRedirect, settleRedirect, undoFilters } from './redirect/change.ts';
 import { type Replaced, Replacement } from './replacement.ts';
 import { settle } from './settlement.ts';
 import { interfacesIn, readSlots } from './slots/contents.ts';
 import { joinDevices, leaveStrays, missingDevices, withBlocks } from './slots/devices.ts';
 import { StandIn } from './stand-in.ts';
+import { rest, wake } from './stations.ts';
 import { allOrNothing } from './undo.ts';
 import { prepareXdp, settleXdp, type XdpWish } from './xdp/change.ts';
-import { rest, wake } from './xdp/switch.ts';
 
 export interface Wanted {
   /** The record as it is to be; the programs' identifiers are filled in. */
@@ -58,7 +59,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
   allOrNothing((onFailure) => {
     onFailure(() => shadow.exist && undo(pins, shadow));
     shadow.make();
-    rest(maps.xdp);
+    rest(maps);
     const xdp = prepareXdp(pins, shadow, maps, wanted);
     const identified = { ...withIds(wanted.record, final), xdp };
     const joining = missingDevices(pins, identified, maps, contents);
@@ -69,6 +70,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
       interfacesIn(readSlots(maps)).keys(),
     );
     shadow.pinRecord(next);
+    if (wanted.programs !== undefined) prepareRedirect(pins, shadow, maps, next);
     if (wanted.programs !== undefined) {
       for (const role of ROLES) final[role]?.pin(shadow.path(`progs/${role}`));
     }
@@ -115,6 +117,7 @@ export function undo(pins: Pins, shadow: Pins): void {
     using former = openPrograms(pins);
     putBack(pins, record, former.programs, programIds([shadow]));
     detachLinks(shadow);
+    undoFilters(shadow, record);
     wake(pins, record);
     leaveStraysIfThere(
       pins,
@@ -158,6 +161,8 @@ function tidy(pins: Pins, shadow: Pins): void {
     if (shadow.has(`progs/${role}`)) renamePin(shadow.path(`progs/${role}`), pins.path(`progs/${role}`));
   }
   settleXdp(pins, shadow);
+  settleRedirect(pins, shadow);
+  wake(pins, pins.record());
   leaveStraysIfThere(pins, pins.record());
   shadow.remove();
 }
