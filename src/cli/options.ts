@@ -112,7 +112,7 @@ export const SLOTS: OptionSpec = {
   type: 'text',
   value: 'PLACE',
   choices: SLOT_PLACES,
-  summary: 'where slots are translated: at their own devices, or at IFACE, the uplink (device)',
+  summary: 'where slots are translated: their devices, or IFACE (device)',
 };
 export const CAPACITY: OptionSpec = {
   name: 'capacity',
