@@ -89,7 +89,7 @@ export const marker = (version: IpVersion): Tail => ({
 
 export function tablesOf(path: Path, direction: Direction, version: IpVersion): Tables {
   const { maps, uses } = path;
-  const tables = version === 4 ? tables4(maps, uses, direction) : tables6(maps, uses, direction);
+  const tables = (version === 4 ? tables4 : tables6)(maps, uses, direction);
   const isKnown = direction === 'inbound' && hasSlots(uses, version);
   return {
     ...tables,
@@ -97,9 +97,7 @@ export function tablesOf(path: Path, direction: Direction, version: IpVersion): 
   };
 }
 
-type MappingTables = Omit<Tables, 'slots'>;
-
-function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): MappingTables {
+function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): Omit<Tables, 'slots'> {
   const names = tableNames(direction, 4);
   const table = maps[names.addresses];
   const trie = maps[names.nets];
@@ -124,7 +122,7 @@ function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): 
 
 const ZERO6: Uint8Array = new Uint8Array(5);
 
-function tables6(maps: Path['maps'], uses: Path['uses'], direction: Direction): MappingTables {
+function tables6(maps: Path['maps'], uses: Path['uses'], direction: Direction): Omit<Tables, 'slots'> {
   const names = tableNames(direction, 6);
   const table = maps[names.addresses];
   const trie = maps[names.nets];
