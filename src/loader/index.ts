@@ -62,11 +62,12 @@ export {
   findMaster,
   type Interface,
   type LinkChange,
+  listBridgePorts,
   listInterfaces,
-  listPorts,
   requireInterfaceName,
   type VethEnd,
 } from './netlink/link.ts';
+export { LinkWatch } from './netlink/link-watch.ts';
 export { deleteClsact, ensureClsact, findClsact } from './netlink/qdisc.ts';
 export { leastRouteMtu } from './netlink/route.ts';
 export { NetlinkSocket } from './netlink/socket.ts';

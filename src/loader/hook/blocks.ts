@@ -4,7 +4,7 @@ import type { HookDirection } from '../bpf/mprog.ts';
 import { LoaderError } from '../errors.ts';
 import { type Filter, listSite } from '../netlink/filter.ts';
 import { blockSite, type FilterPlace, getRequest } from '../netlink/filter-request.ts';
-import { type ClsactBlocks, deleteClsactRequest, listClsacts } from '../netlink/qdisc.ts';
+import { type ClsactBlocks, type ClsactInfo, deleteClsactRequest, listClsacts } from '../netlink/qdisc.ts';
 import type { BatchRequest } from '../netlink/request.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 
@@ -47,8 +47,8 @@ export function leave(
   socket: NetlinkSocket,
   ifindexes: readonly number[],
   blocks: Required<ClsactBlocks>,
+  found: ReadonlyMap<number, ClsactInfo> = listClsacts(socket),
 ): void {
-  const found = listClsacts(socket);
   const bound = ifindexes.filter((ifindex) => {
     const is = found.get(ifindex)?.blocks;
     return is?.ingress === blocks.ingress && is.egress === blocks.egress;

@@ -165,7 +165,7 @@ function gather(
     const others = (['ingress', 'egress'] as const).flatMap((side) => listBlock(socket, blocks[side], side));
     if (others.length > 0) return;
   }
-  leave(socket, bound, blocks);
+  leave(socket, bound, blocks, found);
 }
 
 /** The same wherever the program is in the network namespace of the socket, but on these. */

@@ -2,6 +2,7 @@
 
 // Sockets
 export const AF_UNSPEC = 0;
+export const AF_BRIDGE = 7;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
@@ -21,6 +22,9 @@ export const NETLINK_EXT_ACK = 11;
 /** Dumps that honour the filter in the request. Since Linux 4.20. */
 export const NETLINK_GET_STRICT_CHK = 12;
 export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+/** Of `sockaddr_nl.nl_groups` (include/uapi/linux/rtnetlink.h). */
+export const RTMGRP_LINK = 1;
 
 // Messages
 export const NLMSG_NOOP = 1;

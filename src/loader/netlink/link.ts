@@ -5,6 +5,7 @@ import { decode, encode, struct, u8, u16, u32 as u32Type } from '../../asm/index
 import { interfaceNameProblem } from '../../interface-name.ts';
 import { LoaderError } from '../errors.ts';
 import {
+  AF_BRIDGE,
   AF_UNSPEC,
   IFF_UP,
   IFLA_ADDRESS,
@@ -117,26 +118,18 @@ export function listInterfaces(socket: NetlinkSocket): Interface[] {
     .map(decodeInterface);
 }
 
-/** Of interfaces of this kind, such as `bridge`, the ports: their indexes, and the index of what each is a port of. */
-export function listPorts(socket: NetlinkSocket, kind: string): Map<number, number> {
-  const list = (filter: Attribute): Interface[] => {
-    const skip = { type: IFLA_EXT_MASK, value: u32(RTEXT_FILTER_SKIP_STATS) };
-    return socket
-      .dump(RTM_GETLINK, encodeLink(0, {}, [skip, filter]), {
-        request: 'RTM_GETLINK',
-        what: `cannot list the ports of interfaces of kind ${kind}`,
-      })
-      .filter(({ type }) => type === RTM_NEWLINK)
-      .map(decodeInterface);
-  };
-  // What kernels before 4.4 do not filter is filtered here.
-  const masters = list(nested(IFLA_LINKINFO, [{ type: IFLA_INFO_KIND, value: string(kind) }])).filter(
-    (each) => each.kind === kind,
-  );
-  const ports = masters.flatMap(({ index }) =>
-    list({ type: IFLA_MASTER, value: u32(index) }).filter(({ master }) => master === index),
-  );
-  return new Map(ports.map(({ index, master }) => [index, master!]));
+/** The ports of bridges: their indexes, and the index of each one's bridge. The kernel lists nothing else of them. */
+export function listBridgePorts(socket: NetlinkSocket): Map<number, number> {
+  const payload = encodeLink(0, {}, [], AF_BRIDGE);
+  const subject = { request: 'RTM_GETLINK', what: 'cannot list the ports of bridges' };
+  const found = new Map<number, number>();
+  for (const message of socket.dump(RTM_GETLINK, payload, subject)) {
+    if (message.type !== RTM_NEWLINK) continue;
+    const { index, master } = decodeInterface(message);
+    // Bridges list themselves as well.
+    if (master !== undefined) found.set(index, master);
+  }
+  return found;
 }
 
 /** @throws LoaderError with code `ENETLINK` for a message that is too short. */
@@ -229,7 +222,8 @@ export function encodeLink(
   index: number,
   { flags = 0, change = 0 }: { flags?: number; change?: number },
   attributes: readonly Attribute[],
+  family: number = AF_UNSPEC,
 ): Uint8Array {
-  const header = encode(ifinfomsg, { family: AF_UNSPEC, pad: 0, type: 0, index, flags, change });
+  const header = encode(ifinfomsg, { family, pad: 0, type: 0, index, flags, change });
   return Buffer.concat([header, encodeAttributes(attributes)]);
 }

@@ -47,8 +47,8 @@ export interface Datapath {
   readonly inbound: Program;
   /** Ingress of the interfaces of slots: source inside -> outside; answers ARP and neighbour solicitations. */
   readonly slot?: Program;
-  /** The same for interfaces without Ethernet headers, as tun devices are. */
-  readonly slotBare?: Program;
+  /** The same for interfaces without Ethernet headers, as tun devices are; made when it is asked for. */
+  readonly slotBare?: Program | undefined;
   readonly maps: InstanceMaps;
 }
 
@@ -63,7 +63,10 @@ export function datapath(options: DatapathOptions): Datapath {
   return {
     outbound: direction('tsnat_egress', 'outbound'),
     inbound: direction('tsnat_ingress', 'inbound'),
-    ...(hasProgram && { slot: slot('tsnat_slot', 'ethernet'), slotBare: slot('tsnat_slot_l3', 'none') }),
+    ...(hasProgram && { slot: slot('tsnat_slot', 'ethernet') }),
+    get slotBare() {
+      return hasProgram ? slot('tsnat_slot_l3', 'none') : undefined;
+    },
     maps,
   };
 }

@@ -152,7 +152,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const devices = interfacesIn(slots);
   requireNoXdp(pins.name, wish, slots);
   const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots, []) };
-  const { maps: definitions, ...programs } = making.datapath(datapathOptions(record));
+  const { outbound, inbound, slot, maps: definitions } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {
     using made = createMaps(definitions);
@@ -162,7 +162,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
       maps[name].raw.setBatch(destinations[name]);
     new Table(pins.name, maps).fill(mappings);
     for (const name of ['slots', 'slots6'] as const) maps[name].raw.setBatch(slots[name]);
-    using loaded = loadPrograms(programs, maps);
+    using loaded = loadPrograms({ outbound, inbound, ...(slot && { slot }) }, maps);
     making.selfTest(pins.name, loaded.programs, maps, mappings, record);
     onFailure(() => shadow.exist && dismantle(shadow));
     shadow.make();

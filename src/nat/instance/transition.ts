@@ -21,6 +21,7 @@ import { type Replaced, Replacement } from './replacement.ts';
 import { settle } from './settlement.ts';
 import { interfacesIn, readSlots } from './slots/contents.ts';
 import { joinDevices, leaveStrays, missingDevices, withBlocks } from './slots/devices.ts';
+import { forgetSlotProgram } from './slots/entry.ts';
 import { StandIn } from './stand-in.ts';
 import { rest, wake } from './stations.ts';
 import { allOrNothing } from './undo.ts';
@@ -119,10 +120,8 @@ export function undo(pins: Pins, shadow: Pins): void {
     detachLinks(shadow);
     undoFilters(shadow, record);
     wake(pins, record);
-    leaveStraysIfThere(
-      pins,
-      attempt(() => shadow.record()),
-    );
+    const next = attempt(() => shadow.record());
+    leaveDevicesFor(pins, next ?? record, record);
   }
   shadow.remove();
 }
@@ -163,15 +162,17 @@ function tidy(pins: Pins, shadow: Pins): void {
   settleXdp(pins, shadow);
   settleRedirect(pins, shadow);
   wake(pins, pins.record());
-  leaveStraysIfThere(pins, pins.record());
+  leaveDevicesFor(pins, pins.record(), pins.record());
   shadow.remove();
 }
 
-/** Where there may be interfaces that have the program of slots for nothing. */
-function leaveStraysIfThere(pins: Pins, record: InstanceRecord | undefined): void {
-  if (record?.slots.blocks === undefined) return;
-  using own = openMaps(pins, record.capacity);
-  leaveStrays(pins, record, own.maps);
+/** Takes the entry off interfaces that have it for nothing. @param blocks the record that knows where it may be */
+function leaveDevicesFor(pins: Pins, blocks: InstanceRecord, record: InstanceRecord): void {
+  if (blocks.slots.blocks !== undefined) {
+    using own = openMaps(pins, record.capacity);
+    leaveStrays(pins, blocks, own.maps);
+  }
+  if (!hasSlotProgram(record)) forgetSlotProgram(pins);
 }
 
 /**

@@ -96,7 +96,6 @@ export function listQuarantined(maps: SlotMaps): QuarantinedOutside[] {
           left: Number((record.since - now) / MILLISECOND),
           interface: record.name,
           inside: record.address,
-          dropped: countersOf(record),
         },
       ];
     }),

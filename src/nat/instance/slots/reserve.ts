@@ -97,7 +97,7 @@ const mappingOf = ({ inside, interface: name, outside }: Seat): SlotMapping[] =>
 /** @throws InstanceError with code `EINUSE` or `EQUARANTINED` */
 function requireOutsides({ pins, opened: { maps }, record }: Bench, seats: readonly Seat[]): void {
   const now = process.hrtime.bigint();
-  const taken = new Taken(pins.name, maps, record.uses);
+  const taken = new Taken(pins.name, maps, record.uses, seats.length);
   for (const mapping of seats.flatMap(mappingOf)) {
     const family = familyOf(mapping.outside);
     const there = maps[SLOT_FORMATS[family].name].raw.get(slotKeyOf(family, 0, mapping.outside));

@@ -4,7 +4,7 @@ import {
   ARPHRD_ETHER,
   type InterfaceFacts,
   type InterfaceQueries,
-  listPorts,
+  listBridgePorts,
   NetlinkSocket,
   withNetns,
 } from '../../../loader/index.ts';
@@ -52,8 +52,6 @@ export function readWishes(wishes: readonly SlotWish[]): Wanted[] {
 
 /** The most names worth listing in an error. */
 const MOST_NAMES = 5;
-/** What takes all that arrives at its ports, the answers to our own questions too. */
-const SWITCHES = ['bridge', 'openvswitch'];
 
 /** Where slots are looked for. */
 export interface Room {
@@ -104,11 +102,11 @@ export function seatsFor(room: Room, wanted: readonly Wanted[]): Seat[] {
   });
 }
 
-/** Ports of switches, and the index of each one's switch. */
+/** A bridge takes all that arrives at its ports, the answers to our own questions too. */
 function portsIn(instance: string, record: InstanceRecord): Map<number, number> {
   return withNetns(requireNamespace(instance, record).enter, () => {
     using socket = new NetlinkSocket();
-    return new Map(SWITCHES.flatMap((kind) => [...listPorts(socket, kind)]));
+    return listBridgePorts(socket);
   });
 }
 
@@ -128,6 +126,6 @@ function requireFit(
   const bridge = station === 0 ? ports.get(index) : undefined;
   if (bridge === undefined) return;
   throw refuse(
-    `is a port of another one (index ${bridge}), which gets the answers that say what MAC the slot has: name it with --station`,
+    `is a port of a bridge (index ${bridge}), which gets the answers that say what MAC the slot has: name it with --station`,
   );
 }
