@@ -16,15 +16,18 @@ import { loader } from './loader.ts';
 import { loading } from './loading.ts';
 import { lookups } from './lookups.ts';
 import { million } from './million.ts';
+import { plots } from './plots.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
 import { scale } from './scale.ts';
 import { scaling } from './scaling.ts';
+import { slots } from './slots.ts';
 import { startup } from './startup.ts';
 import { swaps } from './swap.ts';
 import { tables } from './tables.ts';
 import { tcp } from './tcp.ts';
 import { interpreter } from './vm.ts';
+import { vni } from './vni.ts';
 
 const USAGE = 'usage: npm run bench -- [--quick] [--compare OLD.json] [PART...]';
 
@@ -57,7 +60,10 @@ const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   loading: () => loading(quick ? 3 : 9),
   interpreter: () => interpreter(quick ? 3 : 7),
   attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
+  slots: () =>
+    slots(quick ? 3 : 9, quick ? [1, 100, 1_000] : [1, 100, 1_000, 4_000, 10_000], quick ? 50_000 : 300_000),
   swap: () => swaps(quick ? 6 : 24),
+  vni: () => vni(quick ? 2_000 : 20_000, quick ? 5 : 25),
   loader: () => loader(quick ? 3 : 9),
   startup: () => startup(quick ? 5 : 30),
 };
@@ -67,14 +73,15 @@ if (unknown.length > 0) {
   console.error(`bench: no part '${unknown.join("', '")}'; there is ${Object.keys(PARTS).join(', ')}`);
   process.exit(2);
 }
-const sections: Section[] = [];
+const sections = new Map<string, Section>();
 for (const [name, part] of Object.entries(PARTS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   process.stderr.write(`measuring ${name}\n`);
-  sections.push(await part());
+  sections.set(name, await part());
 }
 const on = machine();
-const { json, table } = save(join(ROOT, 'bench/results'), on, sections);
-console.log(markdown(on, sections));
+const all = [...sections.values()];
+const { json, table, pictures } = save(join(ROOT, 'bench/results'), on, all, plots(sections));
+console.log(markdown(on, all));
 if (before !== undefined) console.log(comparison(before, readRows(json)));
-console.log(`written to ${json} and ${table}`);
+console.log(`written to ${json}, ${table}${pictures === undefined ? '' : ` and ${pictures}`}`);

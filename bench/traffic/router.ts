@@ -15,7 +15,7 @@ export const INSIDES: number = ip4('10.0.0.0');
 export const OUTSIDES: number = ip4('100.64.0.0');
 export const REMOTES: number = ip4('198.18.0.0');
 
-const MACS = {
+export const MACS = {
   in0: '02:00:00:00:01:00',
   in1: '02:00:00:00:01:01',
   out0: '02:00:00:00:02:00',

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 const WANTED = [
-  ...['veth', 'dummy', 'ifb', 'tun', 'bridge', '8021q', 'netkit'],
+  ...['veth', 'dummy', 'ifb', 'tun', 'bridge', '8021q', 'netkit', 'vxlan', 'geneve'],
   ...['sch_ingress', 'cls_bpf', 'cls_matchall', 'cls_u32', 'cls_flower', 'act_gact', 'act_bpf', 'act_mirred'],
   ...[
     'nf_tables',

@@ -5,6 +5,7 @@ import { MACHINE_COMMANDS } from './catalog/machine.ts';
 import { MAP_COMMANDS } from './catalog/map.ts';
 import { PROGRAM_COMMANDS } from './catalog/program.ts';
 import { SLOT_COMMANDS } from './catalog/slot.ts';
+import { VNI_COMMANDS } from './catalog/vni.ts';
 import type { CommandSpec } from './spec.ts';
 
 /** In the order in which help shows them. */
@@ -12,6 +13,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...INSTANCE_COMMANDS,
   ...MAP_COMMANDS,
   ...SLOT_COMMANDS,
+  ...VNI_COMMANDS,
   ...PROGRAM_COMMANDS,
   ...MACHINE_COMMANDS,
 ];

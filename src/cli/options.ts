@@ -54,6 +54,9 @@ const KINDS: typeof USES = [
   'slots6',
   'slot_lists',
   'slot_lists6',
+  'tunnels',
+  'tunnels6',
+  'tunnel_inner',
 ];
 const MSS_RANGE: readonly [least: typeof LEAST_MSS, most: typeof MOST_MSS] = [536, 65_495];
 export const HOOKS: readonly ['auto', 'tcx', 'clsact', 'xdp'] = ['auto', 'tcx', 'clsact', 'xdp'];

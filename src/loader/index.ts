@@ -53,7 +53,7 @@ export {
   replaceFilter,
 } from './netlink/filter.ts';
 export type { FilterPlace, FilterWish } from './netlink/filter-request.ts';
-export { InterfaceNames } from './netlink/interface-index.ts';
+export { type InterfaceFacts, InterfaceQueries } from './netlink/interface-index.ts';
 export {
   changeInterface,
   createVeth,
@@ -63,6 +63,7 @@ export {
   type Interface,
   type LinkChange,
   listInterfaces,
+  listPorts,
   requireInterfaceName,
   type VethEnd,
 } from './netlink/link.ts';

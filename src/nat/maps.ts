@@ -28,6 +28,7 @@ import {
 import type { Family } from './address.ts';
 import { type Direction, REASONS } from './reason.ts';
 import { slot6Key, slot6Record, slotKey, slotList6Key, slotListKey, slotRecord } from './slot-layout.ts';
+import { tunnelKey, tunnelPorts, tunnelRecord } from './tunnel-layout.ts';
 
 type U8 = ScalarType<'u8'>;
 type U16 = ScalarType<'u16'>;
@@ -239,6 +240,10 @@ export interface InstanceMaps {
   /** Lists of destinations that slots may be limited to. */
   readonly slot_lists: Table<typeof slotListKey, U32>;
   readonly slot_lists6: Table<typeof slotList6Key, U32>;
+  /** Tunnel slots by their placeholder VNIs, and what leads to them on the way in (tunnel-layout.ts). */
+  readonly tunnels: Table<typeof tunnelKey, typeof tunnelRecord>;
+  /** The UDP ports that tunnels use. One entry, key 0. */
+  readonly tunnel_ports: GlobalData<typeof tunnelPorts>;
   /** Per-CPU counters, one for each direction and reason: `reasonIndex(direction, reason)`. */
   readonly reasons: Table<U32, U64>;
   /** By index, the interfaces between which XDP may send packets; empty where it leaves all of them to TC. */
@@ -252,6 +257,8 @@ export interface InstanceMaps {
 export const DEFAULT_CAPACITY = 65_536;
 /** Interfaces of an instance that XDP works on, and those that redirect does: the outside one and those inside. */
 export const MOST_XDP = 128;
+/** A tunnel slot takes up to three entries: itself, and one for each way it is found on the way in. */
+export const MOST_TUNNEL_ENTRIES: number = 1 << 16;
 /** Tries take memory as they grow; this is only where growing ends. */
 const MOST_NETS = 1 << 20;
 
@@ -289,6 +296,18 @@ export function instanceMaps(capacity: number = DEFAULT_CAPACITY): InstanceMaps 
     slots6: slots('slots6', slot6Key, slot6Record),
     slot_lists: trie('slot_lists', slotListKey, u32),
     slot_lists6: trie('slot_lists6', slotList6Key, u32),
+    tunnels: defineMap({
+      name: 'tunnels',
+      type: 'hash',
+      key: tunnelKey,
+      value: tunnelRecord,
+      maxEntries: MOST_TUNNEL_ENTRIES,
+      flags: BPF_F_NO_PREALLOC,
+    }),
+    tunnel_ports: {
+      ...defineGlobal({ name: 'tunnel_ports', value: tunnelPorts }),
+      flags: BPF_F_RDONLY_PROG,
+    },
     reasons: defineMap({
       name: 'reasons',
       type: 'percpu_array',

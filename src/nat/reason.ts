@@ -34,7 +34,12 @@ export type Reason =
   | 'denied'
   | 'expired'
   | 'too_big'
-  | 'too_big_answered';
+  | 'too_big_answered'
+  | 'unknown_vni'
+  | 'unbound_vni'
+  | 'placeholder_vni'
+  | 'inner_foreign'
+  | 'inner_refused';
 
 /** New reasons go at the end: the position is the map index that other programs rely on. */
 export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; readonly meaning: string }[] = [
@@ -86,6 +91,24 @@ export const REASONS: readonly { readonly name: Reason; readonly fate: Fate; rea
     name: 'too_big_answered',
     fate: 'turn',
     meaning: "for a slot, and larger than its interface's MTU: the sender is told the MTU",
+  },
+  {
+    name: 'unknown_vni',
+    fate: 'policy',
+    meaning: 'at a port of tunnels, with a VNI that no tunnel slot has',
+  },
+  { name: 'unbound_vni', fate: 'drop', meaning: 'of a tunnel slot that no VNI is bound to' },
+  { name: 'placeholder_vni', fate: 'drop', meaning: 'arriving with the placeholder VNI of a tunnel slot' },
+  {
+    name: 'inner_foreign',
+    fate: 'drop',
+    meaning: "in a tunnel, from or for an inner address that is not the slot's",
+  },
+  {
+    name: 'inner_refused',
+    fate: 'drop',
+    meaning:
+      'in a tunnel, an inner packet that cannot be translated: cut short, at odds with itself, authenticated',
   },
 ];
 

@@ -4,6 +4,7 @@
 import { LITTLE_ENDIAN } from '../asm/index.ts';
 import { type Address, type Family, familyOf } from './address.ts';
 import { type Entries, getAddress, putAddress, viewOf } from './entries.ts';
+import { isGolden } from './golden/slots.ts';
 import { getMac, type Mac, putMac } from './mac.ts';
 import { SLOT_NAME_SIZE, slot6Key, slot6Record, slotKey, slotRecord } from './slot-layout.ts';
 
@@ -106,14 +107,15 @@ export function encodeSlotKeys(family: Family, keys: readonly SlotKey[]): Uint8A
   return data;
 }
 
-/** What encodeSlots has written, or another program. */
+/** What encodeSlots has written, or another program; what a self-test may have left there is nothing of it. */
 export function decodeSlots(family: Family, { count, keys, values }: Entries): SlotEntry[] {
   const { keySize, valueSize } = SLOT_FORMATS[family];
   const [keyView, valueView] = [viewOf(keys), viewOf(values)];
-  return Array.from({ length: count }, (_, i) => ({
+  const all = Array.from({ length: count }, (_, i) => ({
     key: getSlotKey(keyView, i * keySize, family),
     record: getSlotRecord(valueView, i * valueSize, family),
   }));
+  return all.filter(({ key }) => !isGolden(key));
 }
 
 /** Writes one key at `at`. */

@@ -23,6 +23,11 @@ export const USES = [
   /** Slots that may reach only some destinations. */
   'slot_lists',
   'slot_lists6',
+  /** Tunnels over IPv4 and over IPv6 whose VNI is decided late. */
+  'tunnels',
+  'tunnels6',
+  /** Tunnels whose inner addresses are translated, or tell them apart. */
+  'tunnel_inner',
 ] as const;
 export type Use = (typeof USES)[number];
 export type Uses = ReadonlySet<Use>;
@@ -50,7 +55,7 @@ function usesOfOne(mapping: Mapping): readonly Use[] {
   }
 }
 
-const IPV6_USES: readonly Use[] = ['addresses6', 'prefixes6', 'ports6', 'slots6'];
+const IPV6_USES: readonly Use[] = ['addresses6', 'prefixes6', 'ports6', 'slots6', 'tunnels6'];
 
-/** Whether there are IPv6 mappings of any kind. */
+/** Whether there is anything of IPv6. */
 export const hasIpv6 = (uses: Uses): boolean => IPV6_USES.some((use) => uses.has(use));

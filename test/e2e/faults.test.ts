@@ -3,7 +3,8 @@
 import test from 'ava';
 import { EMULATED, PATIENCE } from '../support/emulation.ts';
 import { campaign, descriptors, ERRNOS, leaks } from '../support/fault/campaign.ts';
-import { type FaultHook, isRedirect, OPERATIONS } from '../support/fault/operations.ts';
+import { OPERATIONS } from '../support/fault/operations.ts';
+import { type FaultHook, isRedirect } from '../support/fault/state.ts';
 import { World } from '../support/fault/world.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { TC_HOOKS, TCX } from '../support/tcx.ts';
@@ -18,7 +19,7 @@ const PAST: readonly FaultHook[] = TCX ? ['xdp', 'redirect', 'redirect clsact'] 
 
 for (const hook of [...TC_HOOKS, ...PAST]) {
   test.serial(`killed or failing at a call, the instance is as it was or as asked, ${hook}`, async (t) => {
-    t.timeout(280_000 * PATIENCE);
+    t.timeout(600_000 * PATIENCE);
     const world = await World.make(t, hook === 'xdp' ? { offload: 'wire' } : {});
     const open = descriptors();
     for (const [i, operation] of OPERATIONS.entries()) {

@@ -2,6 +2,7 @@
 // extension headers.
 
 import test from 'ava';
+import { PATIENCE } from '../support/emulation.ts';
 import { type Lab, makeLab } from '../support/lab.ts';
 import { GATEWAY6, INSIDE6, NEAR_OUTSIDE6, ON_LINK6 } from '../support/lab6.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
@@ -132,7 +133,7 @@ def offer():
             head = IPv6(src=source,dst=destination)/chain
             send(head/ICMPv6EchoRequest(id=number,data=b"ping"))
             send(head/TCP(sport=5100+number,dport=7000,seq=9))
-sniffer = AsyncSniffer(iface="${device}", filter="ip6", timeout=20, started_callback=offer, count=${2 * chains.length} * ${pairs.length}, lfilter=lambda p: ICMPv6EchoReply in p or TCP in p and p[TCP].flags == "SA")
+sniffer = AsyncSniffer(iface="${device}", filter="ip6", timeout=${20 * PATIENCE}, started_callback=offer, count=${2 * chains.length} * ${pairs.length}, lfilter=lambda p: ICMPv6EchoReply in p or TCP in p and p[TCP].flags == "SA")
 sniffer.start()
 sniffer.join()
 for p in sniffer.results:

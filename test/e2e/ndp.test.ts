@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import { sleep } from '../support/command.ts';
+import { PATIENCE } from '../support/emulation.ts';
 import { type Lab, makeLab } from '../support/lab.ts';
 import {
   GATEWAY6,
@@ -45,7 +46,7 @@ def ask():
         if not bare:
             packet = packet/ICMPv6NDOptSrcLLAddr(lladdr=mac)
         sendp(packet, iface="down0")
-sniffer = AsyncSniffer(iface="down0", filter="icmp6 and ip6[40] == 136", lfilter=lambda p: p.src != mac, started_callback=ask, timeout=20, stop_filter=lambda p: p[ICMPv6ND_NA].tgt == "${solicitations.at(-1)?.[1]}")
+sniffer = AsyncSniffer(iface="down0", filter="icmp6 and ip6[40] == 136", lfilter=lambda p: p.src != mac, started_callback=ask, timeout=${20 * PATIENCE}, stop_filter=lambda p: p[ICMPv6ND_NA].tgt == "${solicitations.at(-1)?.[1]}")
 sniffer.start()
 sniffer.join()
 print(json.dumps([say(answer) for answer in sniffer.results]))`,

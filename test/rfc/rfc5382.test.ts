@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { Capture } from '../support/capture.ts';
 import { refuses, tsnatOk } from '../support/cli.ts';
 import { sleep } from '../support/command.ts';
+import { PATIENCE } from '../support/emulation.ts';
 import {
   INSIDE,
   type Lab,
@@ -72,7 +73,7 @@ test.serial('REQ-2: connections begun inside and outside', async (t) => {
 /** Goes on opening until the other side does as well: nobody listens, so that only two SYNs that cross will do. */
 const opens = (from: Socket, to: Socket): string => `
 import socket, time
-until = time.monotonic() + 30
+until = time.monotonic() + ${30 * PATIENCE}
 while True:
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -58,6 +58,14 @@ export class Builder extends Flow {
     });
   }
 
+  /** Looks up the key that `key` points to: for what is looked up with nearly the same one again. */
+  lookupAt<K extends FieldType, V extends FieldType>(map: AnyMap<K, V>, key: Pointer): Entry<ViewOf<V>> {
+    return this.recorder.statement(this.lookupAt, () => {
+      const found = this.#findAt(map, key);
+      return entryOf(found, viewOf(this.recorder, map.value, found, 0));
+    });
+  }
+
   /** Looks a map up in a map of maps. */
   lookupMap<K extends FieldType, IK extends FieldType, IV extends FieldType>(
     map: MapOfMaps<K, IK, IV>,
@@ -118,8 +126,11 @@ export class Builder extends Flow {
   }
 
   #find(map: AnyMap<FieldType, FieldType>, key: unknown): Vreg {
-    const address = this.memory(map.key, key as InputOf<FieldType>);
-    const args = [this.#mapPointer(map).operand(), address.operand()];
+    return this.#findAt(map, this.memory(map.key, key as InputOf<FieldType>));
+  }
+
+  #findAt(map: AnyMap<FieldType, FieldType>, key: Pointer): Vreg {
+    const args = [this.#mapPointer(map).operand(), key.operand()];
     return this.emitCall(HELPERS.map_lookup_elem, args, this.recorder.vreg('value_or_null'));
   }
 

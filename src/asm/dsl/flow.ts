@@ -11,7 +11,7 @@ import type { Comparable, HostKind, Storable } from './kinds.ts';
 import type { Place } from './place.ts';
 import { type Argument, argumentOperand, Pointer } from './pointer.ts';
 import type { Recorder } from './recorder.ts';
-import { type InputOf, type ViewOf, viewOf, writeInput } from './view.ts';
+import { type BytesPlace, type InputOf, type ViewOf, viewOf, writeInput } from './view.ts';
 
 export class Flow {
   /** @internal */
@@ -137,7 +137,7 @@ export class Flow {
   }
 
   /** The memory from `at` on, seen through another layout; all of it has to be there. */
-  overlay<T extends FieldType>(at: Place, layout: T): ViewOf<T> {
+  overlay<T extends FieldType>(at: Place | BytesPlace, layout: T): ViewOf<T> {
     const { base, offset } = at.location;
     return viewOf(this.recorder, layout, base, offset);
   }

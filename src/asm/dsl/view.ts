@@ -85,6 +85,11 @@ export class BytesPlace {
     this.#offset = offset;
   }
 
+  /** Where they are found. @internal */
+  get location(): { readonly base: Vreg; readonly offset: number } {
+    return { base: this.#memory.base, offset: this.#offset };
+  }
+
   /** Where they lie, as helpers take memory. */
   get address(): Pointer {
     const { recorder, base } = this.#memory;

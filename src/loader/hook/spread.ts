@@ -39,9 +39,9 @@ export function blocksFor(
   ours: readonly number[],
 ): Blocks {
   if (known !== undefined && ourFilters(socket, known, programId).length > 0) return known;
+  if (known === undefined) return freeBlocks(socket);
   const found = listClsacts(socket);
-  const isKept = known !== undefined && ours.some((ifindex) => isIn(found.get(ifindex), known));
-  return isKept ? known : freeBlocks(found);
+  return ours.some((ifindex) => isIn(found.get(ifindex), known)) ? known : freeBlocks(socket);
 }
 
 /**

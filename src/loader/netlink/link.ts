@@ -117,6 +117,28 @@ export function listInterfaces(socket: NetlinkSocket): Interface[] {
     .map(decodeInterface);
 }
 
+/** Of interfaces of this kind, such as `bridge`, the ports: their indexes, and the index of what each is a port of. */
+export function listPorts(socket: NetlinkSocket, kind: string): Map<number, number> {
+  const list = (filter: Attribute): Interface[] => {
+    const skip = { type: IFLA_EXT_MASK, value: u32(RTEXT_FILTER_SKIP_STATS) };
+    return socket
+      .dump(RTM_GETLINK, encodeLink(0, {}, [skip, filter]), {
+        request: 'RTM_GETLINK',
+        what: `cannot list the ports of interfaces of kind ${kind}`,
+      })
+      .filter(({ type }) => type === RTM_NEWLINK)
+      .map(decodeInterface);
+  };
+  // What kernels before 4.4 do not filter is filtered here.
+  const masters = list(nested(IFLA_LINKINFO, [{ type: IFLA_INFO_KIND, value: string(kind) }])).filter(
+    (each) => each.kind === kind,
+  );
+  const ports = masters.flatMap(({ index }) =>
+    list({ type: IFLA_MASTER, value: u32(index) }).filter(({ master }) => master === index),
+  );
+  return new Map(ports.map(({ index, master }) => [index, master!]));
+}
+
 /** @throws LoaderError with code `ENETLINK` for a message that is too short. */
 export function decodeInterface({ payload }: Pick<Message, 'payload'>): Interface {
   if (payload.length < ifinfomsg.size) throw malformed(`a link message of ${payload.length} bytes`);

@@ -1,7 +1,7 @@
 // The clsact qdisc: RTM_GETQDISC, RTM_NEWQDISC, RTM_DELQDISC, and the header that all of traffic control shares.
 // Deleting clsact deletes every filter on it, whoever made it: that is the caller's to consider.
 
-import { bytes, decode, encode, struct, u8, u32 } from '../../asm/index.ts';
+import { bytes, decode, encode, LITTLE_ENDIAN, struct, u8, u32 } from '../../asm/index.ts';
 import type { HookDirection } from '../bpf/mprog.ts';
 import { LoaderError } from '../errors.ts';
 import {
@@ -178,8 +178,9 @@ export function listClsacts(socket: NetlinkSocket): Map<number, ClsactInfo> {
   const found = new Map<number, ClsactInfo>();
   for (const { type, payload: answer } of socket.dump(RTM_GETQDISC, payload, subject)) {
     if (type !== RTM_NEWQDISC) continue;
+    // Most are of other places.
+    if (answer.length >= tcmsg.size && parentOf(answer) !== TC_H_CLSACT) continue;
     const { header, attributes } = decodeTrafficControl(answer);
-    if (header.parent !== TC_H_CLSACT) continue;
     const [ingress, egress] = [attributes.u32(TCA_INGRESS_BLOCK), attributes.u32(TCA_EGRESS_BLOCK)];
     found.set(header.ifindex, {
       kind: attributes.string(TCA_KIND) ?? '',
@@ -188,6 +189,9 @@ export function listClsacts(socket: NetlinkSocket): Map<number, ClsactInfo> {
   }
   return found;
 }
+
+const parentOf = ({ buffer, byteOffset }: Uint8Array): number =>
+  new DataView(buffer, byteOffset).getUint32(tcmsg.offsets.parent, LITTLE_ENDIAN);
 
 /** Deletes clsact with all its filters. @returns whether it was there. */
 export function deleteClsact(socket: NetlinkSocket, ifindex: number): boolean {

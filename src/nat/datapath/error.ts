@@ -37,6 +37,7 @@ export function translateError(
   const { version } = packet;
   const { own, other } = sideOf(direction);
   const quote = readQuote(path, packet);
+  path.tunnels?.onError(packet, quote);
   const transport = noTransport(path, quote.payload, path.hook === 'uplink' && tables.hasPorts);
   readQuotedTransport(path, quote, transport, other);
   const { ports } = transport;
@@ -70,6 +71,7 @@ export function translateError(
     before: ownBefore,
     transport,
     leaveIfExcluded,
+    isForOurs: () => isErrorForOutside(path, packet, quote, ports, p.constant('u16', 0)),
     quotedBefore,
   });
   if (path.hook === 'slot') return;

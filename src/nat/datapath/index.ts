@@ -16,6 +16,7 @@ import { redirectBetween } from './redirect/way.ts';
 import { dispatchSlot } from './slot/dispatch.ts';
 import { hasSlots } from './slot/table.ts';
 import { translate } from './translate.ts';
+import { tunnels } from './tunnel/index.ts';
 import { verdicts } from './verdict.ts';
 
 export interface DatapathOptions {
@@ -74,7 +75,8 @@ function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, option
   const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed }, 'uplink');
   const length = () => p.skb.len.get();
   const redirect = direction === 'inbound' && sides ? redirectBetween(p, sides) : undefined;
-  const path: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots, redirect };
+  const bare: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots, redirect };
+  const path: TcPath = uses.has('tunnels') ? { ...bare, tunnels: tunnels(bare) } : bare;
   if (sides !== undefined && direction === 'outbound') letRedirectedLeave(path, sides);
 
   const others = (frame: Frame): void => {

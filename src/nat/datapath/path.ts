@@ -5,9 +5,10 @@ import type { InstanceMaps } from '../maps.ts';
 import type { Direction, Reason } from '../reason.ts';
 import { hasIpv6, type Uses } from '../uses.ts';
 import type { Redirect } from './redirect/way.ts';
+import type { Tunnels } from './tunnel/index.ts';
 
-/** Ends the path for a reason. */
-export type Leave = (reason: Reason) => void;
+/** Ends the path for a reason; what is turned round goes back where it came from, or in as if it had arrived. */
+export type Leave = (reason: Reason, turned?: 'back' | 'in') => void;
 
 export interface Path<P extends PacketBuilder = PacketBuilder> {
   readonly p: P;
@@ -24,6 +25,8 @@ export interface TcPath extends Path<TcBuilder> {
   readonly hook: 'uplink' | 'slot' | 'inside';
   /** Where what slots send is translated: where it comes in, or where it leaves. */
   readonly slots: 'device' | 'uplink';
+  /** Left out where the instance has no tunnels. */
+  readonly tunnels?: Tunnels;
   /** Undefined where no packets are sent on past the stack. */
   readonly redirect?: Redirect | undefined;
 }

@@ -2,6 +2,7 @@
 // directions mirror each other: outbound the source is translated by the outbound tables, inbound the destination by
 // the inbound ones.
 
+import type { Variable } from '../../asm/index.ts';
 import { leavesIfExcluded } from './destinations.ts';
 import { translateError } from './error.ts';
 import type { Frame } from './frame.ts';
@@ -15,7 +16,7 @@ import { rewriteAll } from './rewrite.ts';
 import { letSlotsLeave } from './slot/leaving.ts';
 import { handleSlotDiscovery } from './slot/ndp.ts';
 import { requireSlot, translateSlot } from './slot/translate.ts';
-import { countPacket, type Translation, tablesOf, translationOf } from './tables.ts';
+import { countPacket, type Tail, type Translation, tablesOf, translationOf } from './tables.ts';
 import {
   icmpType,
   isOneOf,
@@ -26,6 +27,7 @@ import {
   readTransport,
   shifted,
 } from './transport.ts';
+import { hasTunnels } from './tunnel/index.ts';
 import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
 
@@ -62,10 +64,12 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
       leaveIfExcluded();
       leave('authenticated');
     });
+  const isUnknownVni = path.tunnels && hasTunnels(path, version) ? p.variable('u32', 0) : undefined;
   p.when(
     packet.isLater().not(),
     () =>
       readTransport(path, payload, transport, own, {
+        ...(isUnknownVni && { onUdp: () => path.tunnels?.onUdp(frame, packet, () => isUnknownVni.set(1)) }),
         onIcmp: (icmp) => {
           const type = icmpType(path, payload);
           if (version === 6) discover(path, frame, packet, type);
@@ -81,17 +85,18 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
   );
 
   const before = read(packet[own]);
-  const takeInIfOurs = (): void =>
-    takeInUntranslated(path, frame, packet, () =>
-      keyOfOther(path, payload, transport.ports, own, p.constant('u16', 0)),
-    );
+  // By no port that a mapping has moved.
+  const keyOfUnmoved = (): Tail => keyOfOther(path, payload, transport.ports, own, p.constant('u16', 0));
+  const takeInIfOurs = (): void => takeInUntranslated(path, frame, packet, keyOfUnmoved);
   if (fromSlot) {
     p.rarely(fromSlot.ne(0), () => {
       takeInIfOurs();
       p.next();
     });
   }
-  translateSlot(path, frame, packet, { before, transport, leaveIfExcluded, mss });
+  const isForOurs = (): Variable<'u32'> =>
+    isForOutside(path, read(packet[other]), tablesOf(path, 'inbound', version), keyOfUnmoved);
+  translateSlot(path, frame, packet, { before, transport, leaveIfExcluded, isForOurs, mss });
   if (path.hook === 'slot') return;
   const { tail, port } = keyOf(path, version, transport.ports);
   const translation = translationOf(path, tables, before, tail, {
@@ -103,7 +108,7 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
     },
     onMissing: () => {
       leaveIfExcluded();
-      leaveUnmapped(path, version, before, tail, takeInIfOurs);
+      leaveUnmapped(path, version, before, tail, takeInIfOurs, isUnknownVni);
     },
   });
   const inbound = tablesOf(path, 'inbound', version);

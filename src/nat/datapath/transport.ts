@@ -114,21 +114,30 @@ export function noTransport(
 }
 
 /**
- * Fills in `transport` from the header of the first (or only) fragment. `onIcmp` is asked about ICMP messages, `onOther`
- * about protocols whose checksum knows nothing of addresses.
+ * Fills in `transport` from the header of the first (or only) fragment. `onIcmp` is asked about ICMP messages, `onUdp`
+ * about UDP, `onOther` about protocols whose checksum knows nothing of addresses.
  */
 export function readTransport(
   path: Path,
   payload: Payload,
   transport: Transport,
   own: 'source' | 'destination',
-  { onIcmp, onOther }: { readonly onIcmp: (icmp: Icmp) => void; readonly onOther: () => void },
+  {
+    onIcmp,
+    onUdp,
+    onOther,
+  }: {
+    readonly onIcmp: (icmp: Icmp) => void;
+    readonly onUdp?: () => void;
+    readonly onOther: () => void;
+  },
 ): void {
   const { p, leave } = path;
   const { at, end } = payload;
   const icmp = icmpOf(payload.version);
-  const take = ({ header, check, checksum, hasPorts }: Protocol): void => {
+  const take = ({ number, header, check, checksum, hasPorts }: Protocol): void => {
     p.rarely(at.add(header).gt(end), () => leave('malformed'));
+    if (number === IPPROTO_UDP) onUdp?.();
     transport.checkAt.set(at.add(check));
     if (checksum !== PSEUDO) transport.checksum.set(sized(checksum, wordsIn(payload.version)));
     if (hasPorts) transport.ports?.at.set(at.add(portOffset(own)));

@@ -26,14 +26,20 @@ export function verdicts(
     p.drop();
   });
   // What arrived goes back, what would leave comes back.
+  const isLeaving = direction === 'outbound' && hook === 'uplink';
   const turn = p.ending('turn', 'u32', (index) => {
     count(index);
-    p.redirect(p.skb.ifindex, direction === 'inbound' || hook === 'slot' ? 'egress' : 'ingress');
+    p.redirect(p.skb.ifindex, isLeaving ? 'ingress' : 'egress');
+  });
+  const turnIn = p.ending('turn_in', 'u32', (index) => {
+    count(index);
+    p.redirect(p.skb.ifindex, 'ingress');
   });
   const by = { pass, drop };
   const fates = { pass, drop, turn, policy: by[policies.unmapped], spoofed: by[policies.spoofed] };
-  return (reason) => {
+  return (reason, turned) => {
     const { fate } = REASONS.find(({ name }) => name === reason)!;
-    fates[fate](reasonIndex(direction, reason));
+    const end = turned === 'in' ? turnIn : fates[fate];
+    end(reasonIndex(direction, reason));
   };
 }

@@ -24,16 +24,23 @@ const SYN = 0x02;
 const TCP_WORDS = 6;
 const ECHO_REQUEST = { 4: 8, 6: 128 } as const;
 
-/** A frame, or a bare packet; `mss` is what a TCP SYN announces. */
+export interface FrameOptions {
+  readonly link: 'ethernet' | 'none';
+  /** What a TCP SYN announces. */
+  readonly mss: number;
+  readonly hops?: number;
+}
+
+/** A frame, or a bare packet. */
 export function frameOf(
   transport: Transport,
   ends: Ends,
-  { link, mss }: { readonly link: 'ethernet' | 'none'; readonly mss: number },
+  { link, mss, hops = HOPS }: FrameOptions,
 ): Uint8Array {
   const family = familyOf(ends.source);
   const protocol = transport === 'echo' && family === 6 ? ICMPV6 : PROTOCOLS[transport];
   const message = { tcp, udp, echo }[transport](ends, mss);
-  const packet = (family === 6 ? ipv6 : ipv4)(ends, protocol, message);
+  const packet = (family === 6 ? ipv6 : ipv4)(ends, protocol, message, hops);
   return link === 'none' ? packet : join(ETHERNET, be16(ETHERTYPES[family]), packet);
 }
 
@@ -60,19 +67,24 @@ function echo({ source, sport }: Ends): Message {
   return { bytes: join(type, be16(0), be16(sport), be16(1), PAYLOAD), checkAt: 2, hasPseudo: false };
 }
 
-function ipv4({ source, destination }: Ends, protocol: number, message: Message): Uint8Array {
+function ipv4({ source, destination }: Ends, protocol: number, message: Message, hops: number): Uint8Array {
   const addresses = join(addressBytes(source), addressBytes(destination));
   const { bytes } = message;
   const pseudo = join(addresses, be16(protocol), be16(bytes.length));
   const first = join(Uint8Array.of(0x45, 0), be16(20 + bytes.length), be16(1), be16(0));
-  const header = join(first, Uint8Array.of(HOPS, protocol), be16(0), addresses);
+  const header = join(first, Uint8Array.of(hops, protocol), be16(0), addresses);
   return join(sealed(header, 10, []), sealed(bytes, message.checkAt, message.hasPseudo ? pseudo : []));
 }
 
-function ipv6({ source, destination }: Ends, protocol: number, { bytes, checkAt }: Message): Uint8Array {
+function ipv6(
+  { source, destination }: Ends,
+  protocol: number,
+  { bytes, checkAt }: Message,
+  hops: number,
+): Uint8Array {
   const addresses = join(addressBytes(source), addressBytes(destination));
   const pseudo = join(addresses, be32(bytes.length), be32(protocol));
-  const header = join(be32(0x6000_0000), be16(bytes.length), Uint8Array.of(protocol, HOPS), addresses);
+  const header = join(be32(0x6000_0000), be16(bytes.length), Uint8Array.of(protocol, hops), addresses);
   return join(header, sealed(bytes, checkAt, pseudo));
 }
 

@@ -40,15 +40,7 @@ const SIDES: { readonly [D in Direction]: Side } = { outbound: 'inside', inbound
 
 /** For the first and the last mapping of each kind and family, as far as there is an address to speak with. */
 export function goldenPackets(mappings: readonly Mapping[], options: GoldenOptions): GoldenPacket[] {
-  const candidates = [...options.included.map(({ address }) => address), ...REMOTES];
-  const remoteOf = (family: Family): Address | undefined =>
-    candidates.find(
-      (address) =>
-        familyOf(address) === family &&
-        options.isRemote(address) &&
-        !mappings.some((mapping) => prefixHas(outsideOf(mapping), address)),
-    );
-  const remotes = { 4: remoteOf(4), 6: remoteOf(6) } as const;
+  const remotes = { 4: remoteOf(4, mappings, options), 6: remoteOf(6, mappings, options) } as const;
   return samplesOf(mappings).flatMap((mapping) => {
     const remote = remotes[familyOf(mapping.inside)];
     if (remote === undefined) return [];
@@ -60,6 +52,21 @@ export function goldenPackets(mappings: readonly Mapping[], options: GoldenOptio
       }),
     );
   });
+}
+
+/** Somebody whom traffic is translated with, and who is no outside. */
+export function remoteOf(
+  family: Family,
+  mappings: readonly Mapping[],
+  { included, isRemote }: Pick<GoldenOptions, 'included' | 'isRemote'>,
+): Address | undefined {
+  const candidates = [...included.map(({ address }) => address), ...REMOTES];
+  return candidates.find(
+    (address) =>
+      familyOf(address) === family &&
+      isRemote(address) &&
+      !mappings.some((mapping) => prefixHas(outsideOf(mapping), address)),
+  );
 }
 
 const outsideOf = (mapping: Mapping): Prefix => ({

@@ -25,7 +25,7 @@ import { InstanceError } from './error.ts';
 import { type Context, type Making, makingOf } from './making.ts';
 import { createMaps } from './own-maps.ts';
 import { loadPrograms } from './pair.ts';
-import { instancesFolder, Pins, withFolder } from './pins.ts';
+import { instancesFolder, Pins, withFolder, withInstance } from './pins.ts';
 import { HOOK_DIRECTIONS } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { recover } from './recover.ts';
@@ -67,11 +67,12 @@ export function attach(options: AttachOptions, context: Context = {}): InstanceS
     const hook = chooseHook(request.hook ?? 'auto', uplink);
     const instances = instancesFolder(context.root);
     return withFolder(instances, () => {
-      recover(instances, request.name);
       const pins = new Pins(instances, request.name);
+      withInstance(pins, () => recover(instances, request.name));
       if (!pins.exist) build(pins, instances, request, { socket, uplink, hook }, makingOf(context));
-      else if (request.replace) replace(pins, request, { socket, uplink }, makingOf(context));
-      else throw alreadyAttached(pins);
+      else if (request.replace) {
+        withInstance(pins, () => replace(pins, request, { socket, uplink }, makingOf(context)));
+      } else throw alreadyAttached(pins);
       return afterwards(pins.name, () => statusOf(pins));
     });
   });
@@ -131,7 +132,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const blank: InstanceRecord = {
     hook: target.hook,
     link: linkOf(target.uplink) ?? 'ethernet',
-    uses: usesOfInstance(mappings, destinations, NO_SLOTS),
+    uses: usesOfInstance(mappings, destinations, NO_SLOTS, []),
     unmapped,
     spoofed,
     ...(mss !== undefined && { mss }),
@@ -150,7 +151,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const slots = planSlots(pins.name, blank, undefined, mappings);
   const devices = interfacesIn(slots);
   requireNoXdp(pins.name, wish, slots);
-  const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots) };
+  const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots, []) };
   const { maps: definitions, ...programs } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {

@@ -9,6 +9,8 @@ export { type Instance, openInstance } from './open.ts';
 export type { Replaced } from './replacement.ts';
 export { openSlots, type Slots } from './slots/open.ts';
 export type * from './slots/types.ts';
+export { openTunnels, type Tunnels } from './tunnels/open.ts';
+export type * from './tunnels/types.ts';
 export type * from './types.ts';
 
 /** Names of the instances there are, half-present ones too. */

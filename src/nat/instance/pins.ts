@@ -103,6 +103,11 @@ export function withFolder<T>(folder: string, run: () => T): T {
   });
 }
 
+/** Runs `run` while nobody is at work on this instance alone. To be called with the lock on all held. */
+export function withInstance<T>(pins: Pins, run: () => T): T {
+  return pins.exist ? withLock(pins.folder, run) : run();
+}
+
 /** Names of the instances that have a folder, and of those that only left a shadow. */
 export function listNames(folder: string): string[] {
   const names = entries(folder).map((file) =>

@@ -24,6 +24,7 @@ import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
 import { afterwards, change, inTurn, type Wanted } from './transition.ts';
+import { readPorts, requireNoXdpBeside } from './tunnels/ports.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
@@ -52,6 +53,7 @@ export function replace(
   const entries = request.mappings && encodeMappings(mappings);
   if (entries !== undefined) table.requireRoom(entries);
   const slots = request.mappings && planSlots(pins.name, record, maps, mappings);
+  const ports = readPorts(maps.tunnel_ports);
   const state = uplinkState(socket, uplink);
   // Left out, a setting stays: who asked for drop must not silently get pass.
   const { unmapped = record.unmapped, spoofed = record.spoofed, mss = record.mss } = request;
@@ -61,13 +63,14 @@ export function replace(
     spoofed,
     ...(mss !== undefined && { mss }),
     link: linkOf(uplink) ?? record.link,
-    uses: usesOfInstance(mappings, destinations, slots ?? readSlots(maps)),
+    uses: usesOfInstance(mappings, destinations, slots ?? readSlots(maps), ports),
     interface: uplink.name,
     subnetsLeftOut: state.leftOut,
     redirect,
   };
   using fresh = loadPrograms(making.datapath(datapathOptions(wanted)), maps);
   requireNoXdp(pins.name, xdp === undefined ? record.xdp : xdp, slots ?? readSlots(maps));
+  requireNoXdpBeside(pins.name, xdp === undefined ? record.xdp : xdp, ports);
   const contents = { ...entries, ...slots, ...(isListed && destinations) };
   const next: Wanted = { record: wanted, programs: fresh.programs, contents, mappings, ...(xdp && { xdp }) };
   withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
@@ -85,7 +88,7 @@ export function replaceMappings(pins: Pins, mappings: readonly Mapping[], making
   new Table(pins.name, maps).requireRoom(entries);
   const slots = planSlots(pins.name, record, maps, mappings);
   requireNoXdp(pins.name, record.xdp, slots);
-  const uses = usesOfInstance(mappings, readDestinations(maps), slots);
+  const uses = usesOfInstance(mappings, readDestinations(maps), slots, readPorts(maps.tunnel_ports));
   const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
   return withInterface(pins, maps, known, mappings, () =>
     changeWithUses(

@@ -3,20 +3,22 @@
 
 import { type FieldType, LITTLE_ENDIAN } from '../../asm/index.ts';
 import { BpfMap } from '../../loader/index.ts';
-import { type Address, familyOf, formatAddress } from '../address.ts';
+import { type Address, type Family, familyOf, formatAddress } from '../address.ts';
 import { decodeDestinations } from '../destinations.ts';
 import { formatFor, type TableFormat, type TableName, viewOf } from '../entries.ts';
 import { isMark, viewsOf } from '../entries-decode.ts';
 import { encodeMappings, NET_OFFSETS } from '../entries-encode.ts';
-import { type GoldenPacket, goldenPackets } from '../golden/packets.ts';
+import { type GoldenPacket, goldenPackets, remoteOf } from '../golden/packets.ts';
+import { goldenSlots } from '../golden/slots.ts';
 import { formatMapping, type Mapping } from '../mapping.ts';
 import { instanceMaps } from '../maps.ts';
 import { type Prefix, prefixHas } from '../prefix.ts';
-import type { Pair } from './changeover.ts';
+import type { Pair, Programs } from './changeover.ts';
 import { keyAt, type Owned, readDestinations } from './contents.ts';
 import { InstanceError } from './error.ts';
 import type { InstanceRecord } from './record.ts';
 import { settle } from './settlement.ts';
+import { slotFamilies, testSlots } from './slots/self-test.ts';
 
 /** `TC_ACT_UNSPEC`, as a test run gives it: the packet goes on. */
 const GOES_ON = 0xffff_ffff;
@@ -29,10 +31,10 @@ const ETHERNET = 14;
  */
 export function selfTest(
   name: string,
-  programs: Pair,
+  programs: Pair & Partial<Pick<Programs, 'slot'>>,
   maps: Owned,
   mappings: readonly Mapping[],
-  { link, mss }: Pick<InstanceRecord, 'link' | 'mss'>,
+  { link, mss, uses }: Pick<InstanceRecord, 'link' | 'mss' | 'uses'>,
 ): void {
   const { include, exclude } = decodeDestinations(readDestinations(maps));
   const isRemote = (address: Address): boolean => isTranslatedFor(address, include, exclude);
@@ -48,6 +50,8 @@ export function selfTest(
   } finally {
     uncount(maps, tried, link);
   }
+  const remote = (family: Family): Address | undefined => remoteOf(family, mappings, options);
+  if (link === 'ethernet') testSlots(name, programs, maps, goldenSlots(slotFamilies(uses), remote, options));
 }
 
 /** The longest prefix says; with an include list what is in none is not translated for. */

@@ -12,7 +12,7 @@ import { formatMapping } from '../../../src/nat/mapping.ts';
 import { withFault } from '../../nat/instance/support/faults.ts';
 import { sleep } from '../command.ts';
 import { alive, forget } from '../registry.ts';
-import { bring, isClsact, isRedirect, NAME, type Operation, type Place, type State } from './operations.ts';
+import { bring, isClsact, isRedirect, NAME, type Operation, type Place, type State } from './state.ts';
 import type { Order } from './victim.ts';
 import { expectedOf, objects, same, type World } from './world.ts';
 

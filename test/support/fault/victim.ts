@@ -4,7 +4,8 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { interpose } from '../../../src/loader/ffi.ts';
-import { OPERATIONS, type Place } from './operations.ts';
+import { OPERATIONS } from './operations.ts';
+import type { Place } from './state.ts';
 
 /** What it is told. */
 export interface Order {

@@ -12,7 +12,7 @@ import type { Namespace } from '../namespace.ts';
 import { BPF_FS, ownFolder, removeFolder, uniqueName } from '../registry.ts';
 import { PYTHON, ROOT } from '../root.ts';
 import { filtersOn, hasClsact } from '../witness.ts';
-import { HOSTS, isClsact, isRedirect, type Place, SLOT_DEVICE, type State } from './operations.ts';
+import { HOSTS, isClsact, isRedirect, type Place, SLOT_DEVICE, type State } from './state.ts';
 
 const PORT = '9100';
 /** Of the tables of this process, and of no other. */

@@ -2,6 +2,7 @@
 # captures see what arrives. Arguments: DEVICE COUNT. Prints `ready`, then of the first COUNT UDP datagrams to port 7000
 # [tag still in the frame, destination, whether its checksum is right], in order of arrival; fewer when no more come.
 import json
+import os
 import select
 import socket
 import sys
@@ -13,7 +14,8 @@ from scapy.layers.l2 import Dot1Q, Ether
 
 device, count = sys.argv[1], int(sys.argv[2])
 PROTOCOLS = (0x0800, 0x86DD, 0x8100)
-PATIENCE = 20
+# See emulation.ts.
+PATIENCE = 100 if os.environ.get("TSNAT_EMULATED") == "yes" else 20
 sockets = []
 for protocol in PROTOCOLS:
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))

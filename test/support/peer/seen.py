@@ -6,11 +6,15 @@
 #       prints ["ADDRESS", PORT, SIZE] of each of so many UDP datagrams, and earlier if no more come; `ready` first
 import errno
 import json
+import os
 import socket
 import sys
 import threading
 
-PATIENCE = 2.0
+# See emulation.ts.
+EMULATED = os.environ.get("TSNAT_EMULATED") == "yes"
+PATIENCE = 5.0 if EMULATED else 2.0
+RECEIVING = 200.0 if EMULATED else 20.0
 UDPLITE = 136
 KINDS = {
     "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
@@ -85,7 +89,7 @@ def ask(question):
 def receive(address, port, count):
     server = open_socket("udp", address)
     server.bind((address, port))
-    server.settimeout(10 * PATIENCE)
+    server.settimeout(RECEIVING)
     print("ready", flush=True)
     seen = []
     while len(seen) < count:

@@ -10,7 +10,7 @@ import { countPacket } from '../tables.ts';
 import type { Words } from '../words.ts';
 import { addressFrame } from './deliver.ts';
 import { ownInterface, slotAt } from './table.ts';
-import { admit, type Progress, sendOn, translationBy, whereBound } from './translate.ts';
+import { admit, hairpinOf, type Progress, sendOn, translationBy, whereBound } from './translate.ts';
 
 /** As `translateSlot`, for an error that quotes `quotedBefore`. */
 export function translateSlotError(
@@ -23,12 +23,13 @@ export function translateSlotError(
   const { p, direction } = path;
   const { version } = packet;
   const { own, other } = sideOf(direction);
-  const { before, quotedBefore, transport, leaveIfExcluded } = progress;
+  const { before, quotedBefore, transport, leaveIfExcluded, isForOurs } = progress;
   whereBound(path, packet, before, (slot) => {
     const bytes = path.length().sub(frame.at.offset);
     admit(path, frame, packet, slot, { leaveIfExcluded, bytes, isError: true });
     countPacket(slot, bytes);
     const inbound = direction === 'inbound';
+    const takeInIfOurs = hairpinOf(path, frame, isForOurs);
     if (inbound) addressFrame(path, frame, slot);
     const change = p.variable('u64', 0);
     const quoted = slotAt(path, version, ownInterface(path, version)!, quotedBefore);
@@ -40,6 +41,7 @@ export function translateSlotError(
     });
     const { address } = translationBy(slot);
     rewriteOwn(path, packet, own, before, address, change, inbound ? packet.hopLimit : undefined);
+    takeInIfOurs();
     sendOn(path, frame, packet, slot);
   });
 }

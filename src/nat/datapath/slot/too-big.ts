@@ -15,7 +15,10 @@ import {
   type ScalarType,
   type StructType,
   struct,
+  u16,
+  u32,
   type Value,
+  type Variable,
   type ViewOf,
 } from '../../../asm/index.ts';
 import { account, updatedChecksum } from '../checksum.ts';
@@ -115,11 +118,13 @@ function answer(path: TcPath, frame: Frame, packet: IpPacket, length: Value<'u32
   p.rarely(p.call(HELPERS.skb_change_tail, [p.context, at + quoted, 0]).isNegative(), refuse);
   const grown = p.call(HELPERS.skb_adjust_room, [p.context, room, BPF_ADJ_ROOM_MAC, 0]);
   p.rarely(grown.isNegative(), refuse);
-  if (frame.link === 'ethernet') turnFrame(path);
+  const isOwn = frame.link === 'ethernet' ? turnFrame(path) : undefined;
   const written = version === 4 ? write4(path, at, mtu, asker, target) : write6(path, at, mtu, asker, target);
   // Of a checksum over the whole packet (CHECKSUM_COMPLETE) the headers have been left out.
   account(p, written);
   p.skb.tcIndex.set(FROM_SLOT);
+  // What was taken in before it could leave has a sender here.
+  if (isOwn) p.when(isOwn.ne(0), () => leave('too_big_answered', 'in'));
   leave('too_big_answered');
 }
 
@@ -130,14 +135,23 @@ function isNobody(version: 4 | 6, [first, ...rest]: Words): Condition {
   return top.eq(0).or(top.eq(127)).or(top.ge(224));
 }
 
+const macWords: StructType<{ first: ScalarType<'u32'>; rest: ScalarType<'u16'> }> = struct('mac_words', {
+  first: u32,
+  rest: u16,
+});
 const station: StructType<{ mac: BytesType }> = struct('station', { mac: bytes(6) });
 
-function turnFrame({ p, leave }: TcPath): void {
+/** Two MACs exchanged; not zero where the frame has come from this host itself. */
+function turnFrame({ p, maps, leave }: TcPath): Variable<'u32'> {
   const [eth] = p.packet.read([ethhdr], { orElse: () => leave('helper_failed') });
+  const [sender, self] = [eth.source, p.data(maps.interface).mac].map((place) => p.overlay(place, macWords));
+  const isOwn = p.variable('u32', 0);
+  p.when(sender!.first.eq(self!.first).and(sender!.rest.eq(self!.rest)), () => isOwn.set(1));
   const { view: own } = p.stack(station);
   own.mac.copyFrom(eth.dest);
   eth.dest.copyFrom(eth.source);
   eth.source.copyFrom(own.mac);
+  return isOwn;
 }
 
 /** Both write what stands in front of the quote, and say what it adds to a sum over the packet. */

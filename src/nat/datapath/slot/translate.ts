@@ -1,14 +1,15 @@
 // Translates what belongs to a slot: on the way out by the interface it came from and its source, on the way in by its
 // destination. A packet costs one look-up each way.
 
+import type { Variable } from '../../../asm/index.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Frame } from '../frame.ts';
-import { isForOutside, takeIn } from '../hairpin.ts';
+import { takeIn } from '../hairpin.ts';
 import { type IpPacket, sideOf } from '../ip-packet.ts';
 import type { TcPath } from '../path.ts';
 import { rewriteAll } from '../rewrite.ts';
-import { countPacket, type Translation, tablesOf } from '../tables.ts';
-import { keyOfOther, type Transport } from '../transport.ts';
+import { countPacket, type Translation } from '../tables.ts';
+import type { Transport } from '../transport.ts';
 import { read, type Words } from '../words.ts';
 import { addressFrame, deliver, type Passage, refuseUndeliverable } from './deliver.ts';
 import { leaveForeign } from './foreign.ts';
@@ -22,18 +23,20 @@ export interface Progress {
   readonly before: Words;
   readonly transport: Transport;
   readonly leaveIfExcluded: () => void;
+  /** Asks, before anything is written, whether it is for one of ours: not zero where it is. */
+  readonly isForOurs: () => Variable<'u32'>;
   readonly mss: number | undefined;
 }
 
 /** Translates `packet` and ends the path where it is a slot's; goes on where it is not, but on the hook of slots. */
 export function translateSlot(path: TcPath, frame: Frame, packet: IpPacket, progress: Progress): void {
-  const { before, transport, leaveIfExcluded, mss } = progress;
+  const { before, transport, leaveIfExcluded, isForOurs, mss } = progress;
   const { own } = sideOf(path.direction);
   whereBound(path, packet, before, (slot) => {
     const bytes = path.length().sub(frame.at.offset);
     admit(path, frame, packet, slot, { leaveIfExcluded, bytes, isError: false });
     countPacket(slot, bytes);
-    const takeInIfOurs = hairpinOf(path, frame, packet, transport);
+    const takeInIfOurs = hairpinOf(path, frame, isForOurs);
     const inbound = path.direction === 'inbound';
     if (inbound) addressFrame(path, frame, slot);
     const translation = translationBy(slot);
@@ -110,15 +113,11 @@ export function admit(
   if (path.direction === 'inbound') refuseUndeliverable(path, frame, packet, slot, passage);
 }
 
-/** What lets a translated packet in again where it would leave for one of ours: to be asked before it is translated. */
-function hairpinOf(path: TcPath, frame: Frame, packet: IpPacket, transport: Transport): () => void {
+/** What takes a translated packet in again where it would leave for one of ours. */
+export function hairpinOf(path: TcPath, frame: Frame, isForOurs: () => Variable<'u32'>): () => void {
   const { p, hook, direction } = path;
   if (hook === 'slot' || direction === 'inbound') return () => {};
-  const { version, payload } = packet;
-  const inbound = tablesOf(path, 'inbound', version);
-  const found = isForOutside(path, read(packet.destination), inbound, () =>
-    keyOfOther(path, payload, transport.ports, 'source', p.constant('u16', 0)),
-  );
+  const found = isForOurs();
   return () => p.rarely(found.ne(0), () => takeIn(path, frame.link));
 }
 

@@ -1,7 +1,7 @@
 // What changes of slots work on, kept from one to the next: which slots there are, as long as none has come or gone, and a
 // way to ask what interfaces are called.
 
-import { InterfaceNames, withNetns } from '../../../loader/index.ts';
+import { InterfaceQueries, withNetns } from '../../../loader/index.ts';
 import { type Context, type Making, makingOf } from '../making.ts';
 import { findNamespace, requireNamespace } from '../namespace.ts';
 import type { Opened, Parts } from '../parts.ts';
@@ -16,7 +16,7 @@ export interface Bench {
   readonly record: InstanceRecord;
   readonly book: Book;
   /** In the network namespace of the instance. */
-  readonly names: InterfaceNames;
+  readonly names: InterfaceQueries;
   readonly making: Making;
 }
 
@@ -25,7 +25,7 @@ export class SlotDesk implements Disposable {
   readonly #parts: Parts;
   readonly #making: Making;
   #book: { readonly turn: number; readonly book: Book } | undefined;
-  #names: InterfaceNames | undefined;
+  #names: InterfaceQueries | undefined;
 
   /** @param parts of the same instance, which somebody else owns */
   constructor(pins: Pins, parts: Parts, context: Context) {
@@ -37,6 +37,11 @@ export class SlotDesk implements Disposable {
   /** Runs `run` while no other process is at work on instances. */
   locked<T>(run: (bench: Bench) => T): T {
     return this.#parts.locked((opened, record) => run(this.bench(opened, record)));
+  }
+
+  /** The same for what only writes tables of this instance. */
+  lockedAlone<T>(run: (bench: Bench) => T): T {
+    return this.#parts.lockedAlone((opened, record) => run(this.bench(opened, record)));
   }
 
   /** @throws InstanceError with code `EHALF` where the network namespace is gone. */
@@ -51,13 +56,13 @@ export class SlotDesk implements Disposable {
   }
 
   /** Undefined where the network namespace is gone. */
-  names(record: InstanceRecord): InterfaceNames | undefined {
+  names(record: InstanceRecord): InterfaceQueries | undefined {
     return this.#names ?? (findNamespace(record) && this.#namesOf(record));
   }
 
   /** The namespace of an instance never changes, and a socket stays in the one it was made in. */
-  #namesOf(record: InstanceRecord): InterfaceNames {
-    this.#names ??= withNetns(requireNamespace(this.#pins.name, record).enter, () => new InterfaceNames());
+  #namesOf(record: InstanceRecord): InterfaceQueries {
+    this.#names ??= withNetns(requireNamespace(this.#pins.name, record).enter, () => new InterfaceQueries());
     return this.#names;
   }
 

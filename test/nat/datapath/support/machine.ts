@@ -12,6 +12,8 @@ export interface Result {
   readonly frame: Bytes;
   /** Where a redirect goes, where that can be seen: back out of the interface, into it, or to another one. */
   readonly redirect?: string;
+  /** How far its checksum is then; in the interpreter. */
+  readonly checksum?: NonNullable<ReturnType<Vm['run']>['checksum']>;
 }
 
 /** Which program: those of the uplink, or that of the slots' interfaces. */
@@ -22,6 +24,8 @@ export interface RunOptions {
   /** Where the packet is; the loopback device, 1, where left out. */
   readonly ifindex?: number;
   readonly ingressIfindex?: number;
+  /** How far the packet's checksum is; in the interpreter. */
+  readonly checksum?: NonNullable<Parameters<Vm['run']>[0]['skb']>['checksum'];
 }
 
 /** The maps as both have them. */
@@ -116,8 +120,14 @@ export class VmMachine implements Machine {
     this.#link = link;
   }
 
-  run(hook: Hook, frame: Bytes, { gsoSize = 0, ifindex = 1, ingressIfindex = 0 }: RunOptions = {}): Result {
-    const { returnValue, packet, redirect } = this.#programs[hook]!.run({
+  run(hook: Hook, frame: Bytes, options: RunOptions = {}): Result {
+    const { gsoSize = 0, ifindex = 1, ingressIfindex = 0, checksum } = options;
+    const {
+      returnValue,
+      packet,
+      redirect,
+      checksum: sum,
+    } = this.#programs[hook]!.run({
       packet: frame,
       skb: {
         ingress: hook !== 'outbound',
@@ -125,9 +135,11 @@ export class VmMachine implements Machine {
         fields: { gso_size: gsoSize, ifindex, ingress_ifindex: ingressIfindex },
         // As the loopback device of the kernel's test runs.
         deviceAddress: new Uint8Array(6),
+        ...(checksum && { checksum }),
       },
     });
-    return { returnValue, frame: packet, ...(redirect && { redirect: placeOf(redirect, ifindex) }) };
+    const place = redirect && { redirect: placeOf(redirect, ifindex) };
+    return { returnValue, frame: packet, ...place, ...(sum && { checksum: sum }) };
   }
 
   reasons(): bigint[] {

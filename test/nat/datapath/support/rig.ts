@@ -123,7 +123,7 @@ export class Rig {
       ...{ ipv4Slots: uses.includes('slots'), ipv6Slots: uses.includes('slots6') },
       ...(slots && { slotsAt: slots }),
     };
-    this.#knowsLists = uses.includes('slot_lists');
+    this.#knowsLists = uses.some((use) => use.startsWith('slot_lists'));
     this.#counted = this.machine.reasons();
     this.remap(map.map((one) => mapping(typeof one === 'string' ? one : one.join('='))));
     this.exclude(destinations);

@@ -33,6 +33,17 @@ export const UPLINK6 = '2001:db8::1';
 export const SERVER = '203.0.113.2';
 export const SERVER6 = '2001:db8::2';
 
+export interface SlotLabOptions extends Partial<DatapathOptions> {
+  readonly outsides: readonly string[];
+  /** Of the slots' links. */
+  readonly linkMtu?: number;
+  /** Where the programs sit; `out0` where left out. */
+  readonly uplink?: string;
+  /** Devices without Ethernet that are slots too, and what is to be done first for that. */
+  readonly bare?: readonly string[];
+  readonly prepare?: (gateway: Namespace) => Promise<void>;
+}
+
 export interface SlotOptions extends Partial<Pick<SlotEntry, 'flags' | 'list' | 'mtu'>> {
   /** Whether the record has the slot's MAC, or the kernel is to find it. */
   readonly hasStation?: boolean;
@@ -64,7 +75,7 @@ export class SlotLab {
   static async make(
     t: ExecutionContext,
     names: readonly string[],
-    options: Partial<DatapathOptions> & { readonly outsides: readonly string[] },
+    options: SlotLabOptions,
   ): Promise<SlotLab> {
     const gateway = await Namespace.make('gateway');
     const outside = await Namespace.make('outside');
@@ -75,17 +86,20 @@ export class SlotLab {
     await gateway.ip(`addr add ${UPLINK}/24 dev out0`, `addr add ${UPLINK6}/64 dev out0 nodad`);
     await outside.ip(`addr add ${SERVER}/24 dev down0`, `addr add ${SERVER6}/64 dev down0 nodad`);
 
+    const { outsides, linkMtu = 1500, uplink = 'out0', bare = [], prepare, ...rest } = options;
+    await prepare?.(gateway);
     const slots = new Map<string, Made>();
-    for (const name of names) slots.set(name, await makeSlot(t, gateway, name));
+    for (const name of names) slots.set(name, await makeSlot(t, gateway, name, linkMtu));
+    for (const name of bare) slots.set(name, await bareSlot(gateway, name));
     // Without an address of the link no neighbour is looked for.
     const hosts = [gateway, outside, ...[...slots.values()].map(({ namespace }) => namespace)];
     const settled = 'until [ -z "$(ip -6 addr show tentative)" ]; do sleep 0.05; done';
     await Promise.all(hosts.map((host) => host.must(['sh', '-c', settled])));
-    const { outsides, ...rest } = options;
     const {
       outbound,
       inbound,
       slot,
+      slotBare,
       maps: definitions,
     } = datapath({ unmapped: 'pass', capacity: 64, ...rest });
     const maps = Object.fromEntries(
@@ -112,9 +126,11 @@ export class SlotLab {
       }
       prog.close();
     };
-    await attach(loadProgram(outbound, byName), ['out0', 'egress']);
-    await attach(loadProgram(inbound, byName), ['out0', 'ingress']);
+    await attach(loadProgram(outbound, byName), [uplink, 'egress']);
+    await attach(loadProgram(inbound, byName), [uplink, 'ingress']);
     if (slot) await attach(loadProgram(slot, byName), ...names.map((name) => [name, 'ingress'] as const));
+    if (slotBare && bare.length > 0)
+      await attach(loadProgram(slotBare, byName), ...bare.map((name) => [name, 'ingress'] as const));
 
     const all = outsides.map((one) => mapping(`${one}=${one}`));
     const station = {
@@ -189,20 +205,33 @@ export class SlotLab {
 
 const WITH_IPV6 = { 'ipv6/conf/all/disable_ipv6': 0, 'ipv6/conf/default/disable_ipv6': 0 } as const;
 
-async function makeSlot(t: ExecutionContext, gateway: Namespace, name: string): Promise<Made> {
+/** Its other end is a program. */
+async function bareSlot(gateway: Namespace, name: string): Promise<Made> {
+  const [link] = await linkOf(gateway, name);
+  return {
+    name,
+    namespace: gateway,
+    ifindex: link.ifindex,
+    station: new Uint8Array(6),
+    mac: new Uint8Array(6),
+  };
+}
+
+const linkOf = async (gateway: Namespace, name: string): Promise<[{ ifindex: number; address: string }]> =>
+  JSON.parse(await gateway.must(['ip', '-j', 'link', 'show', 'dev', name]));
+
+async function makeSlot(t: ExecutionContext, gateway: Namespace, name: string, mtu: number): Promise<Made> {
   const namespace = await Namespace.make(name);
   t.teardown(() => namespace.remove());
   await namespace.sysctl(WITH_IPV6);
-  await veth([namespace, 'eth0'], [gateway, name]);
+  await veth([namespace, 'eth0'], [gateway, name], mtu);
   await namespace.ip(
     `addr add ${INSIDE}/24 dev eth0`,
     `addr add ${INSIDE6}/64 dev eth0 nodad`,
     `route add default via ${GATEWAY}`,
     `route add default via ${GATEWAY6}`,
   );
-  const [link] = JSON.parse(await gateway.must(['ip', '-j', 'link', 'show', 'dev', name])) as [
-    { ifindex: number; address: string },
-  ];
+  const [link] = await linkOf(gateway, name);
   const station = mac(await namespace.mac('eth0'));
   return { name, namespace, ifindex: link.ifindex, station, mac: mac(link.address) };
 }

@@ -8,7 +8,7 @@ import { type Found, find, type Key, keyOf, type Miss } from './lookup.ts';
 import { clamp } from './mss.ts';
 import { advertisement, arpReply } from './neighbour.ts';
 import { move, sealHeader, sealTransport, type Work } from './rewrite.ts';
-import { isExcluded, isFromSlot, isTaken, slotInbound } from './slots.ts';
+import { isExcluded, isFromSlot, isTaken, slotInbound, slotOutbound } from './slots.ts';
 import { type Circumstances, type Direction, leave, type Outcome, type World } from './world.ts';
 
 export const ETH_P_IPV6 = 0x86dd;
@@ -77,7 +77,8 @@ export function reference(
   if (direction === 'inbound') return outcome;
   // With slots what this host itself sends is taken in as well.
   const hasSlots = family === 4 ? world.ipv4Slots : world.ipv6Slots;
-  const isOpen = outcome.counted !== undefined || (hasSlots && outcome.reason === 'unmapped');
+  const isTranslated = outcome.counted !== undefined || outcome.countedSlot !== undefined;
+  const isOpen = isTranslated || (hasSlots && outcome.reason === 'unmapped');
   return isOpen && forInside(outcome.frame, header, world) ? turnedIn(outcome, world) : outcome;
 }
 
@@ -113,17 +114,17 @@ function translate(
     direction === 'outbound' ? (['source', 'destination'] as const) : (['destination', 'source'] as const);
   const excluded = (address: Address): boolean => isExcluded(address, world);
   if (isError(frame, header)) {
-    if (direction === 'inbound' && quoteOf(frame, header, direction) !== 'malformed') {
-      const delivered = slotInbound(frame, header, world, about);
-      if (delivered !== undefined) return delivered;
+    if (quoteOf(frame, header, direction) !== 'malformed') {
+      const outcome = bySlot(frame, header, world, direction, about);
+      if (outcome !== undefined) return outcome;
     }
     const outcome = translateError(frame, header, world, direction, excluded);
     return outcome ?? strange(frame, header, world, direction);
   }
   const isAuthenticated = header.protocol === AUTHENTICATION;
-  if (direction === 'inbound' && !isAuthenticated) {
-    const delivered = slotInbound(frame, header, world, about);
-    if (delivered !== undefined) return delivered;
+  if (!isAuthenticated) {
+    const outcome = bySlot(frame, header, world, direction, about);
+    if (outcome !== undefined) return outcome;
   }
   if (excluded(header[other])) return leave(frame, world, direction, 'excluded');
   if (isAuthenticated) return leave(frame, world, direction, 'authenticated');
@@ -137,6 +138,17 @@ function translate(
   sealHeader(work, header);
   sealTransport(work, header, found);
   return { verdict: 'next', frame: work.out, counted: found.mapping };
+}
+
+function bySlot(
+  frame: Bytes,
+  header: Header,
+  world: World,
+  direction: Direction,
+  about: Circumstances,
+): Outcome | undefined {
+  if (direction === 'inbound') return slotInbound(frame, header, world, about);
+  return world.slotsAt === 'uplink' ? slotOutbound(frame, header, world, about) : undefined;
 }
 
 /** In no mapping. What leaves with an outside address is somebody who pretends to be somebody else. */

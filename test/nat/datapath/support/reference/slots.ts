@@ -210,6 +210,24 @@ function delivered(
   return join(station, mac, type, out.subarray(at));
 }
 
+/** What the uplink translates by the interface it came from, where slots are translated there; undefined for what is none. */
+export function slotOutbound(
+  frame: Bytes,
+  header: Header,
+  world: World,
+  { ingressIfindex = 0 }: Circumstances,
+): Outcome | undefined {
+  const entry = ingressIfindex === 0 ? undefined : slotAt(world, ingressIfindex, header.source);
+  if (entry?.state === 'reserved') return { verdict: 'drop', frame, reason: 'unbound' };
+  if (entry?.state !== 'bound') return undefined;
+  if (isDenied(header.destination, entry, world)) return { verdict: 'drop', frame, reason: 'denied' };
+  const quote = isError(frame, header) ? quoteOf(frame, header, 'outbound') : undefined;
+  const remote = quote && quote !== 'malformed' ? quote.header[quote.other] : header.destination;
+  if (isExcluded(remote, world)) return leave(frame, world, 'outbound', 'excluded');
+  const out = translated(frame, header, world, 'outbound', entry, ingressIfindex);
+  return { verdict: 'next', frame: out, countedSlot: entry };
+}
+
 /** At the uplink: a packet that the slot's own program has translated. */
 export function isFromSlot(header: Header, world: World, { ingressIfindex = 0 }: Circumstances): boolean {
   const entry = slotAt(world, 0, header.source);

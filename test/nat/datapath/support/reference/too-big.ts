@@ -52,7 +52,10 @@ export function tooBig(
   const packet = family === 4 ? needed(header, mtu, quote) : packetTooBig(header, mtu, quote);
   const link =
     world.link === 'none' ? [] : [frame.subarray(6, 12), frame.subarray(0, 6), frame.subarray(12, 14)];
-  return { verdict: 'turn', frame: join(...link, packet), reason: 'too_big_answered', to: 'out' };
+  // From this host, or from a slot of it: the answer stays here.
+  const isOwn = link.length > 0 && world.station?.mac.every((byte, i) => byte === frame[6 + i]);
+  const to = isOwn ? 'in' : 'out';
+  return { verdict: 'turn', frame: join(...link, packet), reason: 'too_big_answered', to };
 }
 
 const isNobody = (address: Address): boolean => {

@@ -1,0 +1,16 @@
+// tsnat vni remove: tunnel slots given up.
+
+import type { Input } from '../input.ts';
+import type { Output } from '../output.ts';
+import { readSlots } from '../vni-numbers.ts';
+
+export async function run(input: Input, output: Output): Promise<void> {
+  const name = input.required('NAME');
+  const slots = readSlots(input.rest('SLOT'));
+  const { openTunnels } = await import('../../nat/instance/tunnels/open.ts');
+  using tunnels = openTunnels(name);
+  tunnels.remove(slots);
+  output.result({ name, removed: slots }, () =>
+    slots.map((slot) => `${name}: removed tunnel slot ${slot}\n`).join(''),
+  );
+}

@@ -1,0 +1,122 @@
+// Golden packets of slots: what a slot sends and what comes for it, and what has to come of them. Their slots have keys
+// that no real one has: addresses that are never on a wire, at the loopback device, where test runs are.
+
+import type { Address, Family } from '../address.ts';
+import type { SlotEntry, SlotKey, SlotRecord } from '../slot-entries.ts';
+import { SLOT_STATES } from '../slot-layout.ts';
+import { type Ends, frameOf, type Transport } from './frame.ts';
+
+export interface GoldenSlotPacket {
+  readonly program: 'slot' | 'inbound';
+  readonly family: Family;
+  readonly transport: Transport;
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+  /** Whether it goes on, or is sent out of another interface. */
+  readonly fate: 'next' | 'redirect';
+}
+
+/** Slots of both families, and packets of those that `remoteOf` has somebody for. */
+export interface GoldenSlots {
+  readonly entries: { readonly [F in Family]: readonly SlotEntry[] };
+  readonly packets: readonly GoldenSlotPacket[];
+}
+
+/** In 0.0.0.0/8 and ::ffff:0:0/96: see unusable.ts. */
+const INSIDES: { readonly [F in Family]: Address } = { 4: 0x0051_0701, 6: 0xffff_0051_0701n };
+/** One slot whose MAC is known, and one whose MAC the kernel has to find. */
+const OUTSIDES: { readonly [F in Family]: readonly [Address, Address] } = {
+  4: [0x0051_0702, 0x0051_0703],
+  6: [0xffff_0051_0702n, 0xffff_0051_0703n],
+};
+const LOOPBACK = 1;
+const STATION = 0x02_51_07_00_00_01;
+const MAC = 0x02_51_07_00_00_02;
+const MTU = 1500;
+const HOPS = 64;
+const ADDRESSES = 12;
+const TRANSPORTS: readonly Transport[] = ['tcp', 'udp', 'echo'];
+const PORT = 40_000;
+const REMOTE_PORT = 53;
+const ANNOUNCED_MSS = 9000;
+
+/** Whether an entry is one of a self-test, which nobody else is to see. */
+export const isGolden = ({ address }: SlotKey): boolean =>
+  ([4, 6] as const).some((family) => address === INSIDES[family] || OUTSIDES[family].includes(address));
+
+export function goldenSlots(
+  families: readonly Family[],
+  remoteOf: (family: Family) => Address | undefined,
+  { mss = ANNOUNCED_MSS }: { readonly mss?: number },
+): GoldenSlots {
+  const packets = families.flatMap((family) => {
+    const remote = remoteOf(family);
+    return remote === undefined ? [] : TRANSPORTS.flatMap((one) => packetsOf(family, one, remote, mss));
+  });
+  const entries = {
+    4: families.includes(4) ? entriesOf(4) : [],
+    6: families.includes(6) ? entriesOf(6) : [],
+  };
+  return { entries, packets };
+}
+
+function entriesOf(family: Family): SlotEntry[] {
+  const inside = INSIDES[family];
+  const [known, sought] = OUTSIDES[family];
+  return [
+    { key: { interface: LOOPBACK, address: inside }, record: recordOf(known, STATION) },
+    { key: { interface: 0, address: known }, record: recordOf(inside, STATION) },
+    { key: { interface: 0, address: sought }, record: recordOf(inside, 0) },
+  ];
+}
+
+const recordOf = (address: Address, station: number): SlotRecord => ({
+  address,
+  interface: LOOPBACK,
+  station,
+  mac: MAC,
+  mtu: MTU,
+  list: 0,
+  state: SLOT_STATES.bound,
+  flags: 0,
+  since: 0n,
+  name: '',
+  packets: 0n,
+  bytes: 0n,
+});
+
+function packetsOf(family: Family, transport: Transport, remote: Address, mss: number): GoldenSlotPacket[] {
+  const inside = INSIDES[family];
+  const [known, sought] = OUTSIDES[family];
+  const clamped = Math.min(mss, ANNOUNCED_MSS);
+  const out = (source: Address): Ends => ({ source, destination: remote, sport: PORT, dport: REMOTE_PORT });
+  const back = (destination: Address): Ends => exchanged(out(destination), transport);
+  const frame = (ends: Ends, announced: number, hops: number, [dest, source]: readonly [number, number]) =>
+    addressed(frameOf(transport, ends, { link: 'ethernet', mss: announced, hops }), dest, source);
+  const common = { family, transport };
+  const sent: GoldenSlotPacket = {
+    ...{ ...common, program: 'slot', fate: 'next' },
+    before: frame(out(inside), ANNOUNCED_MSS, HOPS, [MAC, STATION]),
+    after: frame(out(known), clamped, HOPS, [MAC, STATION]),
+  };
+  const come = (outside: Address, station: number): GoldenSlotPacket => ({
+    ...{ ...common, program: 'inbound', fate: 'redirect' },
+    // For the loopback device, whose MAC is zero: what is for another one is nobody's here.
+    before: frame(back(outside), ANNOUNCED_MSS, HOPS, [0, 0]),
+    after: frame(back(inside), clamped, HOPS - 1, [station, MAC]),
+  });
+  return [sent, come(known, STATION), come(sought, 0)];
+}
+
+/** What comes back. An identifier belongs to both ends of an echo. */
+const exchanged = ({ source, destination, sport, dport }: Ends, transport: Transport): Ends => ({
+  ...{ source: destination, destination: source, dport: sport },
+  sport: transport === 'echo' ? sport : dport,
+});
+
+function addressed(frame: Uint8Array, destination: number, source: number): Uint8Array {
+  const macs = [destination, source].flatMap((mac) =>
+    Array.from({ length: ADDRESSES / 2 }, (_, i) => Math.floor(mac / 2 ** (8 * (5 - i))) & 0xff),
+  );
+  return Uint8Array.of(...macs, ...frame.subarray(ADDRESSES));
+}
