@@ -1,6 +1,9 @@
 // Redirect on TC: it sends on what it can past the stack, and where it cannot nothing is different.
 
 import test, { type ExecutionContext } from 'ava';
+import { HELPERS, type Program, program } from '../../src/asm/index.ts';
+import { attach, detach, loadProgram } from '../../src/loader/index.ts';
+import { PACKET_OTHERHOST } from '../../src/nat/datapath/frame.ts';
 import { Capture } from '../support/capture.ts';
 import { sleep } from '../support/command.ts';
 import { FAR_OUTSIDE, type Lab, ON_LINK } from '../support/lab.ts';
@@ -119,6 +122,39 @@ test.serial('what it cannot do comes out as without it', async (t) => {
   t.is(await counted(), before);
   await spoofed.stop();
   t.is(spoofed.frames().length, 0);
+});
+
+/** What a tenant can do to its packets before they reach the host: make them look like those that redirect has sent. */
+const disguise: Program = program('sched_cls', 'disguise', (p) => {
+  p.call(HELPERS.skb_change_type, [p.context, PACKET_OTHERHOST]);
+  p.next();
+});
+
+test.serial('nobody inside can pose as redirect', async (t) => {
+  const lab = await makeXdpLab(t);
+  const name = await redirectOn(t, lab);
+  await acquaint(lab);
+  const loaded = loadProgram(disguise, {});
+  const target = { interface: 'up0', netns: lab.inside.name, hook: 'auto', direction: 'egress' } as const;
+  const attachment = attach({ ...target, program: loaded });
+  t.teardown(() => {
+    detach(attachment);
+    loaded.close();
+  });
+  const spoofed = await Capture.start(
+    t,
+    lab.outside,
+    'down0',
+    `icmp and src ${ON_LINK} and icmp[4:2] == 0x7777`,
+  );
+  const mac = await lab.gateway.mac('down0');
+  const frame = `Ether(dst="${mac}")/IP(src="${ON_LINK}",dst="${lab.server}")/ICMP(id=0x7777)`;
+  await scapy(lab.inside, `sendp([${frame}] * 3, iface="up0")\n`);
+  await spoofed.stop();
+  t.is(spoofed.frames().length, 0);
+  t.is((await statusOf(t, name)).reasons.outbound.spoofed, 3);
+  // It does no harm either.
+  await goesPast(t, lab, () => pingOk(t, lab.inside, lab.server, MANY));
 });
 
 test.serial('an MTU that is less is told, on either side, of a device and of a route', async (t) => {

@@ -196,49 +196,6 @@ const BAD: readonly [what: string, text: string, complaints: readonly [string, R
     ],
   ],
   [
-    'slots that are none',
-    `${HEAD}${[
-      'inside: 172.16.0.2, slot: "", outside: 1.1.1.1',
-      'inside: 172.16.0.2, slot: 7, outside: 1.1.1.1',
-      'inside: 172.16.0.2, slot: a/b, outside: 1.1.1.1',
-      'inside: 172.16.0.2%tap7, slot: tap7, outside: 1.1.1.1',
-      'inside: 172.16.0.0/24, slot: tap7, outside: 1.1.1.0/24',
-      'inside: 172.16.0.2, slot: tap7, outside: 2001:db8::7',
-      'inside: fd00::2, slot: tap7, outside: 2001:db8::7, neutral: true',
-      'slot: tap7, outside: 1.1.1.1',
-    ]
-      .map((entry) => `  - { ${entry} }\n`)
-      .join('')}`,
-    [
-      ['bad_value', /^f:3: slot '' is not text: write the name of an interface/],
-      ['bad_value', /^f:4: slot 7 is not text: write the name of an interface, in quotes if need be/],
-      ['bad_address', /^f:5: mapping '172.16.0.2%a\/b=1.1.1.1': .* interface's name has '\/' in it/],
-      ['bad_value', /^f:6: inside '172.16.0.2%tap7' names an interface, and so does slot/],
-      ['bad_address', /^f:7: .* a slot is one address at one interface/],
-      ['mixed_families', /^f:8: mapping '172.16.0.2%tap7=2001:db8::7' mixes IPv4 and IPv6/],
-      ['not_neutral', /^f:9: .*,neutral' cannot be neutral/],
-      [
-        'missing_key',
-        /^f:10: inside is missing: .* of a slot \{ inside: IN, slot: INTERFACE, outside: OUT \}/,
-      ],
-    ],
-  ],
-  [
-    'slots that do not go together',
-    `${HEAD}${[
-      'inside: 172.16.0.2, slot: tap7, outside: 1.1.1.1',
-      'inside: 172.16.0.2, slot: tap8, outside: 1.1.1.1',
-      'inside: 172.16.0.2, slot: tap7, outside: 1.1.1.2',
-      'inside: 172.16.0.2, outside: 1.1.1.3',
-    ]
-      .map((entry) => `  - { ${entry} }\n`)
-      .join('')}`,
-    [
-      ['outside_taken', /^f:4: .* outside 1.1.1.1 is already that of 172.16.0.2%tap7 at f:3/],
-      ['inside_taken', /^f:5: .* inside 172.16.0.2%tap7 already maps to 1.1.1.1 at f:3/],
-    ],
-  ],
-  [
     'several things, all named',
     `version: 3\nhook: x\nmappings:\n  - { inside: 10.0.0.5, outside: 1.1.1.1 }\n  - 5\n\n  - { inside: 10.0.0.6, outside: 1.1.1.1 }\n  - { inside: 10.0.0.7, outside: 224.0.0.1 }\n`,
     [

@@ -80,7 +80,7 @@ export const INSTANCE_COMMANDS: readonly CommandSpec[] = [
       'Slots, insides that are only unique at their interface: 172.16.0.2%tap7=203.0.113.7.',
       'Nothing has to stay running: all of it lives in the kernel, held by pins in /sys/fs/bpf/tsnat/NAME.',
       'With --replace, mappings and settings that are not given stay as they are.',
-      '--redirect takes packets between IFACE and the interfaces named by --inside past the stack, and past its firewall,',
+      '--redirect takes packets between IFACE and the interfaces named by --inside past the stack and its firewall,',
       'on TC, where it can; what it leaves is translated as without it (docs/redirect.md).',
       'Hook xdp is auto, and XDP on top of it: most packets between IFACE and the interfaces named by --inside',
       'go past the stack, and past its firewall. What XDP leaves is translated as without it (docs/xdp.md).',

@@ -64,7 +64,7 @@ export const PROGRAM_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'run',
-    summary: 'run a program of an object file on packets in the interpreter; needs no privilege',
+    summary: 'interpret a program of an object file on packets; needs no privilege',
     arguments: [{ name: 'FILE', offer: 'file' }],
     options: [
       {

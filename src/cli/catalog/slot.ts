@@ -19,7 +19,7 @@ export const SLOT_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'slot reserve',
     summary: 'make slots: insides that are only unique on their interface',
-    arguments: [NAME, { name: 'INSIDE%PATTERN', repeat: true }],
+    arguments: [NAME, { name: 'IN%PATTERN', repeat: true }],
     options: [
       {
         name: 'count',

@@ -10,7 +10,7 @@ import { UsageError } from '../usage-error.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const patterns = input.rest('INSIDE%PATTERN').map(readPattern);
+  const patterns = input.rest('IN%PATTERN').map(readPattern);
   const station = input.text('station');
   const allow = input.texts('allow').map(readPrefix);
   const policy: SlotPolicy = {

@@ -12,7 +12,15 @@
 // of the inner pseudo-header, and the outer one is just what it has to be with that. An inner checksum that is
 // there, in a packet whose outer one is not, is taken for begun once in 2^32 packets.
 
-import { HELPERS, type Value, type Variable } from '../../../asm/index.ts';
+import {
+  be32,
+  HELPERS,
+  type ScalarType,
+  type StructType,
+  struct,
+  type Value,
+  type Variable,
+} from '../../../asm/index.ts';
 import { foldOnce } from '../checksum.ts';
 import {
   ETH_P_IP,
@@ -79,7 +87,8 @@ const INNER_CHECKS: readonly (readonly [protocol: number, at: number])[] = [
   [IPPROTO_UDP, UDP_CHECK],
 ];
 /** The most that is summed up before an inner transport header: Geneve's options, one VLAN tag, IPv4's options. */
-const MOST_HALVES = 192;
+const MOST_WORDS = 96;
+const word: StructType<{ value: ScalarType<'be32'> }> = struct('word', { value: be32 });
 
 /**
  * Not zero where the inner checksum is begun and the outer one takes that into account. Inner packets with extension
@@ -136,11 +145,17 @@ function isInnerBegun(path: TcPath, { udpAt, pseudo, carries, innerAt }: Sums): 
     const sum = p.variable('u64', pseudo.add(field.value.get().not().bits()));
     const next = p.variable('u32', p.forget(udpAt));
     const end = p.forget(at);
-    p.loop(MOST_HALVES, (_, done) => {
-      p.when(next.ge(end), done);
-      const word = p.packet.copy(half, next, { orElse: done });
-      sum.set(sum.add(word.value.bits()));
-      next.set(p.forget(next.add(half.size)));
+    p.loop(MOST_WORDS, (_, done) => {
+      p.when(next.add(word.size).gt(end), done);
+      const { value } = p.packet.copy(word, next, { orElse: done });
+      sum.set(sum.add(value.bits()));
+      next.set(p.forget(next.add(word.size)));
+    });
+    // Ethernet has half a word.
+    p.when(next.lt(end), () => {
+      const { value } = p.packet.copy(half, next, { orElse: stop });
+      sum.set(sum.add(value.bits()));
+      next.set(next.add(half.size));
     });
     p.when(next.eq(end).and(folded(sum.get()).eq(ONES)), () => found.set(1));
   });

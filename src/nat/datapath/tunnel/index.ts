@@ -90,6 +90,8 @@ function rewriteTunnel(path: TcPath, { udpAt, pseudo, kind, record }: Rewrite): 
     p.when(record.flags.ne(0), () => {
       const isFinished = p.variable('u32', 0);
       p.when(begun.ne(0).and(p.skb.gsoSize.eq(0)), () => isFinished.set(1));
+      // What follows is verified once.
+      for (const known of [begun, isFinished]) known.set(p.forget(known));
       translateInner(path, { carried: inside, record, isFinished }, change);
     });
   }
