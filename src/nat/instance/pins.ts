@@ -19,76 +19,29 @@ import {
   unescapePinName,
   withLock,
 } from '../../loader/index.ts';
-import { type InstanceMaps, instanceMaps } from '../maps.ts';
-import { DIRECTIONS, type Direction } from '../reason.ts';
-import { ROLES, type Role } from './changeover.ts';
+import type { InstanceMaps } from '../maps.ts';
+import type { Direction } from '../reason.ts';
+import type { Role } from './changeover.ts';
 import { detachHint, InstanceError } from './error.ts';
 import {
-  decodeRecord,
-  encodeRecord,
-  hasSlotProgram,
-  type InstanceRecord,
-  RECORD_KEY,
-  recordMap,
-  sidesOf,
-} from './record.ts';
-import { ENTRY_PIN, SLOT_PROGRAM_PIN } from './slots/entry.ts';
-import { NEXT_SLOT_JOURNAL_PIN, SLOT_JOURNAL_PIN } from './slots/journal.ts';
+  CHANGEOVER,
+  isKnown,
+  moreParts,
+  PARTS,
+  PASSING,
+  REDIRECT_LINK,
+  REDIRECT_PROGRAM,
+  redirectLink,
+  SUBFOLDERS,
+  XDP_LINK,
+  xdpLink,
+} from './pin-parts.ts';
+import { decodeRecord, encodeRecord, type InstanceRecord, RECORD_KEY, recordMap } from './record.ts';
 
 const FOLDER = 'tsnat';
 const SHADOW = '%new';
 
-const DATAPATH_MAPS = Object.keys(instanceMaps()) as (keyof InstanceMaps)[];
 export type MapName = keyof InstanceMaps | 'instance' | 'slot_program';
-
-/** Every pin that an instance has, relative to its folder; links with TCX only. It may have more (`moreParts`). */
-const PARTS: readonly string[] = [
-  ...[...DATAPATH_MAPS, 'instance'].map((name) => `maps/${name}`),
-  SLOT_PROGRAM_PIN,
-  ENTRY_PIN,
-  ...DIRECTIONS.flatMap((direction) => [`progs/${direction}`, `links/${direction}`]),
-];
-/** What says how far a change has come; removed before all else, so that it never speaks for half of the rest. */
-const CHANGEOVER = 'maps/changeover';
-/** What is there only while something changes. */
-const PASSING: readonly string[] = [
-  CHANGEOVER,
-  'maps/changeover_jump',
-  'maps/journal',
-  SLOT_JOURNAL_PIN,
-  NEXT_SLOT_JOURNAL_PIN,
-  ...ROLES.map((role) => `progs/${role}_relay`),
-];
-const XDP_PROGRAMS: readonly string[] = DIRECTIONS.map((direction) => `progs/xdp_${direction}`);
-const SLOT_PROGRAM = 'progs/slot';
-export const REDIRECT_PROGRAM = 'progs/redirect';
-const KNOWN: ReadonlySet<string> = new Set([
-  ...PARTS,
-  SLOT_PROGRAM,
-  ...XDP_PROGRAMS,
-  REDIRECT_PROGRAM,
-  ...PASSING,
-]);
-const XDP_LINK = /^links\/xdp_(\d+)$/;
-const REDIRECT_LINK = /^links\/redirect_(\d+)$/;
-const isKnown = (part: string): boolean => KNOWN.has(part) || XDP_LINK.test(part) || REDIRECT_LINK.test(part);
-export const xdpLink = (ifindex: number): string => `links/xdp_${ifindex}`;
-/** With TCX only. */
-export const redirectLink = (ifindex: number): string => `links/redirect_${ifindex}`;
-/** What a record's slots and its ways past the stack have besides. */
-function moreParts(record: InstanceRecord): string[] {
-  const { ifindex, xdp } = record;
-  const ofXdp = xdp === undefined ? [] : [...XDP_PROGRAMS, ...[ifindex, ...xdp.insides].map(xdpLink)];
-  return [...(hasSlotProgram(record) ? [SLOT_PROGRAM] : []), ...ofXdp, ...redirectParts(record)];
-}
-
-function redirectParts(record: InstanceRecord): string[] {
-  const sides = sidesOf(record);
-  if (sides === undefined) return [];
-  return [REDIRECT_PROGRAM, ...(record.hook === 'tcx' ? sides.insides.map(redirectLink) : [])];
-}
-
-const SUBFOLDERS = ['maps', 'progs', 'links'] as const;
 
 /** The folder of all instances; `root` stands in for it in tests. */
 export function instancesFolder(root?: string): string {

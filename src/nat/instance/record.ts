@@ -149,16 +149,6 @@ export const sidesOf = ({
     ? undefined
     : { outside: ifindex, insides: redirect.insides };
 
-/** Says that slots have come or gone. */
-export const nextTurn = (record: InstanceRecord): InstanceRecord => ({
-  ...record,
-  slots: { ...record.slots, turn: (record.slots.turn + 1) >>> 0 },
-});
-
-/** Whether there are slots, and a program on their devices. */
-export const hasSlotProgram = ({ uses, slots }: Pick<InstanceRecord, 'uses' | 'slots'>): boolean =>
-  slots.place === 'device' && (uses.has('slots') || uses.has('slots6'));
-
 /** What the programs of an instance are made from. */
 export function datapathOptions(record: InstanceRecord): DatapathOptions {
   const { unmapped, spoofed, mss, capacity, uses, link, slots } = record;

@@ -18,7 +18,8 @@ import {
 import { redirectProgram } from '../../datapath/redirect/index.ts';
 import type { Owned } from '../contents.ts';
 import { findNamespace } from '../namespace.ts';
-import { type Pins, REDIRECT_PROGRAM, redirectLink } from '../pins.ts';
+import { REDIRECT_PROGRAM, redirectLink } from '../pin-parts.ts';
+import type { Pins } from '../pins.ts';
 import { attempt, deleteOurs } from '../placement.ts';
 import { datapathOptions, type InstanceRecord, sidesOf } from '../record.ts';
 

@@ -5,11 +5,11 @@ import type { Address, Family } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
 import { getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
-import { nextTurn } from '../record.ts';
 import { afterwards } from '../transition.ts';
 import { type Book, FAMILIES, otherAddress, type Place, type SlotMaps, slotKeyOf } from './book.ts';
 import type { Bench } from './desk.ts';
 import { type Amends, beginSlotJournal, type SlotAmends } from './journal.ts';
+import { nextTurn } from './record.ts';
 import { replaySlots } from './recover.ts';
 import { sweepLists } from './sweep.ts';
 

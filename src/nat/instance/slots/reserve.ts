@@ -9,7 +9,6 @@ import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Use, Uses } from '../../uses.ts';
 import { InstanceError } from '../error.ts';
 import type { Pins } from '../pins.ts';
-import { nextTurn } from '../record.ts';
 import { extendUses } from '../replace.ts';
 import { widenOutsides } from '../subnet.ts';
 import { afterwards, inTurn } from '../transition.ts';
@@ -20,6 +19,7 @@ import { beginSlotJournal, endSlotJournal, makeAmends, turnSlotJournal } from '.
 import { requireUnslotted, Taken } from './outside.ts';
 import { requireNoXdp } from './plan.ts';
 import { flagsOf, listFor } from './policy.ts';
+import { nextTurn } from './record.ts';
 import { replaySlots } from './recover.ts';
 import { goneWith } from './remove.ts';
 import { addInterface, addSlot } from './seat-entries.ts';
