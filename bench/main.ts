@@ -16,6 +16,7 @@ import { loader } from './loader.ts';
 import { loading } from './loading.ts';
 import { lookups } from './lookups.ts';
 import { million } from './million.ts';
+import { plots } from './plots.ts';
 import { programs } from './programs.ts';
 import { machine, markdown, type Section, save } from './report.ts';
 import { scale } from './scale.ts';
@@ -72,14 +73,15 @@ if (unknown.length > 0) {
   console.error(`bench: no part '${unknown.join("', '")}'; there is ${Object.keys(PARTS).join(', ')}`);
   process.exit(2);
 }
-const sections: Section[] = [];
+const sections = new Map<string, Section>();
 for (const [name, part] of Object.entries(PARTS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   process.stderr.write(`measuring ${name}\n`);
-  sections.push(await part());
+  sections.set(name, await part());
 }
 const on = machine();
-const { json, table } = save(join(ROOT, 'bench/results'), on, sections);
-console.log(markdown(on, sections));
+const all = [...sections.values()];
+const { json, table, pictures } = save(join(ROOT, 'bench/results'), on, all, plots(sections));
+console.log(markdown(on, all));
 if (before !== undefined) console.log(comparison(before, readRows(json)));
-console.log(`written to ${json} and ${table}`);
+console.log(`written to ${json}, ${table}${pictures === undefined ? '' : ` and ${pictures}`}`);

@@ -1,9 +1,10 @@
-// What a run of the benchmark leaves behind: one JSON document and one Markdown table, with the machine it ran on.
+// What a run of the benchmark leaves behind: one JSON document, one Markdown table and plots, with the machine it ran on.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { Plot } from './plots.ts';
 
 export interface Row {
   readonly what: string;
@@ -75,18 +76,20 @@ export function markdown(on: Machine, sections: readonly Section[]): string {
   return lines.join('\n');
 }
 
-/** Writes both files. @returns their paths */
+/** Writes the files of a run, named by its time. @returns their paths; of the plots, their folder if there are any */
 export function save(
   folder: string,
   on: Machine,
   sections: readonly Section[],
-): { readonly json: string; readonly table: string } {
-  mkdirSync(folder, { recursive: true });
+  plots: readonly Plot[],
+): { readonly json: string; readonly table: string; readonly pictures: string | undefined } {
   // 20261123T221502Z
   const date = new Date().toISOString().replace(/\.\d+/, '').replace(/[-:]/g, '');
-  const json = join(folder, `${date}.json`);
-  const table = join(folder, `${date}.md`);
+  const path = (ending: string): string => join(folder, `${date}${ending}`);
+  const [json, table, pictures] = [path('.json'), path('.md'), path('')];
+  mkdirSync(plots.length > 0 ? pictures : folder, { recursive: true });
   writeFileSync(json, `${JSON.stringify({ machine: on, sections }, null, 2)}\n`);
   writeFileSync(table, markdown(on, sections));
-  return { json, table };
+  for (const { name, svg } of plots) writeFileSync(join(pictures, `${name}.svg`), svg);
+  return { json, table, pictures: plots.length > 0 ? pictures : undefined };
 }

@@ -86,6 +86,7 @@ const STATELESS = `
 export type ContestantName =
   | 'plain'
   | 'tsnat'
+  | 'tsnat redirect'
   | 'tsnat xdp'
   | 'C twin'
   | 'nft stateless'
@@ -96,6 +97,7 @@ export type ContestantName =
 export const CONTESTANTS: { readonly [N in ContestantName]: Contestant } = {
   plain: { setUp: async () => nothing },
   tsnat: { setUp: tsnat({ hook: 'auto' }) },
+  'tsnat redirect': { setUp: tsnat({ hook: 'auto', redirect: true, inside: ['in0'] }) },
   'tsnat xdp': { setUp: tsnat({ hook: 'xdp', inside: ['in0'], xdpMode: 'native' }) },
   'C twin': { setUp: twin },
   'nft stateless': { setUp: nft(STATELESS) },

@@ -10,6 +10,7 @@ import { attachMeasured } from './measure/attach.ts';
 import { bindAll, bindEach, releaseAll, type Wish } from './measure/bind.ts';
 import { compareSetUp } from './measure/connections.ts';
 import { slab } from './measure/memory.ts';
+import { bindVnis } from './measure/vni.ts';
 import { Ours } from './ours.ts';
 import { measurePeers } from './peers/measured.ts';
 import type { Progress } from './progress.ts';
@@ -203,6 +204,8 @@ async function ownFigures(
   await progress.step('one by one');
   const one = { name: 'tsnat', sample: bindEach(ours, ledger, wishes) };
   const mapsAfter = ours.mapBytes();
+  await progress.step('tunnels');
+  const vni = { name: 'tsnat', sample: bindVnis(ours.name, wishes.length) };
   const before = slab('nf_conntrack');
   const proof = await progress.race(prove(world, traffic));
   progress.finish();
@@ -210,6 +213,7 @@ async function ownFigures(
     one,
     all,
     setUp,
+    vni,
     memory: {
       mapsBefore,
       mapsAfter,

@@ -36,6 +36,7 @@ export const HELPERS: {
     | 'skb_vlan_pop'
     | 'redirect'
     | 'skb_load_bytes'
+    | 'skb_change_type'
     | 'csum_diff'
     | 'skb_pull_data'
     | 'skb_change_tail'
@@ -60,6 +61,7 @@ export const HELPERS: {
   skb_vlan_pop: helper('skb_vlan_pop', 19, 1, { movesPacket: true }),
   redirect: helper('redirect', 23, 2),
   skb_load_bytes: helper('skb_load_bytes', 26, 4),
+  skb_change_type: helper('skb_change_type', 32, 2),
   csum_diff: helper('csum_diff', 28, 5),
   skb_change_tail: helper('skb_change_tail', 38, 3, { movesPacket: true }),
   csum_update: helper('csum_update', 40, 2),

@@ -84,17 +84,11 @@ function policyText({ policy: { antiSpoof, denyLinkLocal, allow } }: SlotState):
 
 function quarantineTable(quarantined: readonly QuarantinedOutside[], output: Output): string {
   return table(
-    [
-      { heading: 'in quarantine' },
-      { heading: 'was' },
-      { heading: 'left', align: 'right' },
-      { heading: 'packets dropped', align: 'right' },
-    ],
-    quarantined.map(({ outside, inside, interface: device, left, dropped }) => [
+    [{ heading: 'in quarantine' }, { heading: 'was' }, { heading: 'left', align: 'right' }],
+    quarantined.map(({ outside, inside, interface: device, left }) => [
       formatAddress(outside),
       `${formatAddress(inside)}%${device}`,
       readableTime(left),
-      grouped(dropped.packets),
     ]),
     (heading) => output.bold(heading),
   );

@@ -14,8 +14,9 @@ export function placeOf(status: InstanceStatus): string {
   return `interface ${status.interface} (index ${ifindex})${where}, hook ${hookText(status)}, ${counted(status.mappings, 'mapping')}`;
 }
 
-/** `tcx`, or `tcx and native xdp with lan0` */
-function hookText({ hook, xdp }: InstanceStatus): string {
+/** `tcx`, `tcx and native xdp with lan0`, or `tcx and redirect with lan0` */
+function hookText({ hook, xdp, redirect }: InstanceStatus): string {
+  if (redirect !== undefined) return `${hook} and redirect with ${redirect.inside.join(' ')}`;
   return xdp === undefined ? hook : `${hook} and ${xdp.mode} xdp with ${xdp.inside.join(' ')}`;
 }
 

@@ -148,7 +148,17 @@ export const INSIDE: OptionSpec = {
   value: 'IFACE',
   repeat: true,
   offer: 'interface',
-  summary: 'with xdp: an interface of the inside',
+  summary: 'with redirect or xdp: an interface of the inside',
+};
+export const REDIRECT: OptionSpec = {
+  name: 'redirect',
+  type: 'flag',
+  summary: 'send on what can be past the stack, between IFACE and --inside',
+};
+export const NO_REDIRECT: OptionSpec = {
+  name: 'no-redirect',
+  type: 'flag',
+  summary: 'with --replace: no longer',
 };
 export const XDP_MODE: OptionSpec = {
   name: 'xdp-mode',

@@ -53,19 +53,23 @@ export {
   replaceFilter,
 } from './netlink/filter.ts';
 export type { FilterPlace, FilterWish } from './netlink/filter-request.ts';
-export { InterfaceNames } from './netlink/interface-index.ts';
+export { type InterfaceFacts, InterfaceQueries } from './netlink/interface-index.ts';
 export {
   changeInterface,
   createVeth,
   deleteInterface,
   findInterface,
+  findMaster,
   type Interface,
   type LinkChange,
+  listBridgePorts,
   listInterfaces,
   requireInterfaceName,
   type VethEnd,
 } from './netlink/link.ts';
+export { LinkWatch } from './netlink/link-watch.ts';
 export { deleteClsact, ensureClsact, findClsact } from './netlink/qdisc.ts';
+export { leastRouteMtu } from './netlink/route.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { queryXdp, type XdpMode, type XdpPlace, type XdpPrograms } from './netlink/xdp.ts';
 export { takesXdp } from './netlink/xdp-features.ts';

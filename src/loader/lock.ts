@@ -8,7 +8,11 @@ import { libc } from './ffi.ts';
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
-const POLL_MILLISECONDS = 20;
+/** So often it is tried again at once: most hold it for some microseconds. */
+const SPINS = 100;
+/** Then with pauses that double, up to this. */
+const LONGEST_PAUSE_MS = 20;
+const FIRST_PAUSE_MS = 0.25;
 const PATIENCE_MILLISECONDS = 30_000;
 
 /** A lock on a folder, to be held again and again without opening the folder each time. */
@@ -59,7 +63,8 @@ function lock(fd: number, folder: string, patience: number): void {
   let result = libc('flock', fd, LOCK_EX | LOCK_NB);
   if (result === 0) return;
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
-  for (const end = Date.now() + patience; result !== 0; result = libc('flock', fd, LOCK_EX | LOCK_NB)) {
+  const end = Date.now() + patience;
+  for (let tries = 0, pause = FIRST_PAUSE_MS; result !== 0; tries++) {
     if (result !== -ERRNO.EAGAIN)
       throw systemError(result, 'flock', `cannot lock '${folder}'`, { object: folder });
     if (Date.now() >= end) {
@@ -70,6 +75,10 @@ function lock(fd: number, folder: string, patience: number): void {
         hint: 'try again when it is done',
       });
     }
-    Atomics.wait(sleeper, 0, 0, POLL_MILLISECONDS);
+    if (tries >= SPINS) {
+      Atomics.wait(sleeper, 0, 0, pause);
+      pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+    }
+    result = libc('flock', fd, LOCK_EX | LOCK_NB);
   }
 }

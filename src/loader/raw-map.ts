@@ -2,7 +2,7 @@
 
 import type { MapSpec, MapType } from '../asm/index.ts';
 import { MAP_TYPES } from './bpf/abi.ts';
-import { type DeleteOptions, deleteBatch, type Elements, updateBatch } from './bpf/batch.ts';
+import { chunkLength, type DeleteOptions, deleteBatch, type Elements, updateBatch } from './bpf/batch.ts';
 import type { MapInfo } from './bpf/info.ts';
 import { mapInfoOf } from './bpf/info-commands.ts';
 import { ElementCalls, type MapHandle, type UpdateMode } from './bpf/map-commands.ts';
@@ -120,6 +120,11 @@ export class RawMap implements Disposable, MapHandle, ListedMap {
 
   get fd(): number {
     return this.#descriptor.fd;
+  }
+
+  /** How many elements one call of `setBatch` takes; more go in several. */
+  get batchLimit(): number {
+    return chunkLength(this, this.transferSize);
   }
 
   get name(): string {

@@ -21,6 +21,7 @@ const KEYS: readonly string[] = [
   'interface',
   'hook',
   'slots',
+  'redirect',
   'inside',
   'xdp_mode',
   'unmapped',
@@ -39,6 +40,7 @@ const UNMAPPED_FORM = 'write pass, drop, or { outbound: drop, inbound: pass }';
 export interface MappingFile {
   readonly interface?: Setting<string>;
   readonly hook?: Setting<(typeof HOOKS)[number]>;
+  readonly redirect?: Setting<boolean>;
   readonly slots?: Setting<(typeof SLOT_PLACES)[number]>;
   /** Names of interfaces. */
   readonly inside?: Setting<readonly string[]>;
@@ -104,6 +106,7 @@ function readFile(reader: FileReader, tree: YamlNode, bulk: Bulk | undefined): M
   const settings = {
     interface: reader.text(entries.get('interface'), 'the name of an interface'),
     hook: reader.choice(entries.get('hook'), HOOKS),
+    redirect: reader.flag(entries.get('redirect')),
     slots: reader.choice(entries.get('slots'), SLOT_PLACES),
     inside: reader.names(entries.get('inside')),
     xdp_mode: reader.choice(entries.get('xdp_mode'), XDP_MODES),

@@ -205,6 +205,14 @@ export const xdpRecord: StructType<{ mac: ArrayType<Be16>; side: U16 }> = struct
   side: u16,
 });
 
+/**
+ * Which packets redirect takes past the stack, 4 bytes: those that are no longer than `mtu`. None where it is 0, all that fit
+ * the way where it is ANY_MTU; the least MTU that a route asks for where one does, since a look-up by a program does not
+ * tell (bpf_fib_lookup knows the MTU of devices and of routes that are locked).
+ */
+export const redirectRecord: StructType<{ mtu: U32 }> = struct('redirect_record', { mtu: u32 });
+export const ANY_MTU = 0xffff;
+
 type Table<K extends FieldType, V extends FieldType> = MapDefinition<K, V>;
 type Addresses = Table<Be32, typeof addressRecord>;
 type Addresses6 = Table<typeof in6, typeof address6Record>;
@@ -242,10 +250,12 @@ export interface InstanceMaps {
   readonly xdp: Table<U32, typeof xdpRecord>;
   /** One entry, key 0. */
   readonly interface: GlobalData<typeof interfaceRecord>;
+  /** One entry, key 0. */
+  readonly redirect: GlobalData<typeof redirectRecord>;
 }
 
 export const DEFAULT_CAPACITY = 65_536;
-/** Interfaces of an instance that XDP works on: the outside one and those inside. */
+/** Interfaces of an instance that XDP works on, and those that redirect does: the outside one and those inside. */
 export const MOST_XDP = 128;
 /** A tunnel slot takes up to three entries: itself, and one for each way it is found on the way in. */
 export const MOST_TUNNEL_ENTRIES: number = 1 << 16;
@@ -307,6 +317,7 @@ export function instanceMaps(capacity: number = DEFAULT_CAPACITY): InstanceMaps 
     }),
     xdp: defineMap({ name: 'xdp', type: 'hash', key: u32, value: xdpRecord, maxEntries: MOST_XDP }),
     interface: { ...defineGlobal({ name: 'interface', value: interfaceRecord }), flags: BPF_F_RDONLY_PROG },
+    redirect: { ...defineGlobal({ name: 'redirect', value: redirectRecord }), flags: BPF_F_RDONLY_PROG },
   };
 }
 

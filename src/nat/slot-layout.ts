@@ -66,8 +66,6 @@ export const SLOT_FLAGS = {
   denyLinkLocal: 2,
   /** Only the destinations in list `list` are allowed. */
   listed: 4,
-  /** Of the interface: the program sits on it. Without it the reservation has not been completed. */
-  ready: 8,
 } as const;
 
 /**

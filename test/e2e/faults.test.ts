@@ -4,6 +4,7 @@ import test from 'ava';
 import { EMULATED, PATIENCE } from '../support/emulation.ts';
 import { campaign, descriptors, ERRNOS, leaks } from '../support/fault/campaign.ts';
 import { OPERATIONS } from '../support/fault/operations.ts';
+import { type FaultHook, isRedirect } from '../support/fault/state.ts';
 import { World } from '../support/fault/world.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { TC_HOOKS, TCX } from '../support/tcx.ts';
@@ -14,15 +15,19 @@ const SHORT_STRIDE = EMULATED ? 11 : 5;
 
 needsRootAndBpf(test);
 
-for (const hook of [...TC_HOOKS, ...(TCX ? (['xdp'] as const) : [])]) {
+const PAST: readonly FaultHook[] = TCX ? ['xdp', 'redirect', 'redirect clsact'] : [];
+
+for (const hook of [...TC_HOOKS, ...PAST]) {
   test.serial(`killed or failing at a call, the instance is as it was or as asked, ${hook}`, async (t) => {
-    t.timeout(280_000 * PATIENCE);
+    t.timeout(600_000 * PATIENCE);
     const world = await World.make(t, hook === 'xdp' ? { offload: 'wire' } : {});
     const open = descriptors();
     for (const [i, operation] of OPERATIONS.entries()) {
-      if (hook === 'xdp' && operation.isOfSlots) continue;
-      // With XDP there are more calls, each of which is judged as slowly.
-      const stride = (operation.isShort ? SHORT_STRIDE : STRIDE) * (hook === 'xdp' ? 2 : 1);
+      const isPast = PAST.includes(hook);
+      if (isPast && operation.isOfSlots) continue;
+      if (operation.isOfRedirect && !isRedirect(hook)) continue;
+      // There are more calls, each of which is judged as slowly.
+      const stride = (operation.isShort ? SHORT_STRIDE : STRIDE) * (isPast ? 2 : 1);
       const plan = { stride, first: (i * 7) % stride, errnos: Object.keys(ERRNOS), everyErrno: false };
       const { calls, killed, repaired, failed, faults } = await campaign(world, hook, operation, plan);
       t.deepEqual(faults, [], operation.title);

@@ -12,8 +12,8 @@ import { needsRootAndBpf } from '../support/requirements.ts';
 import { runs, startSender } from '../support/sources.ts';
 import { HOOKS, instanceName } from '../support/translate.ts';
 
-const RATE = EMULATED ? 100 : 1_000;
-const LEAD_MS = 200 * PATIENCE;
+const RATE = EMULATED ? 40 : 1_000;
+const LEAD_MS = EMULATED ? 3_000 : 200;
 /** What arrives for the outside address, and what arrives for the inside one itself. */
 const MAPPED_PORT = 9000;
 const DIRECT_PORT = 9001;

@@ -8,7 +8,7 @@ import test from 'ava';
 import { Capture } from '../support/capture.ts';
 import { tsnatOk } from '../support/cli.ts';
 import { sleep } from '../support/command.ts';
-import { EMULATED, PATIENCE } from '../support/emulation.ts';
+import { EMULATED } from '../support/emulation.ts';
 import { INSIDE, makeLab, NEAR_OUTSIDE, ON_LINK, SECOND_INSIDE, SECOND_ON_LINK } from '../support/lab.ts';
 import { ownFolder } from '../support/registry.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
@@ -16,8 +16,8 @@ import { runs, startSender } from '../support/sources.ts';
 import { pingOk } from '../support/traffic.ts';
 import { HOOKS, translate } from '../support/translate.ts';
 
-const RATE = EMULATED ? 200 : 4_000;
-const LEAD_MS = 200 * PATIENCE;
+const RATE = EMULATED ? 50 : 4_000;
+const LEAD_MS = EMULATED ? 3_000 : 200;
 
 needsRootAndBpf(test);
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { tsnatOk } from '../support/cli.ts';
 import { sleep } from '../support/command.ts';
+import { EMULATED } from '../support/emulation.ts';
 import { INSIDE, makeLab, ON_LINK } from '../support/lab.ts';
 import type { Namespace } from '../support/namespace.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
@@ -16,7 +17,7 @@ import { eventually, showProgram } from '../support/witness.ts';
 const PEER = join(ROOT, 'test/support/peer/udp-stream.py');
 const PORT = '9000';
 const SWAPS = 8;
-const RATE = 4_000;
+const RATE = EMULATED ? 300 : 4_000;
 
 needsRootAndBpf(test);
 

@@ -58,6 +58,16 @@ for (const hook of HOOKS) {
   });
 }
 
+test.serial('hops from both sides, with redirect', async (t) => {
+  const lab = await makeLab(t, { insideRouter: {}, outsideRouter: {} });
+  const options = ['--redirect', '--inside', 'down0'];
+  await translate(t, lab, { map: [[INSIDE, ON_LINK]], options });
+  for (const method of METHODS) {
+    t.deepEqual(await hops(lab.inside, lab.server, method), outward(lab), method);
+    t.deepEqual(await hops(lab.outside, ON_LINK, method), inward(ON_LINK), method);
+  }
+});
+
 test.serial('IPv6 hops from both sides', async (t) => {
   const lab = await makeLab(t, { insideRouter: {}, outsideRouter: {}, ipv6: true });
   await translate(t, lab, { map: [[INSIDE6, ON_LINK6]], unmapped: 'drop' });

@@ -17,6 +17,7 @@ export interface Status {
   readonly netns?: string;
   readonly hook: 'tcx' | 'clsact';
   readonly xdp?: { readonly mode: 'native' | 'generic'; readonly inside: readonly string[] };
+  readonly redirect?: { readonly inside: readonly string[] };
   readonly unmapped: Policy | { readonly outbound: Policy; readonly inbound: Policy };
   readonly healthy: boolean;
   readonly problems: readonly string[];

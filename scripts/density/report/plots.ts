@@ -1,49 +1,18 @@
-// The plots of the report, as SVG, drawn by ECharts without a browser. Colours stay the same from plot to plot: tsnat's is
-// never a peer's. They stand on white, so that they can be read on a dark page too.
+// The plots of the report.
 
-import * as echarts from 'echarts';
+import type * as echarts from 'echarts';
+import { draw, GRID, INK, LEGEND, labelWidth, OURS, PEER, title } from '../../plot/draw.ts';
 import type { Results } from '../results.ts';
 
-const OURS = '#0b6e4f';
-const PEER = '#c8553d';
 /** Where the contestants stand side by side, what is measured with one slot. */
 const FEW = '#b4bec9';
 const MANY = '#2f4858';
-const INK = '#22272e';
-const GRID = '#d8dee4';
-const FONT = 'DejaVu Sans, Verdana, Arial, sans-serif';
-const WIDTH = 860;
-
 export interface Plot {
   /** Without folder and ending. */
   readonly name: string;
   readonly title: string;
   readonly svg: string;
 }
-
-function draw(height: number, option: echarts.EChartsOption): string {
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
-  try {
-    chart.setOption({
-      animation: false,
-      backgroundColor: '#ffffff',
-      textStyle: { fontFamily: FONT, color: INK },
-      ...option,
-    });
-    return `${chart.renderToSVGString()}\n`;
-  } finally {
-    chart.dispose();
-  }
-}
-
-const title = (text: string, below: string): echarts.TitleComponentOption => ({
-  text,
-  subtext: below,
-  left: 12,
-  top: 8,
-  textStyle: { fontSize: 16, fontWeight: 'bold', color: INK },
-  subtextStyle: { fontSize: 12, color: '#57606a' },
-});
 
 /** 12.3 us, 4.56 ms, 1.20 s. */
 export function duration(us: number): string {
@@ -53,23 +22,12 @@ export function duration(us: number): string {
   return `${digits(us / 1e6)} s`;
 }
 
-const LEGEND: echarts.LegendComponentOption = {
-  left: 12,
-  top: 58,
-  itemGap: 40,
-  textStyle: { color: INK, fontSize: 13 },
-};
-
 interface Bar {
   readonly name: string;
   /** Microseconds. */
   readonly value: number;
   readonly ours: boolean;
 }
-
-/** Pixels that the longest takes, and some. Without a browser text is not measured. */
-const labelWidth = (names: readonly string[]): number =>
-  24 + Math.max(...names.map(({ length }) => length)) * 7.6;
 
 /** Bars from left to right on a logarithmic axis, the fastest above. */
 function bars(heading: string, below: string, list: readonly Bar[]): string {

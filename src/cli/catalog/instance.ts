@@ -1,6 +1,18 @@
 // The commands about whole instances.
 
-import { CAPACITY, HOOKS, INSIDE, MSS, NETNS, SLOTS, SPOOFED, UNMAPPED, XDP_MODE } from '../options.ts';
+import {
+  CAPACITY,
+  HOOKS,
+  INSIDE,
+  MSS,
+  NETNS,
+  NO_REDIRECT,
+  REDIRECT,
+  SLOTS,
+  SPOOFED,
+  UNMAPPED,
+  XDP_MODE,
+} from '../options.ts';
 import type { CommandSpec } from '../spec.ts';
 import { NAME } from './arguments.ts';
 
@@ -32,6 +44,8 @@ export const INSTANCE_COMMANDS: readonly CommandSpec[] = [
         choices: HOOKS,
         summary: 'where in the kernel (auto: tcx if it has that)',
       },
+      REDIRECT,
+      NO_REDIRECT,
       INSIDE,
       XDP_MODE,
       NETNS,
@@ -66,6 +80,8 @@ export const INSTANCE_COMMANDS: readonly CommandSpec[] = [
       'Slots, insides that are only unique at their interface: 172.16.0.2%tap7=203.0.113.7.',
       'Nothing has to stay running: all of it lives in the kernel, held by pins in /sys/fs/bpf/tsnat/NAME.',
       'With --replace, mappings and settings that are not given stay as they are.',
+      '--redirect takes packets between IFACE and the interfaces named by --inside past the stack and its firewall,',
+      'on TC, where it can; what it leaves is translated as without it (docs/redirect.md).',
       'Hook xdp is auto, and XDP on top of it: most packets between IFACE and the interfaces named by --inside',
       'go past the stack, and past its firewall. What XDP leaves is translated as without it (docs/xdp.md).',
     ],

@@ -39,6 +39,7 @@ async function attachOptions(input: Input): Promise<AttachOptions> {
   const hook: AttachOptions['hook'] = input.choice('hook', HOOKS) ?? file?.hook?.value;
   const named = input.texts('inside');
   const inside = named.length > 0 ? named : file?.inside?.value;
+  const redirect = redirectOf(input) ?? file?.redirect?.value;
   const xdpMode = input.choice('xdp-mode', XDP_MODES) ?? file?.xdp_mode?.value;
   const unmapped = unmappedOf(input) ?? file?.unmapped?.value;
   const spoofed = input.choice('spoofed', POLICIES) ?? file?.spoofed?.value;
@@ -52,6 +53,7 @@ async function attachOptions(input: Input): Promise<AttachOptions> {
     interface: interfaceOf(input.argument('IFACE'), file),
     ...(name !== undefined && { name }),
     ...(hook !== undefined && { hook }),
+    ...(redirect !== undefined && { redirect }),
     ...(inside !== undefined && { inside }),
     ...(xdpMode !== undefined && { xdpMode }),
     ...(netns !== undefined && { netns }),
@@ -65,6 +67,12 @@ async function attachOptions(input: Input): Promise<AttachOptions> {
     ...(given && { mappings }),
     ...(input.flag('replace') && { replace: true }),
   };
+}
+
+function redirectOf(input: Input): boolean | undefined {
+  const [on, off] = [input.flag('redirect'), input.flag('no-redirect')];
+  if (on && off) throw new UsageError('attach: --redirect and --no-redirect contradict each other');
+  return on || off ? on : undefined;
 }
 
 /** A file written for one interface is hardly meant for another, so the two have to agree. */

@@ -28,6 +28,7 @@ export function instanceFindings({ states, interrupted, unreadable }: InstanceFa
           ),
     ),
     ...states.flatMap(xdpFindings),
+    ...states.flatMap(redirectFindings),
     ...interrupted.map((name) =>
       worse(
         'warning',
@@ -64,4 +65,10 @@ function xdpFindings({ name, xdp }: InstanceStatus): Finding[] {
           ),
         ]),
   ];
+}
+
+function redirectFindings({ name, redirect }: InstanceStatus): Finding[] {
+  if (redirect === undefined) return [];
+  const past = `instance '${name}': what redirect sends on meets no firewall, connection tracking or reverse path filter of this host`;
+  return [worse('note', 'instances.redirect', past, 'docs/redirect.md says what that is')];
 }

@@ -53,7 +53,7 @@ export function attachShared(options: SharedOptions): SharedAttachment {
   if (sides.length === 0) throw new TypeError('attachShared: there is no program to attach');
   return within(options, (socket) => {
     const targets = requireTargets(interfaces);
-    const blocks = freeBlocks(listClsacts(socket));
+    const blocks = freeBlocks(socket);
     bind(socket, targets, blocks, interfaces.length);
     const ifindexes = targets.map(({ ifindex }) => ifindex);
     try {

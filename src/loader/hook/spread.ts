@@ -39,9 +39,9 @@ export function blocksFor(
   ours: readonly number[],
 ): Blocks {
   if (known !== undefined && ourFilters(socket, known, programId).length > 0) return known;
+  if (known === undefined) return freeBlocks(socket);
   const found = listClsacts(socket);
-  const isKept = known !== undefined && ours.some((ifindex) => isIn(found.get(ifindex), known));
-  return isKept ? known : freeBlocks(found);
+  return ours.some((ifindex) => isIn(found.get(ifindex), known)) ? known : freeBlocks(socket);
 }
 
 /**
@@ -165,7 +165,7 @@ function gather(
     const others = (['ingress', 'egress'] as const).flatMap((side) => listBlock(socket, blocks[side], side));
     if (others.length > 0) return;
   }
-  leave(socket, bound, blocks);
+  leave(socket, bound, blocks, found);
 }
 
 /** The same wherever the program is in the network namespace of the socket, but on these. */

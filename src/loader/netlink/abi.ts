@@ -2,6 +2,7 @@
 
 // Sockets
 export const AF_UNSPEC = 0;
+export const AF_BRIDGE = 7;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
@@ -21,6 +22,9 @@ export const NETLINK_EXT_ACK = 11;
 /** Dumps that honour the filter in the request. Since Linux 4.20. */
 export const NETLINK_GET_STRICT_CHK = 12;
 export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+/** Of `sockaddr_nl.nl_groups` (include/uapi/linux/rtnetlink.h). */
+export const RTMGRP_LINK = 1;
 
 // Messages
 export const NLMSG_NOOP = 1;
@@ -67,6 +71,7 @@ export const RTM_SETLINK = 19;
 export const RTM_NEWADDR = 20;
 export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
+export const RTM_GETROUTE = 26;
 export const RTM_NEWQDISC = 36;
 export const RTM_DELQDISC = 37;
 export const RTM_GETQDISC = 38;
@@ -78,6 +83,7 @@ export const RTM_GETTFILTER = 46;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
+/** Of a port: the index of what it is a port of. */
 export const IFLA_MASTER = 10;
 export const IFLA_LINKINFO = 18;
 export const IFLA_NET_NS_FD = 28;
@@ -131,6 +137,10 @@ export const IFA_LOCAL = 2;
 export const RTA_DST = 1;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
+export const RTA_METRICS = 8;
+/** In RTA_METRICS: bits of those that are locked, and the MTU. */
+export const RTAX_LOCK = 1;
+export const RTAX_MTU = 2;
 export const RT_TABLE_MAIN = 254;
 export const RTPROT_STATIC = 4;
 export const RT_SCOPE_UNIVERSE = 0;

@@ -1,7 +1,17 @@
 // Addresses and routes of interfaces: RTM_GETADDR, RTM_NEWADDR, RTM_NEWROUTE.
 // Addresses are bytes in network order. Left out: writing IPv6, deletion, everything but unicast routes by one hop.
 
-import { bytes, decode, encode, struct, u8, u32 as u32Type } from '../../asm/index.ts';
+import {
+  type BytesType,
+  bytes,
+  decode,
+  encode,
+  type ScalarType,
+  type StructType,
+  struct,
+  u8,
+  u32 as u32Type,
+} from '../../asm/index.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -25,9 +35,22 @@ import { AttributeSet, encodeAttributes, malformed, u32 } from './attribute.ts';
 import type { Message } from './message.ts';
 import type { NetlinkSocket } from './socket.ts';
 
+type U8 = ScalarType<'u8'>;
+
 const ifaddrmsg = struct('ifaddrmsg', { family: u8, prefixlen: u8, flags: u8, scope: u8, index: u32Type });
 
-const rtmsg = struct('rtmsg', {
+/** `struct rtmsg` (include/uapi/linux/rtnetlink.h), 12 bytes. */
+export const rtmsg: StructType<{
+  family: U8;
+  dst_len: U8;
+  src_len: U8;
+  tos: U8;
+  table: U8;
+  protocol: U8;
+  scope: U8;
+  type: U8;
+  flags: BytesType;
+}> = struct('rtmsg', {
   family: u8,
   dst_len: u8,
   src_len: u8,

@@ -61,19 +61,33 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
 
 /** @throws LoaderError with code `ENETLINK` when a length does not fit into what is there. */
 export function decodeAttributes(data: Uint8Array): Attribute[] {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const attributes: Attribute[] = [];
+  scanAttributes(data, 0, (type, start, end) => attributes.push({ type, value: copy(data, start, end) }));
+  return attributes;
+}
+
+/**
+ * Says where each attribute is, copying nothing: for long lists of messages of which little is wanted.
+ *
+ * @param from where in `data` they begin
+ * @throws LoaderError with code `ENETLINK` as `decodeAttributes`
+ */
+export function scanAttributes(
+  data: Uint8Array,
+  from: number,
+  visit: (type: number, start: number, end: number) => void,
+): void {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   // Up to 3 bytes may be left over: padding.
-  for (let at = 0; data.length - at >= HEADER; ) {
+  for (let at = from; data.length - at >= HEADER; ) {
     const length = view.getUint16(at, LITTLE_ENDIAN);
     if (length < HEADER || length > data.length - at) {
       throw malformed(`an attribute of ${length} bytes where ${data.length - at} are left`);
     }
     const type = view.getUint16(at + 2, LITTLE_ENDIAN) & NLA_TYPE_MASK;
-    attributes.push({ type, value: copy(data, at + HEADER, at + length) });
+    visit(type, at + HEADER, at + length);
     at += align(length);
   }
-  return attributes;
 }
 
 /** Attributes by type. Of several with one type the last counts, as in the kernel's own parser. */

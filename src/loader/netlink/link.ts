@@ -5,6 +5,7 @@ import { decode, encode, struct, u8, u16, u32 as u32Type } from '../../asm/index
 import { interfaceNameProblem } from '../../interface-name.ts';
 import { LoaderError } from '../errors.ts';
 import {
+  AF_BRIDGE,
   AF_UNSPEC,
   IFF_UP,
   IFLA_ADDRESS,
@@ -78,6 +79,13 @@ export function findInterface(socket: NetlinkSocket, which: string | number): In
   return message === undefined ? undefined : decodeInterface(message);
 }
 
+/** What an interface is a port of (a bridge, a bond, a VRF); undefined where of nothing. */
+export function findMaster(socket: NetlinkSocket, index: number): Interface | undefined {
+  const message = lookUpLink(socket, index);
+  const master = message && decodeLinkAttributes(message).u32(IFLA_MASTER);
+  return master === undefined ? undefined : findInterface(socket, master);
+}
+
 /** What the kernel says of one interface; undefined where there is none. */
 export function lookUpLink(socket: NetlinkSocket, which: string | number): Message | undefined {
   const byName = typeof which === 'string';
@@ -108,6 +116,20 @@ export function listInterfaces(socket: NetlinkSocket): Interface[] {
     .dump(RTM_GETLINK, payload, subject)
     .filter(({ type }) => type === RTM_NEWLINK)
     .map(decodeInterface);
+}
+
+/** The ports of bridges: their indexes, and the index of each one's bridge. The kernel lists nothing else of them. */
+export function listBridgePorts(socket: NetlinkSocket): Map<number, number> {
+  const payload = encodeLink(0, {}, [], AF_BRIDGE);
+  const subject = { request: 'RTM_GETLINK', what: 'cannot list the ports of bridges' };
+  const found = new Map<number, number>();
+  for (const message of socket.dump(RTM_GETLINK, payload, subject)) {
+    if (message.type !== RTM_NEWLINK) continue;
+    const { index, master } = decodeInterface(message);
+    // Bridges list themselves as well.
+    if (master !== undefined) found.set(index, master);
+  }
+  return found;
 }
 
 /** @throws LoaderError with code `ENETLINK` for a message that is too short. */
@@ -200,7 +222,8 @@ export function encodeLink(
   index: number,
   { flags = 0, change = 0 }: { flags?: number; change?: number },
   attributes: readonly Attribute[],
+  family: number = AF_UNSPEC,
 ): Uint8Array {
-  const header = encode(ifinfomsg, { family: AF_UNSPEC, pad: 0, type: 0, index, flags, change });
+  const header = encode(ifinfomsg, { family, pad: 0, type: 0, index, flags, change });
   return Buffer.concat([header, encodeAttributes(attributes)]);
 }

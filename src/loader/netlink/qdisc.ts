@@ -1,7 +1,7 @@
 // The clsact qdisc: RTM_GETQDISC, RTM_NEWQDISC, RTM_DELQDISC, and the header that all of traffic control shares.
 // Deleting clsact deletes every filter on it, whoever made it: that is the caller's to consider.
 
-import { bytes, decode, encode, struct, u8, u32 } from '../../asm/index.ts';
+import { bytes, decode, encode, LITTLE_ENDIAN, struct, u8, u32 } from '../../asm/index.ts';
 import type { HookDirection } from '../bpf/mprog.ts';
 import { LoaderError } from '../errors.ts';
 import {
@@ -23,6 +23,7 @@ import {
   AttributeSet,
   encodeAttributes,
   malformed,
+  scanAttributes,
   string,
   u32 as u32Bytes,
 } from './attribute.ts';
@@ -178,15 +179,29 @@ export function listClsacts(socket: NetlinkSocket): Map<number, ClsactInfo> {
   const found = new Map<number, ClsactInfo>();
   for (const { type, payload: answer } of socket.dump(RTM_GETQDISC, payload, subject)) {
     if (type !== RTM_NEWQDISC) continue;
-    const { header, attributes } = decodeTrafficControl(answer);
-    if (header.parent !== TC_H_CLSACT) continue;
-    const [ingress, egress] = [attributes.u32(TCA_INGRESS_BLOCK), attributes.u32(TCA_EGRESS_BLOCK)];
-    found.set(header.ifindex, {
-      kind: attributes.string(TCA_KIND) ?? '',
-      blocks: { ...(ingress && { ingress }), ...(egress && { egress }) },
+    if (answer.length < tcmsg.size) throw malformed(`a traffic control message of ${answer.length} bytes`);
+    const view = new DataView(answer.buffer, answer.byteOffset, answer.byteLength);
+    // Most are of other places.
+    if (view.getUint32(tcmsg.offsets.parent, LITTLE_ENDIAN) !== TC_H_CLSACT) continue;
+    const seen = { kind: '', ingress: 0, egress: 0 };
+    scanAttributes(answer, tcmsg.size, (type, start, end) => {
+      if (type === TCA_KIND) seen.kind = textAt(answer, start, end);
+      else if (end - start < 4) return;
+      else if (type === TCA_INGRESS_BLOCK) seen.ingress = view.getUint32(start, LITTLE_ENDIAN);
+      else if (type === TCA_EGRESS_BLOCK) seen.egress = view.getUint32(start, LITTLE_ENDIAN);
+    });
+    const { kind, ingress, egress } = seen;
+    found.set(view.getUint32(tcmsg.offsets.ifindex, LITTLE_ENDIAN), {
+      kind,
+      blocks: { ...(ingress !== 0 && { ingress }), ...(egress !== 0 && { egress }) },
     });
   }
   return found;
+}
+
+function textAt(data: Uint8Array, start: number, end: number): string {
+  const text = Buffer.from(data.buffer, data.byteOffset + start, end - start).toString();
+  return text.endsWith('\0') ? text.slice(0, -1) : text;
 }
 
 /** Deletes clsact with all its filters. @returns whether it was there. */

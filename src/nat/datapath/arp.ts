@@ -3,14 +3,11 @@
 // itself, which asks when it has something for them that will be taken in again (hairpin.ts).
 
 import type { BytesPlace, Value, ViewOf } from '../../asm/index.ts';
-import type { Frame } from './frame.ts';
+import { type Frame, PACKET_OTHERHOST } from './frame.ts';
 import { ARPHRD_ETHER, ARPOP_REPLY, ARPOP_REQUEST, arphdr, ETH_P_IP, ethhdr } from './headers.ts';
 import type { TcPath } from './path.ts';
 import { isMapped, marker, tablesOf } from './tables.ts';
 import { isOnLink } from './words.ts';
-
-/** `skb->pkt_type` of a frame for another station (include/uapi/linux/if_packet.h). */
-export const PACKET_OTHERHOST = 3;
 
 /** An ARP request in hand. */
 export interface ArpRequest {

@@ -98,9 +98,12 @@ export function replaceCovered(p: TcBuilder, at: Input<'u32'>, change: Value<'u6
  * (inet_proto_csum_replace_by_diff), so that this is right whether a transport checksum was updated or not.
  */
 export function accountAddress(p: PacketBuilder, before: Words, after: Words, also?: Value<'u64'>): void {
-  const change = difference(before, after);
-  account(p, also === undefined ? change : change.add(also));
+  account(p, withAlso(difference(before, after), also));
 }
+
+/** A change, and what has changed beside it where that is anything. */
+export const withAlso = (change: Value<'u64'>, also: Value<'u64'> | undefined): Value<'u64'> =>
+  also === undefined ? change : change.add(also);
 
 /** Tells it of a change that no checksum in the packet makes up for. */
 export function account(p: PacketBuilder, change: Value<'u64'>): void {

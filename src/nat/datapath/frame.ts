@@ -25,6 +25,10 @@ import {
 } from './headers.ts';
 import { forget, type TcPath } from './path.ts';
 
+/** `skb->pkt_type` of a frame for this host, and of one for another station (include/uapi/linux/if_packet.h). */
+export const PACKET_HOST = 0;
+export const PACKET_OTHERHOST = 3;
+
 const MOST_TAGS = 2;
 
 /** Where something starts in the frame, the most that can be, and where it nearly always is. */

@@ -10,6 +10,9 @@ import { ETH_P_ARP, ETH_P_IPV6 } from './headers.ts';
 import { readIpv4 } from './ipv4.ts';
 import { readIpv6 } from './ipv6.ts';
 import type { TcPath } from './path.ts';
+import { letRedirectedLeave } from './redirect/outbound.ts';
+import type { Sides } from './redirect/sides.ts';
+import { redirectBetween } from './redirect/way.ts';
 import { dispatchSlot } from './slot/dispatch.ts';
 import { hasSlots } from './slot/table.ts';
 import { translate } from './translate.ts';
@@ -29,6 +32,8 @@ export interface DatapathOptions {
   readonly mss?: number;
   /** What becomes of packets that leave with an outside address as their own; dropped where left out. */
   readonly spoofed?: Policy;
+  /** Between which packets are sent on past the stack where that can be; none are where left out. */
+  readonly redirect?: Sides;
   /** Where what slots send is translated: on their interfaces, the default, or where it leaves (docs/slots.md). */
   readonly slots?: 'device' | 'uplink';
   /** The newest instructions the programs may have, see `IsaLevel`; loading them finds out by itself. */
@@ -42,8 +47,8 @@ export interface Datapath {
   readonly inbound: Program;
   /** Ingress of the interfaces of slots: source inside -> outside; answers ARP and neighbour solicitations. */
   readonly slot?: Program;
-  /** The same for interfaces without Ethernet headers, as tun devices are. */
-  readonly slotBare?: Program;
+  /** The same for interfaces without Ethernet headers, as tun devices are; made when it is asked for. */
+  readonly slotBare?: Program | undefined;
   readonly maps: InstanceMaps;
 }
 
@@ -58,18 +63,24 @@ export function datapath(options: DatapathOptions): Datapath {
   return {
     outbound: direction('tsnat_egress', 'outbound'),
     inbound: direction('tsnat_ingress', 'inbound'),
-    ...(hasProgram && { slot: slot('tsnat_slot', 'ethernet'), slotBare: slot('tsnat_slot_l3', 'none') }),
+    ...(hasProgram && { slot: slot('tsnat_slot', 'ethernet') }),
+    get slotBare() {
+      return hasProgram ? slot('tsnat_slot_l3', 'none') : undefined;
+    },
     maps,
   };
 }
 
 function dispatch(p: TcBuilder, direction: Direction, maps: InstanceMaps, options: DatapathOptions): void {
-  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop', slots = 'device' } = options;
+  const { unmapped, uses = usesOf([]), link = 'ethernet', mss, spoofed = 'drop' } = options;
+  const { slots = 'device', redirect: sides } = options;
   const policy = typeof unmapped === 'string' ? unmapped : unmapped[direction];
   const leave = verdicts(p, maps, direction, { unmapped: policy, spoofed }, 'uplink');
   const length = () => p.skb.len.get();
-  const bare: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots };
+  const redirect = direction === 'inbound' && sides ? redirectBetween(p, sides) : undefined;
+  const bare: TcPath = { p, direction, maps, uses, leave, length, hook: 'uplink', slots, redirect };
   const path: TcPath = uses.has('tunnels') ? { ...bare, tunnels: tunnels(bare) } : bare;
+  if (sides !== undefined && direction === 'outbound') letRedirectedLeave(path, sides);
 
   const others = (frame: Frame): void => {
     const cases: [number, () => void][] = [];

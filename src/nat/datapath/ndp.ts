@@ -20,9 +20,8 @@ import {
   type ViewOf,
 } from '../../asm/index.ts';
 import { in6 } from '../maps.ts';
-import { PACKET_OTHERHOST } from './arp.ts';
 import { updatedChecksum } from './checksum.ts';
-import type { Frame } from './frame.ts';
+import { type Frame, PACKET_OTHERHOST } from './frame.ts';
 import {
   ethhdr,
   ICMPV6_FIRST_DISCOVERY,

@@ -4,6 +4,7 @@ import type { PacketBuilder, TcBuilder, Value, Variable } from '../../asm/index.
 import type { InstanceMaps } from '../maps.ts';
 import type { Direction, Reason } from '../reason.ts';
 import { hasIpv6, type Uses } from '../uses.ts';
+import type { Redirect } from './redirect/way.ts';
 import type { Tunnels } from './tunnel/index.ts';
 
 /** Ends the path for a reason; what is turned round goes back where it came from, or in as if it had arrived. */
@@ -20,12 +21,14 @@ export interface Path<P extends PacketBuilder = PacketBuilder> {
 }
 
 export interface TcPath extends Path<TcBuilder> {
-  /** Where the program sits: on the outside interface, or on those of slots. */
-  readonly hook: 'uplink' | 'slot';
+  /** Where the program sits: on the outside interface, on those of slots, or on those inside. */
+  readonly hook: 'uplink' | 'slot' | 'inside';
   /** Where what slots send is translated: where it comes in, or where it leaves. */
   readonly slots: 'device' | 'uplink';
   /** Left out where the instance has no tunnels. */
   readonly tunnels?: Tunnels;
+  /** Undefined where no packets are sent on past the stack. */
+  readonly redirect?: Redirect | undefined;
 }
 
 /**

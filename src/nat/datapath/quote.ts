@@ -93,7 +93,7 @@ export function rewriteOwn(
   const { p, leave } = path;
   const failed = (): void => leave('helper_failed');
   const checkAt = packet.payload.at.add(ICMP_CHECK);
-  const also = passHop(p, packet.version, hop);
+  const also = hop && passHop(p, packet.version, hop);
   rewriteAddress(packet.headerChecksum, packet[own], before, after, also);
   p.when(change.ne(0), () => p.rarely(replaceCovered(p, checkAt, change.get()).isNegative(), failed));
   if (packet.version === 4) return;

@@ -11,6 +11,7 @@ import {
   replaceAddress,
   replacePort,
   updatedChecksum,
+  withAlso,
 } from './checksum.ts';
 import { half } from './headers.ts';
 import type { IpPacket } from './ip-packet.ts';
@@ -20,7 +21,10 @@ import type { IpVersion, Translation } from './tables.ts';
 import { NOWHERE, shifted, type Transport } from './transport.ts';
 import { type AddressPlace, type Words, write } from './words.ts';
 
-/** Writes an address into an IP header, and the header's checksum with it where it has one. */
+/**
+ * Writes an address into an IP header, and the header's checksum with it where it has one. `also` is what else in the
+ * header has changed.
+ */
 export function rewriteAddress(
   headerChecksum: Place<'be16'> | undefined,
   place: AddressPlace,
@@ -28,32 +32,30 @@ export function rewriteAddress(
   after: Words,
   also?: Value<'u64'>,
 ): void {
-  headerChecksum?.set(updatedChecksum(headerChecksum.get(), plus(difference(before, after), also)));
+  headerChecksum?.set(updatedChecksum(headerChecksum.get(), withAlso(difference(before, after), also)));
   write(place, after);
 }
-
-const plus = (change: Value<'u64'>, also: Value<'u64'> | undefined): Value<'u64'> =>
-  also === undefined ? change : change.add(also);
 
 /** A hop less in its word, of which it is the first byte or the second: ~m + m' (RFC 1624, equation 3). */
 const HOP_LESS = { 4: 0xfeff, 6: 0xfffe } as const;
 
-/** Takes a hop off, where `hop` is given; the result is what that changes in sums of what the address is part of. */
-export function passHop(
-  p: TcPath['p'],
-  version: IpVersion,
-  hop: Place<'u8'> | undefined,
-): Value<'u64'> | undefined {
-  if (hop === undefined) return undefined;
+/** Takes a hop off; the result is what that changes in sums of what the address is part of. */
+export function passHop(p: TcPath['p'], version: IpVersion, hop: Place<'u8'>): Value<'u64'> {
   hop.set(hop.sub(1).as('u8'));
-  return p.constant('be16', HOP_LESS[version]).bits().as('u64');
+  return hopChange(p, version);
 }
+
+/** What a hop less changes. */
+export const hopChange = (p: TcPath['p'], version: IpVersion): Value<'u64'> =>
+  p.constant('be16', HOP_LESS[version]).bits().as('u64');
 
 export interface RewriteOptions {
   /** The most that a TCP connection may announce as its segment size. */
   readonly mss: number | undefined;
   /** Where a hop is to be taken off. */
-  readonly hop: Place<'u8'> | undefined;
+  readonly hop?: Place<'u8'> | undefined;
+  /** What has changed in the IP header already, where anything has: made where it is needed. */
+  readonly also?: (() => Value<'u64'>) | undefined;
 }
 
 /** As `rewritePacket`, and what else a packet on its way through is made to say. */
@@ -64,10 +66,11 @@ export function rewriteAll(
   keyed: { readonly before: Words; readonly port: Value<'be16'> | undefined },
   translation: Translation,
   transport: Transport,
-  { mss, hop }: RewriteOptions,
+  { mss, hop, also }: RewriteOptions,
 ): void {
   const tcpAt = mss === undefined ? undefined : path.p.forget(tcpStart(path, packet));
-  rewritePacket(path, packet, own, keyed, translation, transport, passHop(path.p, packet.version, hop));
+  const passed = hop && passHop(path.p, packet.version, hop);
+  rewritePacket(path, packet, own, keyed, translation, transport, passed ? () => passed : also);
   if (mss !== undefined && tcpAt) clampMss(path, tcpAt, mss);
 }
 
@@ -79,13 +82,14 @@ function rewritePacket(
   { before, port }: { readonly before: Words; readonly port: Value<'be16'> | undefined },
   { address: after, shift, neutral }: Translation,
   transport: Transport,
-  also: Value<'u64'> | undefined,
+  also: (() => Value<'u64'>) | undefined,
 ): void {
   const { p, leave } = path;
   const { checkAt, checksum, ports } = transport;
   const failed = (): void => leave('helper_failed');
 
-  rewriteAddress(packet.headerChecksum, packet[own], before, after, also);
+  const { headerChecksum } = packet;
+  rewriteAddress(headerChecksum, packet[own], before, after, headerChecksum && also?.());
   if (neutral !== undefined) p.when(neutral.ne(0), () => checkAt.set(NOWHERE));
   const { segmentsLeft } = packet;
   if (segmentsLeft !== undefined && own === 'destination') {
@@ -111,5 +115,5 @@ function rewritePacket(
     const result = replaceAddress(p, checkAt, before, after, checksum.get());
     p.rarely(result.isNegative(), failed);
   });
-  if (packet.version === 6) accountAddress(p, before, after, also);
+  if (packet.version === 6) accountAddress(p, before, after, also?.());
 }

@@ -1,7 +1,19 @@
 // Looks a mapping up: by address in the hash, by port and prefix in the trie (maps.ts says why it is one trie). What an
 // instance does not use is not asked for; with addresses alone it is one look-up.
 
-import type { Entry, Expression, Input, PacketBuilder, Place, Value, Variable } from '../../asm/index.ts';
+import {
+  type Entry,
+  type Expression,
+  type Input,
+  type PacketBuilder,
+  type Place,
+  type ScalarType,
+  type StructType,
+  struct,
+  u64,
+  type Value,
+  type Variable,
+} from '../../asm/index.ts';
 import { NET_KINDS, PORT_BITS, PROTOCOL_BITS, tableNames } from '../maps.ts';
 import type { Direction } from '../reason.ts';
 import { applyNeutral } from './neutral.ts';
@@ -16,6 +28,15 @@ export interface Counters {
   readonly packets: Place<'u64'>;
   readonly bytes: Place<'u64'>;
 }
+
+/** The same as they lie in every record, for whoever knows only later whether to count. */
+export const counters: StructType<{ packets: ScalarType<'u64'>; bytes: ScalarType<'u64'> }> = struct(
+  'counters',
+  {
+    packets: u64,
+    bytes: u64,
+  },
+);
 
 interface AddressRecord extends Counters {
   readonly address: AddressPlace;
@@ -68,7 +89,7 @@ export const marker = (version: IpVersion): Tail => ({
 
 export function tablesOf(path: Path, direction: Direction, version: IpVersion): Tables {
   const { maps, uses } = path;
-  const tables = version === 4 ? tables4(maps, uses, direction) : tables6(maps, uses, direction);
+  const tables = (version === 4 ? tables4 : tables6)(maps, uses, direction);
   const isKnown = direction === 'inbound' && hasSlots(uses, version);
   return {
     ...tables,
@@ -76,9 +97,7 @@ export function tablesOf(path: Path, direction: Direction, version: IpVersion): 
   };
 }
 
-type MappingTables = Omit<Tables, 'slots'>;
-
-function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): MappingTables {
+function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): Omit<Tables, 'slots'> {
   const names = tableNames(direction, 4);
   const table = maps[names.addresses];
   const trie = maps[names.nets];
@@ -103,7 +122,7 @@ function tables4(maps: Path['maps'], uses: Path['uses'], direction: Direction): 
 
 const ZERO6: Uint8Array = new Uint8Array(5);
 
-function tables6(maps: Path['maps'], uses: Path['uses'], direction: Direction): MappingTables {
+function tables6(maps: Path['maps'], uses: Path['uses'], direction: Direction): Omit<Tables, 'slots'> {
   const names = tableNames(direction, 6);
   const table = maps[names.addresses];
   const trie = maps[names.nets];

@@ -11,15 +11,37 @@ import { IPPROTO_AH } from './headers.ts';
 import { type IpPacket, sideOf } from './ip-packet.ts';
 import { handleDiscovery } from './ndp.ts';
 import type { TcPath } from './path.ts';
+import { findWayIn, type Way } from './redirect/way.ts';
 import { rewriteAll } from './rewrite.ts';
 import { letSlotsLeave } from './slot/leaving.ts';
 import { handleSlotDiscovery } from './slot/ndp.ts';
 import { requireSlot, translateSlot } from './slot/translate.ts';
-import { countPacket, type Tail, tablesOf, translationOf } from './tables.ts';
-import { icmpType, isOneOf, keyOf, keyOfOther, noTransport, readQuery, readTransport } from './transport.ts';
+import { countPacket, type Tail, type Translation, tablesOf, translationOf } from './tables.ts';
+import {
+  icmpType,
+  isOneOf,
+  keyOf,
+  keyOfOther,
+  noTransport,
+  readQuery,
+  readTransport,
+  shifted,
+} from './transport.ts';
 import { hasTunnels } from './tunnel/index.ts';
 import { leaveUnmapped } from './unmapped.ts';
 import { read } from './words.ts';
+
+/** The way past the stack, which would route by what the packet becomes; undefined where none is to be found. */
+const wayIn = (
+  path: TcPath,
+  packet: IpPacket,
+  { address: destination, shift }: Translation,
+): Way | undefined =>
+  path.redirect &&
+  findWayIn(path, packet, path.redirect, {
+    destination,
+    ...(shift && { seenPort: (port) => shifted(port, shift.get()) }),
+  });
 
 /** Translates `packet` and lets it go on; `mss` is the most that TCP connections may have. Ends the path. */
 export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: number): void {
@@ -96,7 +118,9 @@ export function translate(path: TcPath, frame: Frame, packet: IpPacket, mss?: nu
           keyOfOther(path, payload, transport.ports, own, translation.shift),
         )
       : undefined;
-  rewriteAll(path, packet, own, { before, port }, translation, transport, { mss, hop: undefined });
+  const way = wayIn(path, packet, translation);
+  rewriteAll(path, packet, own, { before, port }, translation, transport, { mss, also: way?.change });
   if (isHairpin) p.rarely(isHairpin.ne(0), () => takeIn(path, frame.link));
+  if (way) p.when(way.ifindex.ne(0), () => p.redirect(way.ifindex));
   p.next();
 }

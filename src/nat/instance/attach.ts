@@ -25,15 +25,18 @@ import { InstanceError } from './error.ts';
 import { type Context, type Making, makingOf } from './making.ts';
 import { createMaps } from './own-maps.ts';
 import { loadPrograms } from './pair.ts';
-import { instancesFolder, Pins, withFolder } from './pins.ts';
+import { instancesFolder, Pins, withFolder, withInstance } from './pins.ts';
 import { HOOK_DIRECTIONS } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { recover } from './recover.ts';
+import { prepareRedirect } from './redirect/change.ts';
+import { redirectWish } from './redirect/wish.ts';
 import { replace } from './replace.ts';
 import { interfacesIn, NO_SLOTS } from './slots/contents.ts';
 import { joinDevices, withBlocks } from './slots/devices.ts';
 import { nameSlotProgram, pinSlotEntry } from './slots/entry.ts';
 import { planSlots, requireNoXdp } from './slots/plan.ts';
+import { wake } from './stations.ts';
 import { statusOf } from './status.ts';
 import { outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
@@ -43,8 +46,7 @@ import { allOrNothing } from './undo.ts';
 import { linkOf, requireUplink, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
 import { prepareXdp } from './xdp/change.ts';
-import { wake } from './xdp/switch.ts';
-import { xdpWish } from './xdp/wish.ts';
+import { xdpPart, xdpWish } from './xdp/wish.ts';
 
 /** What is asked for, found sound as far as that can be told without looking at the machine. */
 export interface Request extends AttachOptions {
@@ -65,11 +67,12 @@ export function attach(options: AttachOptions, context: Context = {}): InstanceS
     const hook = chooseHook(request.hook ?? 'auto', uplink);
     const instances = instancesFolder(context.root);
     return withFolder(instances, () => {
-      recover(instances, request.name);
       const pins = new Pins(instances, request.name);
+      withInstance(pins, () => recover(instances, request.name));
       if (!pins.exist) build(pins, instances, request, { socket, uplink, hook }, makingOf(context));
-      else if (request.replace) replace(pins, request, { socket, uplink }, makingOf(context));
-      else throw alreadyAttached(pins);
+      else if (request.replace) {
+        withInstance(pins, () => replace(pins, request, { socket, uplink }, makingOf(context)));
+      } else throw alreadyAttached(pins);
       return afterwards(pins.name, () => statusOf(pins));
     });
   });
@@ -123,7 +126,8 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   const { include = DEFAULT_POLICY.include, exclude = DEFAULT_POLICY.exclude } = request;
   requireFit(pins.name, mappings, capacity);
   const destinations = encodeDestinations({ include, exclude });
-  const wish = xdpWish(request, target);
+  const redirect = redirectWish(request, target, target.hook);
+  const wish = xdpWish(xdpPart(request, redirect), target);
   const state = uplinkState(target.socket, target.uplink);
   const blank: InstanceRecord = {
     hook: target.hook,
@@ -142,12 +146,13 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     programs: { outbound: UNPLACED, inbound: UNPLACED },
     slots: { place: request.slots ?? 'device', turn: 0, blocks: undefined },
     xdp: undefined,
+    redirect,
   };
   const slots = planSlots(pins.name, blank, undefined, mappings);
   const devices = interfacesIn(slots);
   requireNoXdp(pins.name, wish, slots);
   const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots, []) };
-  const { maps: definitions, ...programs } = making.datapath(datapathOptions(record));
+  const { outbound, inbound, slot, maps: definitions } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
   allOrNothing((onFailure) => {
     using made = createMaps(definitions);
@@ -157,7 +162,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
       maps[name].raw.setBatch(destinations[name]);
     new Table(pins.name, maps).fill(mappings);
     for (const name of ['slots', 'slots6'] as const) maps[name].raw.setBatch(slots[name]);
-    using loaded = loadPrograms(programs, maps);
+    using loaded = loadPrograms({ outbound, inbound, ...(slot && { slot }) }, maps);
     making.selfTest(pins.name, loaded.programs, maps, mappings, record);
     onFailure(() => shadow.exist && dismantle(shadow));
     shadow.make();
@@ -171,6 +176,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     nameSlotProgram(shadow, changeover.relays.slot);
     joinDevices(shadow, placed, devices);
     const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.programs, xdp: wish ?? 'none' });
+    prepareRedirect(pins, shadow, maps, placed);
     const whole = { ...placed, xdp };
     shadow.writeRecord(whole);
     changeover.turn('next');

@@ -5,10 +5,10 @@ import { dismantle } from './dismantle.ts';
 import { putOn } from './hooks.ts';
 import type { Context } from './making.ts';
 import { unknownInstance } from './open.ts';
-import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
+import { instancesFolder, listNames, Pins, withFolder, withInstance } from './pins.ts';
 import { attempt, programIds } from './placement.ts';
+import { restIfThere } from './stations.ts';
 import { afterwards, openPrograms } from './transition.ts';
-import { restIfThere } from './xdp/switch.ts';
 
 /**
  * Removes an instance, or whatever is left of one.
@@ -33,6 +33,10 @@ export function detachAll(context: Context = {}): string[] {
 function detachOne(instances: string, name: string): void {
   const [pins, shadow] = [new Pins(instances, name), new Pins(instances, name, true)];
   if (!pins.exist && !shadow.exist) throw unknownInstance(instances, name);
+  withInstance(pins, () => takeApart(name, pins, shadow));
+}
+
+function takeApart(name: string, pins: Pins, shadow: Pins): void {
   // What a killed command has left is taken apart together with the instance.
   if (pins.exist && !shadow.exist) silence(pins, shadow);
   afterwards(name, () => dismantle(shadow, pins));

@@ -5,6 +5,7 @@ import { InstanceError } from './error.ts';
 import { listNames, Pins } from './pins.ts';
 import { attempt, detachFilters, detachLinks, programIds } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
+import { detachInsideFilters } from './redirect/change.ts';
 import { leaveAllDevices } from './slots/devices.ts';
 
 /**
@@ -15,6 +16,7 @@ export function dismantle(...folders: readonly Pins[]): void {
   const ours = programIds(folders);
   const record = folders.map((pins) => attempt(() => pins.record())).find((found) => found !== undefined);
   for (const pins of folders) detachLinks(pins);
+  if (record !== undefined) detachInsideFilters(record, ours);
   leaveAllDevices(folders, record);
   const qdiscStays = ours.size > 0 && detachFilters(record, ours);
   if (qdiscStays && record !== undefined && folders[0] !== undefined) bequeath(folders[0], record);

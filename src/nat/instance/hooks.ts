@@ -44,7 +44,7 @@ function exchange(
   wanted: Partial<Programs>,
   ours: ReadonlySet<number>,
 ): [Role, Running][] {
-  const slot = 'slot' in wanted ? inTable(pins, wanted.slot, ours) : undefined;
+  const slot = inTable(pins, wanted.slot);
   const others = exchangePair(pins, record, wanted, ours);
   return slot === undefined ? others : [...others, ['slot', slot]];
 }
@@ -112,14 +112,16 @@ function onFilter(
   return undefined;
 }
 
-/** @returns undefined when the jump table names `wanted` now, or nothing where there is none wanted. */
-function inTable(pins: Pins, wanted: BpfProgram | undefined, ours: ReadonlySet<number>): Running | undefined {
+/**
+ * Nobody but this instance has the table. Where no program is wanted it keeps what it names until no device goes there
+ * any more (`forgetSlotProgram`): an empty one drops.
+ *
+ * @returns undefined when it names `wanted` now.
+ */
+function inTable(pins: Pins, wanted: BpfProgram | undefined): Running | undefined {
+  if (wanted === undefined) return undefined;
   using table = attempt(() => openSlotProgram(pins));
-  if (table === undefined) return wanted === undefined ? undefined : 'gone';
-  const running = table.get(SLOT_PROGRAM_KEY);
-  if (running === wanted?.info.id) return undefined;
-  if (running !== undefined && !ours.has(running)) return running;
-  if (wanted !== undefined) table.set(SLOT_PROGRAM_KEY, wanted.fd);
-  else if (running !== undefined) table.delete(SLOT_PROGRAM_KEY);
+  if (table === undefined) return 'gone';
+  if (table.get(SLOT_PROGRAM_KEY) !== wanted.info.id) table.set(SLOT_PROGRAM_KEY, wanted.fd);
   return undefined;
 }

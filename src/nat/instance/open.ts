@@ -10,7 +10,7 @@ import { InstanceError } from './error.ts';
 import { type Context, makingOf } from './making.ts';
 import { addMappings, deleteMappings } from './mappings.ts';
 import { Parts } from './parts.ts';
-import { instancesFolder, listNames, Pins, withFolder } from './pins.ts';
+import { instancesFolder, listNames, Pins, withFolder, withInstance } from './pins.ts';
 import { needsRecovery, recover } from './recover.ts';
 import { replaceMappings } from './replace.ts';
 import type { Replaced } from './replacement.ts';
@@ -81,7 +81,9 @@ export function openInstance(name: string, context: Context = {}): Instance {
 export function requirePins(name: string, context: Context): Pins {
   const instances = instancesFolder(context.root);
   const pins = new Pins(instances, name);
-  if (needsRecovery(instances, name)) withFolder(instances, () => recover(instances, name));
+  if (needsRecovery(instances, name)) {
+    withFolder(instances, () => withInstance(pins, () => recover(instances, name)));
+  }
   if (!pins.exist) throw unknownInstance(instances, name);
   return pins;
 }

@@ -1,4 +1,5 @@
-// What changes of a running instance need, opened once: its maps, its record, and the lock on all instances.
+// What changes of a running instance need, opened once: its maps, its record, and the locks, on all instances and on
+// itself. Whoever changes an instance holds its own; whoever makes, swaps or removes one holds that on all as well.
 
 import { type BpfMap, FolderLock } from '../../loader/index.ts';
 import type { Owned } from './contents.ts';
@@ -16,7 +17,10 @@ export interface Opened {
   readonly table: Table;
   readonly record: BpfMap<typeof recordMap.key, typeof recordMap.value>;
   readonly journal: Journal;
+  /** On all instances. */
   readonly lock: FolderLock;
+  /** On this one. */
+  readonly own: FolderLock;
 }
 
 const RECORD_KEY: Uint8Array = new Uint8Array(Uint32Array.of(KEY).buffer);
@@ -52,6 +56,7 @@ export class Parts implements Disposable {
       record,
       journal: new Journal(this.#pins, record.raw),
       lock: own(new FolderLock(this.#instances)),
+      own: own(new FolderLock(this.#pins.folder)),
     };
     return this.#opened;
   }
@@ -59,12 +64,27 @@ export class Parts implements Disposable {
   /** Runs `run` while no other process is at work on instances, on what no killed one has left unfinished. */
   locked<T>(run: (opened: Opened, record: InstanceRecord) => T): T {
     const opened = this.open();
-    return opened.lock.hold(() => {
-      const known = this.#readRecord(opened);
-      if (!this.#isUnfinished(opened)) return run(opened, known);
-      recover(this.#instances, this.#pins.name);
-      return run(opened, this.#readRecord(opened));
+    return opened.lock.hold(() =>
+      opened.own.hold(() => {
+        const known = this.#readRecord(opened);
+        if (!this.#isUnfinished(opened)) return run(opened, known);
+        recover(this.#instances, this.#pins.name);
+        return run(opened, this.#readRecord(opened));
+      }),
+    );
+  }
+
+  /**
+   * The same for what touches nothing but tables of this instance, and shall not wait for others: while no other process
+   * is at work on this one.
+   */
+  lockedAlone<T>(run: (opened: Opened, record: InstanceRecord) => T): T {
+    const opened = this.open();
+    const done = opened.own.hold(() => {
+      const record = this.#readRecord(opened);
+      return this.#isUnfinished(opened) ? undefined : { result: run(opened, record) };
     });
+    return done === undefined ? this.locked(run) : done.result;
   }
 
   /** Whether a killed command has left something to do. */

@@ -30,6 +30,7 @@ import {
   type InstanceRecord,
   RECORD_KEY,
   recordMap,
+  sidesOf,
 } from './record.ts';
 import { ENTRY_PIN, SLOT_PROGRAM_PIN } from './slots/entry.ts';
 import { NEXT_SLOT_JOURNAL_PIN, SLOT_JOURNAL_PIN } from './slots/journal.ts';
@@ -60,16 +61,33 @@ const PASSING: readonly string[] = [
 ];
 const XDP_PROGRAMS: readonly string[] = DIRECTIONS.map((direction) => `progs/xdp_${direction}`);
 const SLOT_PROGRAM = 'progs/slot';
-const KNOWN: ReadonlySet<string> = new Set([...PARTS, SLOT_PROGRAM, ...XDP_PROGRAMS, ...PASSING]);
+export const REDIRECT_PROGRAM = 'progs/redirect';
+const KNOWN: ReadonlySet<string> = new Set([
+  ...PARTS,
+  SLOT_PROGRAM,
+  ...XDP_PROGRAMS,
+  REDIRECT_PROGRAM,
+  ...PASSING,
+]);
 const XDP_LINK = /^links\/xdp_(\d+)$/;
-const isKnown = (part: string): boolean => KNOWN.has(part) || XDP_LINK.test(part);
+const REDIRECT_LINK = /^links\/redirect_(\d+)$/;
+const isKnown = (part: string): boolean => KNOWN.has(part) || XDP_LINK.test(part) || REDIRECT_LINK.test(part);
 export const xdpLink = (ifindex: number): string => `links/xdp_${ifindex}`;
-/** What a record's slots and its XDP have besides. */
+/** With TCX only. */
+export const redirectLink = (ifindex: number): string => `links/redirect_${ifindex}`;
+/** What a record's slots and its ways past the stack have besides. */
 function moreParts(record: InstanceRecord): string[] {
   const { ifindex, xdp } = record;
   const ofXdp = xdp === undefined ? [] : [...XDP_PROGRAMS, ...[ifindex, ...xdp.insides].map(xdpLink)];
-  return hasSlotProgram(record) ? [SLOT_PROGRAM, ...ofXdp] : ofXdp;
+  return [...(hasSlotProgram(record) ? [SLOT_PROGRAM] : []), ...ofXdp, ...redirectParts(record)];
 }
+
+function redirectParts(record: InstanceRecord): string[] {
+  const sides = sidesOf(record);
+  if (sides === undefined) return [];
+  return [REDIRECT_PROGRAM, ...(record.hook === 'tcx' ? sides.insides.map(redirectLink) : [])];
+}
+
 const SUBFOLDERS = ['maps', 'progs', 'links'] as const;
 
 /** The folder of all instances; `root` stands in for it in tests. */
@@ -83,6 +101,11 @@ export function withFolder<T>(folder: string, run: () => T): T {
     ensureFolder(folder);
     return withLock(folder, run);
   });
+}
+
+/** Runs `run` while nobody is at work on this instance alone. To be called with the lock on all held. */
+export function withInstance<T>(pins: Pins, run: () => T): T {
+  return pins.exist ? withLock(pins.folder, run) : run();
 }
 
 /** Names of the instances that have a folder, and of those that only left a shadow. */
@@ -143,12 +166,31 @@ export class Pins {
 
   /** Interfaces that XDP has a link pinned for, here. */
   xdpLinks(): number[] {
-    return this.present().flatMap((part) => XDP_LINK.exec(part)?.slice(1, 2).map(Number) ?? []);
+    return this.#indexes(XDP_LINK);
   }
 
   /** @throws InstanceError with code `EHALF` */
   xdpLink(ifindex: number): BpfLink {
     return this.#whole(xdpLink(ifindex), (path) => BpfLink.openPin(path));
+  }
+
+  /** @throws InstanceError with code `EHALF` */
+  redirectProgram(): BpfProgram {
+    return this.#whole(REDIRECT_PROGRAM, (path) => BpfProgram.openPin(path));
+  }
+
+  /** Interfaces that redirect has a link pinned for, here. */
+  redirectLinks(): number[] {
+    return this.#indexes(REDIRECT_LINK);
+  }
+
+  /** @throws InstanceError with code `EHALF` */
+  redirectLink(ifindex: number): BpfLink {
+    return this.#whole(redirectLink(ifindex), (path) => BpfLink.openPin(path));
+  }
+
+  #indexes(link: RegExp): number[] {
+    return this.present().flatMap((part) => link.exec(part)?.slice(1, 2).map(Number) ?? []);
   }
 
   /** @throws InstanceError with code `EHALF` */

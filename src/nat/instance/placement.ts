@@ -66,8 +66,15 @@ export function programIds(folders: readonly Pins[]): Set<number> {
   return ids;
 }
 
-/** Takes links off whose pins are in `pins`, of XDP before TCX: what XDP leaves is TC's. The pins stay. */
+/**
+ * Takes links off whose pins are in `pins`, first those that lead past the stack: what they leave is done at the outside
+ * interface. The pins stay.
+ */
 export function detachLinks(pins: Pins): void {
+  for (const ifindex of pins.redirectLinks()) {
+    using link = attempt(() => pins.redirectLink(ifindex));
+    if (link !== undefined && link.info.ifindex !== 0) takeOff(link);
+  }
   for (const ifindex of pins.xdpLinks()) {
     using link = attempt(() => pins.xdpLink(ifindex));
     if (link !== undefined && link.info.ifindex !== 0) takeOff(link);
@@ -116,7 +123,7 @@ export function detachFilters(record: InstanceRecord | undefined, ours: Readonly
   });
 }
 
-function deleteOurs(socket: NetlinkSocket, ifindex: number, ours: ReadonlySet<number>): number {
+export function deleteOurs(socket: NetlinkSocket, ifindex: number, ours: ReadonlySet<number>): number {
   let deleted = 0;
   for (const direction of ['egress', 'ingress'] as const) {
     for (const filter of listFilters(socket, ifindex, direction)) {

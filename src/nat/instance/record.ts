@@ -13,9 +13,11 @@ import {
   struct,
   u32,
   u64,
+  type ValueOf,
 } from '../../asm/index.ts';
 import type { XdpMode } from '../../loader/index.ts';
 import type { DatapathOptions } from '../datapath/index.ts';
+import type { Sides } from '../datapath/redirect/sides.ts';
 import { MOST_XDP } from '../maps.ts';
 import type { InstancePolicy } from '../policy.ts';
 import { DIRECTIONS, type Direction, type Policy } from '../reason.ts';
@@ -67,7 +69,13 @@ const layout = struct('instance_record', {
   slots_egress: u32,
   xdp_mode: u32,
   xdp_insides: u32,
+  /** Of XDP or redirect; of redirect those that are to be left follow. */
   xdp_inside: array(u32, MOST_INSIDES),
+  /** Zero for none. */
+  redirect: u32,
+  redirect_leaving: u32,
+  /** One bit for each place in `xdp_inside`, the lowest first. */
+  redirect_qdiscs: bytes(Math.ceil((MOST_INSIDES + 1) / 8)),
 });
 
 /** A program of the instance and, of a clsact filter, its place; zeros until it is attached. */
@@ -82,6 +90,16 @@ export interface XdpRecord {
   readonly mode: XdpMode;
   /** Indexes of the inside interfaces. */
   readonly insides: readonly number[];
+}
+
+/** Redirect beside the programs on TC of the outside interface. */
+export interface RedirectRecord {
+  /** Indexes of the inside interfaces; none where it is only to be cleaned up after. */
+  readonly insides: readonly number[];
+  /** Those of before, whose program has yet to be taken off. */
+  readonly leaving: readonly number[];
+  /** Of all of them, those whose clsact qdisc was made for it. */
+  readonly madeQdiscs: readonly number[];
 }
 
 /** What an instance knows of its slots; they themselves are in the maps. */
@@ -115,7 +133,21 @@ export interface InstanceRecord extends RecordedPolicy {
   readonly programs: { readonly [D in Direction]: ProgramRecord };
   readonly slots: SlotsRecord;
   readonly xdp: XdpRecord | undefined;
+  readonly redirect: RedirectRecord | undefined;
 }
+
+/** The inside interfaces that packets may come from and go to past the stack. */
+const insidesOf = ({ xdp, redirect }: Pick<InstanceRecord, 'xdp' | 'redirect'>): readonly number[] =>
+  xdp?.insides ?? redirect?.insides ?? [];
+
+/** What redirect goes between; undefined where there is none, or only what is left of it. */
+export const sidesOf = ({
+  ifindex,
+  redirect,
+}: Pick<InstanceRecord, 'ifindex' | 'redirect'>): Sides | undefined =>
+  redirect === undefined || redirect.insides.length === 0
+    ? undefined
+    : { outside: ifindex, insides: redirect.insides };
 
 /** Says that slots have come or gone. */
 export const nextTurn = (record: InstanceRecord): InstanceRecord => ({
@@ -130,7 +162,17 @@ export const hasSlotProgram = ({ uses, slots }: Pick<InstanceRecord, 'uses' | 's
 /** What the programs of an instance are made from. */
 export function datapathOptions(record: InstanceRecord): DatapathOptions {
   const { unmapped, spoofed, mss, capacity, uses, link, slots } = record;
-  return { unmapped, spoofed, capacity, uses, link, slots: slots.place, ...(mss !== undefined && { mss }) };
+  const sides = sidesOf(record);
+  return {
+    unmapped,
+    spoofed,
+    capacity,
+    uses,
+    link,
+    slots: slots.place,
+    ...(mss !== undefined && { mss }),
+    ...(sides && { redirect: sides }),
+  };
 }
 
 /** The keys of `recordMap`: the record itself, and the journal of the table (journal.ts). */
@@ -155,6 +197,9 @@ const encoder = new TextEncoder();
 
 export function encodeRecord(record: InstanceRecord): Uint8Array {
   const [outbound, inbound] = DIRECTIONS.map((direction) => ({ ...record.programs[direction], reserved: 0 }));
+  const places = [...insidesOf(record), ...(record.redirect?.leaving ?? [])];
+  if (places.length > MOST_INSIDES)
+    throw new RangeError(`${places.length} interfaces are more than ${MOST_INSIDES}`);
   const data = encode(layout, {
     version: VERSION,
     hook: HOOKS.indexOf(record.hook),
@@ -178,8 +223,11 @@ export function encodeRecord(record: InstanceRecord): Uint8Array {
     slots_ingress: record.slots.blocks?.ingress ?? 0,
     slots_egress: record.slots.blocks?.egress ?? 0,
     xdp_mode: XDP_MODES.indexOf(record.xdp?.mode),
-    xdp_insides: record.xdp?.insides.length ?? 0,
-    xdp_inside: Array.from({ length: MOST_INSIDES }, (_, i) => record.xdp?.insides[i] ?? 0),
+    xdp_insides: insidesOf(record).length,
+    xdp_inside: Array.from({ length: MOST_INSIDES }, (_, i) => places[i] ?? 0),
+    redirect: record.redirect === undefined ? 0 : 1,
+    redirect_leaving: record.redirect?.leaving.length ?? 0,
+    redirect_qdiscs: bitsOf(places.map((index) => record.redirect?.madeQdiscs.includes(index) === true)),
   });
   const value = new Uint8Array(VALUE_SIZE);
   value.set(data);
@@ -220,7 +268,25 @@ export function decodeRecord(data: Uint8Array): InstanceRecord | undefined {
       blocks: raw.slots_ingress === 0 ? undefined : { ingress: raw.slots_ingress, egress: raw.slots_egress },
     },
     xdp: mode && { mode, insides: raw.xdp_inside.slice(0, raw.xdp_insides) },
+    redirect: raw.redirect === 0 ? undefined : redirectOf(raw, mode === undefined),
   };
+}
+
+/** @param isOn whether the interfaces inside are its own, and not those of XDP */
+function redirectOf(raw: ValueOf<typeof layout>, isOn: boolean): RedirectRecord {
+  const { xdp_insides: count, xdp_inside: places, redirect_leaving: leaving, redirect_qdiscs: qdiscs } = raw;
+  const all = places.slice(0, count + leaving);
+  return {
+    insides: isOn ? all.slice(0, count) : [],
+    leaving: all.slice(count),
+    madeQdiscs: all.filter((_, i) => (qdiscs[i >> 3]! & (1 << (i & 7))) !== 0),
+  };
+}
+
+function bitsOf(flags: readonly boolean[]): Uint8Array {
+  const bits = new Uint8Array(layout.fields.redirect_qdiscs.size);
+  for (const [i, flag] of flags.entries()) if (flag) bits[i >> 3]! |= 1 << (i & 7);
+  return bits;
 }
 
 function padded(value: string, size: number): Uint8Array {

@@ -9,8 +9,8 @@ import { Pins } from './pins.ts';
 import { attempt } from './placement.ts';
 import { recordMap } from './record.ts';
 import { replaySlots } from './slots/recover.ts';
+import { wake } from './stations.ts';
 import { complete, openPrograms, settleAttach, undo } from './transition.ts';
-import { wake } from './xdp/switch.ts';
 
 /** Whether there may be something to make good. Without the lock: another command may be at work just now. */
 export function needsRecovery(instances: string, name: string): boolean {

@@ -16,6 +16,7 @@ import { openMaps } from './own-maps.ts';
 import { loadPrograms } from './pair.ts';
 import type { Pins } from './pins.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
+import { redirectWish } from './redirect/wish.ts';
 import type { Replaced } from './replacement.ts';
 import { readSlots } from './slots/contents.ts';
 import { planSlots, requireNoXdp } from './slots/plan.ts';
@@ -27,7 +28,7 @@ import { readPorts, requireNoXdpBeside } from './tunnels/ports.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, uplinkState } from './uplink.ts';
 import { usesOfInstance } from './uses-of.ts';
-import { xdpWish } from './xdp/wish.ts';
+import { xdpPart, xdpWish } from './xdp/wish.ts';
 
 /** To be called with the lock held, in the network namespace of the interface. */
 export function replace(
@@ -38,7 +39,8 @@ export function replace(
 ): void {
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
-  const xdp = xdpWish(request, { socket, uplink }, record.xdp);
+  const redirect = redirectWish(request, { socket, uplink }, record.hook, record);
+  const xdp = xdpWish(xdpPart(request, redirect), { socket, uplink }, record.xdp);
   using own = openMaps(pins, record.capacity);
   const { maps } = own;
   const table = new Table(pins.name, maps);
@@ -64,6 +66,7 @@ export function replace(
     uses: usesOfInstance(mappings, destinations, slots ?? readSlots(maps), ports),
     interface: uplink.name,
     subnetsLeftOut: state.leftOut,
+    redirect,
   };
   using fresh = loadPrograms(making.datapath(datapathOptions(wanted)), maps);
   requireNoXdp(pins.name, xdp === undefined ? record.xdp : xdp, slots ?? readSlots(maps));

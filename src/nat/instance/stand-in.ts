@@ -11,6 +11,9 @@ type StandInMaps = { readonly [N in ContentName]?: BpfMap };
 
 const definitionOf = (name: ContentName): MapDefinition => instanceMaps()[name] as unknown as MapDefinition;
 
+/** Room for the slots of the self-test, and for there being none. */
+const SPARE = 8;
+
 /** Owns the tables. */
 export class StandIn implements Disposable {
   readonly maps: StandInMaps;
@@ -27,7 +30,7 @@ export class StandIn implements Disposable {
       for (const { name } of CONTENTS) {
         const entries = contents[name];
         if (entries === undefined) continue;
-        const map = BpfMap.create({ ...definitionOf(name), maxEntries: Math.max(1, entries.count) });
+        const map = BpfMap.create({ ...definitionOf(name), maxEntries: entries.count + SPARE });
         made[name] = map;
         map.raw.setBatch(entries);
         map.pin(pins.path(`maps/${name}`));

@@ -10,6 +10,7 @@ import { openMaps } from './own-maps.ts';
 import type { Pins } from './pins.ts';
 import { attempt, placeOf } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
+import { redirectProblems, redirectState } from './redirect/state.ts';
 import { slotsState } from './slots/summary.ts';
 import type { Counters, InstanceStatus, ProgramState } from './types.ts';
 import { uplinkState } from './uplink.ts';
@@ -30,7 +31,7 @@ export function statusOf(pins: Pins): InstanceStatus {
   problems.push(...problemsAt(pins, record, programs, where, uplink));
   if (where !== undefined && uplink !== undefined) {
     problems.push(...uplinkProblems(pins, record, definitions, where, uplink));
-    problems.push(...xdpProblems(pins, record, where));
+    problems.push(...xdpProblems(pins, record, where), ...redirectProblems(pins, record, where));
   }
   // All of them or none: what is missing is a problem already.
   using own = attempt(() => openMaps(pins, record.capacity));
@@ -45,6 +46,7 @@ export function statusOf(pins: Pins): InstanceStatus {
   const { slots, problems: ofSlots } = slotsState(pins, record, own?.maps);
   problems.push(...ofSlots);
   const xdp = xdpState(record, where);
+  const redirect = redirectState(record, where);
   return {
     name: pins.name,
     interface: uplink?.name ?? record.interface,
@@ -53,6 +55,7 @@ export function statusOf(pins: Pins): InstanceStatus {
     hook: record.hook,
     slots,
     ...(xdp && { xdp }),
+    ...(redirect && { redirect }),
     link: record.link,
     unmapped: record.unmapped,
     spoofed: record.spoofed,

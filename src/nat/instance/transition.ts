@@ -16,14 +16,16 @@ import { loadPrograms } from './pair.ts';
 import { Pins } from './pins.ts';
 import { attempt, detachLinks, programIds } from './placement.ts';
 import { datapathOptions, hasSlotProgram, type InstanceRecord, nextTurn } from './record.ts';
+import { prepareRedirect, settleRedirect, undoFilters } from './redirect/change.ts';
 import { type Replaced, Replacement } from './replacement.ts';
 import { settle } from './settlement.ts';
 import { interfacesIn, readSlots } from './slots/contents.ts';
 import { joinDevices, leaveStrays, missingDevices, withBlocks } from './slots/devices.ts';
+import { forgetSlotProgram } from './slots/entry.ts';
 import { StandIn } from './stand-in.ts';
+import { rest, wake } from './stations.ts';
 import { allOrNothing } from './undo.ts';
 import { prepareXdp, settleXdp, type XdpWish } from './xdp/change.ts';
-import { rest, wake } from './xdp/switch.ts';
 
 export interface Wanted {
   /** The record as it is to be; the programs' identifiers are filled in. */
@@ -58,7 +60,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
   allOrNothing((onFailure) => {
     onFailure(() => shadow.exist && undo(pins, shadow));
     shadow.make();
-    rest(maps.xdp);
+    rest(maps);
     const xdp = prepareXdp(pins, shadow, maps, wanted);
     const identified = { ...withIds(wanted.record, final), xdp };
     const joining = missingDevices(pins, identified, maps, contents);
@@ -69,6 +71,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
       interfacesIn(readSlots(maps)).keys(),
     );
     shadow.pinRecord(next);
+    if (wanted.programs !== undefined) prepareRedirect(pins, shadow, maps, next);
     if (wanted.programs !== undefined) {
       for (const role of ROLES) final[role]?.pin(shadow.path(`progs/${role}`));
     }
@@ -115,11 +118,10 @@ export function undo(pins: Pins, shadow: Pins): void {
     using former = openPrograms(pins);
     putBack(pins, record, former.programs, programIds([shadow]));
     detachLinks(shadow);
+    undoFilters(shadow, record);
     wake(pins, record);
-    leaveStraysIfThere(
-      pins,
-      attempt(() => shadow.record()),
-    );
+    const next = attempt(() => shadow.record());
+    leaveDevicesFor(pins, next ?? record, record);
   }
   shadow.remove();
 }
@@ -158,15 +160,19 @@ function tidy(pins: Pins, shadow: Pins): void {
     if (shadow.has(`progs/${role}`)) renamePin(shadow.path(`progs/${role}`), pins.path(`progs/${role}`));
   }
   settleXdp(pins, shadow);
-  leaveStraysIfThere(pins, pins.record());
+  settleRedirect(pins, shadow);
+  wake(pins, pins.record());
+  leaveDevicesFor(pins, pins.record(), pins.record());
   shadow.remove();
 }
 
-/** Where there may be interfaces that have the program of slots for nothing. */
-function leaveStraysIfThere(pins: Pins, record: InstanceRecord | undefined): void {
-  if (record?.slots.blocks === undefined) return;
-  using own = openMaps(pins, record.capacity);
-  leaveStrays(pins, record, own.maps);
+/** Takes the entry off interfaces that have it for nothing. @param blocks the record that knows where it may be */
+function leaveDevicesFor(pins: Pins, blocks: InstanceRecord, record: InstanceRecord): void {
+  if (blocks.slots.blocks !== undefined) {
+    using own = openMaps(pins, record.capacity);
+    leaveStrays(pins, blocks, own.maps);
+  }
+  if (!hasSlotProgram(record)) forgetSlotProgram(pins);
 }
 
 /**

@@ -26,7 +26,9 @@ export interface AttachOptions {
   readonly name?: string;
   /** `xdp` is `auto`, and XDP on top of it. */
   readonly hook?: Hook | 'auto' | 'xdp';
-  /** With `xdp`: the interfaces that what is translated comes from and goes to, on the same host. */
+  /** Translates and sends on past the stack what can be, between the outside interface and `inside`; not with `xdp`. */
+  readonly redirect?: boolean;
+  /** With `xdp` or `redirect`: the interfaces that what is translated comes from and goes to, on the same host. */
   readonly inside?: readonly string[];
   /** With `xdp`: `auto`, the default, is native where all the interfaces can and none is a veth, else generic. */
   readonly xdpMode?: XdpMode | 'auto';
@@ -61,6 +63,11 @@ export interface XdpState {
   readonly veths: readonly string[];
 }
 
+/** Redirect, and the interfaces inside that it goes between. */
+export interface RedirectState {
+  readonly inside: readonly string[];
+}
+
 /** Where slots are translated, and how many there are. */
 export interface SlotsSummary {
   readonly place: SlotPlace;
@@ -78,6 +85,7 @@ export interface InstanceStatus extends InstancePolicy {
   readonly hook: Hook;
   readonly slots: SlotsSummary;
   readonly xdp?: XdpState;
+  readonly redirect?: RedirectState;
   readonly link: LinkKind;
   /** False when something of it is missing, each thing named in `problems`. */
   readonly healthy: boolean;

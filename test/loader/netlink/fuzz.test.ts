@@ -22,10 +22,12 @@ import {
   RTM_GETADDR,
   RTM_GETLINK,
   RTM_GETQDISC,
+  RTM_GETROUTE,
   RTM_GETTFILTER,
   RTM_NEWADDR,
   RTM_NEWLINK,
   RTM_NEWQDISC,
+  RTM_NEWROUTE,
   RTM_NEWTFILTER,
   SOCK_CLOEXEC,
   SOCK_RAW,
@@ -40,6 +42,7 @@ import { decodeInterface, decodeLinkAttributes, encodeLink } from '../../../src/
 import { decodeMessages, encodeMessage } from '../../../src/loader/netlink/message.ts';
 import { decodeTrafficControl, encodeTrafficControl } from '../../../src/loader/netlink/qdisc.ts';
 import { BatchReply, Reply } from '../../../src/loader/netlink/reply.ts';
+import { decodeRouteMtu } from '../../../src/loader/netlink/route.ts';
 import { decodeXdp } from '../../../src/loader/netlink/xdp.ts';
 import { returning, XDP_PASS, xdpReturning } from '../support/programs.ts';
 import { site } from '../support/site.ts';
@@ -79,6 +82,7 @@ function readAll(datagram: Uint8Array, request: Uint8Array): void {
       decodeInterface(message);
       decodeXdp(decodeLinkAttributes(message).nested(IFLA_XDP));
     } else if (type === RTM_NEWADDR) decodeAddress(message);
+    else if (type === RTM_NEWROUTE) decodeRouteMtu(message);
     else if (type === RTM_NEWTFILTER) decodeFilter(payload, 'ingress');
     else if (type === RTM_NEWQDISC) decodeTrafficControl(payload).attributes.string(1);
     else if (type === NLMSG_ERROR) explain(decodeError(message), request);
@@ -158,6 +162,7 @@ test(`damaged answers (${COUNT}, TSNAT_SEED=${SEED})`, (t) => {
     ask(RTM_GETLINK, NLM_F_ACK, encodeLink(ifindex, {}, [mask])),
     ask(RTM_GETLINK, NLM_F_DUMP, encodeLink(0, {}, [])),
     ask(RTM_GETADDR, NLM_F_DUMP, new Uint8Array(8)),
+    ask(RTM_GETROUTE, NLM_F_DUMP, new Uint8Array(12)),
     ask(RTM_GETQDISC, NLM_F_DUMP, encodeTrafficControl({ ifindex, handle: 0, parent: 0, info: 0 }, [])),
     ask(RTM_GETTFILTER, NLM_F_DUMP, encodeTrafficControl(filters, [])),
     // Refused, with words and where.

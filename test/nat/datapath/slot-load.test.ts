@@ -30,6 +30,7 @@ for (const [what, uses] of Object.entries(SETS)) {
       });
       const byName = Object.fromEntries(Object.values(maps).map((map) => [map.spec.name, map]));
       for (const [name, made] of Object.entries(programs)) {
+        if (made === undefined) continue;
         using loaded: BpfProgram = loadProgram(made, byName);
         // Told since Linux 5.16.
         const { verifiedInstructions = 0 } = loaded.info;

@@ -34,7 +34,7 @@ test('interfaces that are not there, or can have no slot', (t) => {
   ip('link set tap1 master br0');
   t.throws(reserve('tap0', 'tap1'), {
     code: 'EINTERFACE',
-    message: /'tap1' is a port of another one .*--station/,
+    message: /'tap1' is a port of a bridge .*--station/,
   });
   t.throws(() => slots.reserve([{ interface: 'tap1', inside: CLONE, station: '01:00:5e:00:00:01' }]), {
     instanceOf: RangeError,

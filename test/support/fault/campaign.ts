@@ -12,7 +12,7 @@ import { formatMapping } from '../../../src/nat/mapping.ts';
 import { withFault } from '../../nat/instance/support/faults.ts';
 import { sleep } from '../command.ts';
 import { alive, forget } from '../registry.ts';
-import { bring, NAME, type Operation, type Place, type State } from './state.ts';
+import { bring, isClsact, isRedirect, NAME, type Operation, type Place, type State } from './state.ts';
 import type { Order } from './victim.ts';
 import { expectedOf, objects, same, type World } from './world.ts';
 
@@ -161,32 +161,37 @@ async function judge(
     return fault(`packets show ${JSON.stringify(seen)}, not ${JSON.stringify(expected)}`);
   const { programs, qdisc } = await world.hooks(place.hook);
   const there = is.state !== undefined;
-  const whole = place.hook === 'xdp' ? 4 : 2;
+  const redirects = isRedirect(place.hook) && is.state?.isDirect !== true;
+  const whole = place.hook === 'xdp' ? 4 : redirects ? 3 : 2;
   if (programs !== (there ? whole : 0)) return fault(`${programs} programs on the hooks`);
-  if (qdisc !== (there && place.hook === 'clsact')) return fault(`a qdisc: ${qdisc}`);
+  if (qdisc !== (there && isClsact(place.hook))) return fault(`a qdisc: ${qdisc}`);
   const hasSlots = [...(is.state?.mappings ?? []), ...(is.state?.reserved ?? [])].some((text) =>
     text.includes('%'),
   );
   const slotQdisc = await world.hasSlotQdisc();
-  if (slotQdisc !== hasSlots) return fault(`a qdisc on the device of slots: ${slotQdisc}`);
+  const ofRedirect = there && redirects && isClsact(place.hook);
+  if (slotQdisc !== (hasSlots || ofRedirect)) return fault(`a qdisc on the device of slots: ${slotQdisc}`);
   const pins = world.pins().filter((pin) => !there || /%new|changeover|relay|journal/.test(pin));
   if (pins.length > 0) return fault(`pins left: ${pins.join(', ')}`);
   return name;
 }
 
 /** The state of the instance; a text when it cannot be told or is not sound. */
-function look({ root }: Place): { readonly state: State | undefined } | string {
+function look({ root, hook }: Place): { readonly state: State | undefined } | string {
   try {
     using instance = openInstance(NAME, { root });
     using slots = openSlots(NAME, { root });
-    const { problems, unmapped } = instance.status();
+    const { problems, unmapped, redirect } = instance.status();
     if (problems.length > 0) return problems.join('; ');
     const mappings = instance.listMappings().map(({ mapping }) => formatMapping(mapping));
     const reserved = slots
       .list()
       .filter(({ state }) => state === 'reserved')
       .map(({ inside, interface: device }) => `${formatAddress(inside)}%${device}`);
-    return { state: { unmapped: unmapped.outbound, mappings, reserved } };
+    const isDirect = isRedirect(hook) && redirect === undefined;
+    return {
+      state: { unmapped: unmapped.outbound, mappings, reserved, ...(isDirect && { isDirect }) },
+    };
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ENOENT') return String(error);
     return listInstances({ root }).length === 0 ? { state: undefined } : 'listed, but not there';
@@ -197,7 +202,12 @@ function matches(is: State | undefined, wanted: State | undefined): boolean {
   const text = (state: State | undefined): string =>
     state === undefined
       ? ''
-      : [state.unmapped, ...[...state.mappings].sort(), ...[...(state.reserved ?? [])].sort()].join(' ');
+      : [
+          state.unmapped,
+          `${state.isDirect}`,
+          ...[...state.mappings].sort(),
+          ...[...(state.reserved ?? [])].sort(),
+        ].join(' ');
   return text(is) === text(wanted);
 }
 

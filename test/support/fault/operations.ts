@@ -44,6 +44,23 @@ export const OPERATIONS: readonly Operation[] = [
     },
   },
   {
+    title: 'attach --replace --redirect',
+    isOfRedirect: true,
+    before: { ...OLD, isDirect: true },
+    after: { ...OLD, unmapped: 'drop' },
+    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, { root: place.root }),
+  },
+  {
+    title: 'attach --replace --no-redirect',
+    isOfRedirect: true,
+    before: OLD,
+    after: { ...OLD, unmapped: 'drop', isDirect: true },
+    run: (place) => {
+      const { inside, ...others } = options(place);
+      attach({ ...others, redirect: false, replace: true, unmapped: 'drop' }, { root: place.root });
+    },
+  },
+  {
     title: 'map replace',
     before: OLD,
     after: NEW,

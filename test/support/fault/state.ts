@@ -9,13 +9,18 @@ import {
 } from '../../../src/nat/instance/index.ts';
 import { type Mapping, parseMapping } from '../../../src/nat/mapping.ts';
 
+/** Where the programs sit, and whether there is a way past the stack. */
+export type FaultHook = 'tcx' | 'clsact' | 'xdp' | 'redirect' | 'redirect clsact';
+export const isRedirect = (hook: FaultHook): boolean => hook.startsWith('redirect');
+export const isClsact = (hook: FaultHook): boolean => hook.endsWith('clsact');
+
 /** Where it is done. */
 export interface Place {
   readonly root: string;
   readonly interface: string;
   readonly netns: string;
-  readonly hook: 'tcx' | 'clsact' | 'xdp';
-  /** With `xdp`: the other interface. */
+  readonly hook: FaultHook;
+  /** With XDP or redirect: the other interface. */
   readonly inside: string;
   /** Of the tables; a number nobody else uses, by which they are known. */
   readonly capacity: number;
@@ -27,6 +32,8 @@ export interface State {
   readonly mappings: readonly string[];
   /** Slots that are bound to nothing. */
   readonly reserved?: readonly string[];
+  /** Not there though the hook is one of redirect. */
+  readonly isDirect?: true;
 }
 
 export interface Operation {
@@ -37,8 +44,10 @@ export interface Operation {
   readonly run: (place: Place) => void;
   /** Makes so few calls that a sample should have most of them. */
   readonly isShort?: true;
-  /** There is none of them with XDP. */
+  /** There is none of them with a way past the stack. */
   readonly isOfSlots?: true;
+  /** Makes sense with redirect only. */
+  readonly isOfRedirect?: true;
 }
 
 export const NAME = 'faulty';
@@ -50,8 +59,9 @@ export const HOSTS: readonly number[] = [5, 6, 7, 8];
 export const options = ({ interface: device, netns, hook, inside }: Place): AttachOptions => ({
   interface: device,
   netns,
-  hook,
-  ...(hook === 'xdp' && { inside: [inside] }),
+  hook: isClsact(hook) ? 'clsact' : hook === 'xdp' ? hook : 'tcx',
+  ...((hook === 'xdp' || isRedirect(hook)) && { inside: [inside] }),
+  ...(isRedirect(hook) && { redirect: true }),
   name: NAME,
 });
 
@@ -63,9 +73,11 @@ export function inInstance(run: (instance: ReturnType<typeof openInstance>) => v
 }
 
 /** Brings the instance into a state by other means than those under test being half-way. */
-export function bring(place: Place, { unmapped, mappings, reserved = [] }: State): void {
+export function bring(place: Place, { unmapped, mappings, reserved = [], isDirect }: State): void {
   const { capacity, root } = place;
-  attach({ ...options(place), unmapped, capacity, mappings: list(mappings) }, { root });
+  const { inside, redirect, ...others } = options(place);
+  const around = isDirect ? others : { ...others, ...(inside && { inside }), ...(redirect && { redirect }) };
+  attach({ ...around, unmapped, capacity, mappings: list(mappings) }, { root });
   if (reserved.length > 0) reserve(place, reserved);
 }
 

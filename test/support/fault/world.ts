@@ -12,7 +12,7 @@ import type { Namespace } from '../namespace.ts';
 import { BPF_FS, ownFolder, removeFolder, uniqueName } from '../registry.ts';
 import { PYTHON, ROOT } from '../root.ts';
 import { filtersOn, hasClsact } from '../witness.ts';
-import { HOSTS, type Place, SLOT_DEVICE, type State } from './state.ts';
+import { HOSTS, isClsact, isRedirect, type Place, SLOT_DEVICE, type State } from './state.ts';
 
 const PORT = '9100';
 /** Of the tables of this process, and of no other. */
@@ -128,7 +128,7 @@ export class World {
   /** How many programs there are at ingress and egress, of XDP as well, and whether there is a clsact qdisc. */
   async hooks(hook: Place['hook']): Promise<{ readonly programs: number; readonly qdisc: boolean }> {
     const { gateway, device } = this.lab;
-    if (hook !== 'clsact') {
+    if (!isClsact(hook)) {
       // bpftool 7.1 does not know TCX yet. With XDP it is TCX too, where the kernel has it.
       const programs = withNetns(gateway.name, () => {
         using socket = new NetlinkSocket();
@@ -136,19 +136,25 @@ export class World {
         const xdp = [device, 'down0'].flatMap((name) =>
           Object.values(queryXdp(socket, findInterface(socket, name)?.index ?? 0) ?? {}),
         );
-        const tcx = (['ingress', 'egress'] as const).flatMap(
-          (direction) => queryTcx(ifindex, direction) ?? [],
-        );
+        const inside = findInterface(socket, 'down0')?.index ?? 0;
+        const sites = [
+          [ifindex, 'ingress'],
+          [ifindex, 'egress'],
+          [inside, 'ingress'],
+        ] as const;
+        const tcx = sites.flatMap(([index, direction]) => queryTcx(index, direction) ?? []);
         return [...tcx, ...xdp];
       });
       return { programs: programs.length, qdisc: await hasClsact(gateway, device) };
     }
     const qdisc = await hasClsact(gateway, device);
-    if (!qdisc) return { programs: 0, qdisc };
-    const filters = await Promise.all([
-      filtersOn(gateway, device, 'ingress'),
-      filtersOn(gateway, device, 'egress'),
-    ]);
+    const sites = [
+      ...(qdisc ? [filtersOn(gateway, device, 'ingress'), filtersOn(gateway, device, 'egress')] : []),
+      ...(isRedirect(hook) && (await this.hasSlotQdisc())
+        ? [filtersOn(gateway, SLOT_DEVICE, 'ingress')]
+        : []),
+    ];
+    const filters = await Promise.all(sites);
     return { programs: filters.flat().length, qdisc };
   }
 }

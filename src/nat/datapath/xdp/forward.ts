@@ -1,25 +1,28 @@
 // Translates a packet and sends it on to where routing says, or leaves it to the stack as it came: nothing is written, and
 // nothing counted, before all is known. What is left is translated, counted and judged by the program on TC.
 
-import { type ScalarType, type StructType, struct, u64, type Value } from '../../../asm/index.ts';
+import type { Value } from '../../../asm/index.ts';
 import { difference, updatedChecksum } from '../checksum.ts';
 import { excluded } from '../destinations.ts';
 import { isForOutside } from '../hairpin.ts';
 import { ethhdr, half } from '../headers.ts';
 import { sideOf } from '../ip-packet.ts';
-import { countPacket, type IpVersion, type Translation, tablesOf, translationOf } from '../tables.ts';
+import type { Question } from '../route.ts';
+import { addressFrame } from '../station.ts';
+import {
+  counters,
+  countPacket,
+  type IpVersion,
+  type Translation,
+  tablesOf,
+  translationOf,
+} from '../tables.ts';
 import { icmpOf, shifted } from '../transport.ts';
 import { read, type Words, write } from '../words.ts';
 import { type PlainPacket, readPlainIpv4, readPlainIpv6 } from './packet.ts';
-import { type Ends, findRoute, type Route } from './route.ts';
-import { requireOtherSide, stations, type XdpPath } from './station.ts';
+import { findRoute } from './route.ts';
+import { requireOtherSide, type XdpPath } from './station.ts';
 import { type PlainTransport, readPlainTransport, tailOf } from './transport.ts';
-
-/** Counters as they lie in every record. */
-const counters: StructType<{ packets: ScalarType<'u64'>; bytes: ScalarType<'u64'> }> = struct('counters', {
-  packets: u64,
-  bytes: u64,
-});
 
 /** Ends the path. */
 export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): void {
@@ -57,27 +60,33 @@ export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): 
     });
     p.rarely(isHairpin.ne(0), pass);
   }
-  const ends = endsOf(packet, transport);
-  const { address, shift } = translation;
-  const seen: Ends =
-    direction === 'outbound'
-      ? ends
-      : { ...ends, destination: address, ...(shift && { dport: shifted(ends.dport, shift.get()) }) };
-  const route = findRoute(path, packet, transport, seen);
+  const route = findRoute(path, packet, endsOf(path, packet, transport, translation));
   requireOtherSide(path, route.ifindex);
 
   rewrite(path, packet, transport, before, translation);
-  sendOn(path, route);
+  addressFrame(p, route, pass);
   countPacket(counted.view, p.length().sub(ethhdr.size));
   p.redirect(route.ifindex);
 }
 
-const endsOf = (packet: PlainPacket, { source, dest }: PlainTransport): Ends => ({
-  source: read(packet.source),
-  destination: read(packet.destination),
-  sport: source.get().bits(),
-  dport: dest.get().bits(),
-});
+/** The two ends as routing is to see them: on the way in with the destination translated. */
+function endsOf(
+  { p, direction }: XdpPath,
+  packet: PlainPacket,
+  { hasPorts, source, dest }: PlainTransport,
+  { address, shift }: Translation,
+): Pick<Question, 'source' | 'destination' | 'ports'> {
+  const [from, to] = [read(packet.source), read(packet.destination)];
+  const sport = source.get().bits();
+  const port = dest.get().bits();
+  const isIn = direction === 'inbound';
+  const dport = isIn && shift ? shifted(port, shift.get()) : port;
+  return {
+    source: from,
+    destination: isIn ? address : to,
+    ports: (say) => p.when(hasPorts.ne(0), () => say(sport, dport)),
+  };
+}
 
 /** One hop less in the high byte of its word (RFC 1624, equation 3: ~m + m'). */
 const HOP_CHANGE = 0xfeff;
@@ -124,9 +133,3 @@ function rewrite(
 
 /** The last place of a checksum behind the start of a transport header: TCP's. */
 const MAX_CHECK = 16;
-
-function sendOn({ p }: XdpPath, { sourceMac, destinationMac }: Route): void {
-  const [frame] = p.packet.read([stations], { orElse: () => p.pass() });
-  destinationMac.map((part, i) => frame.destination.at(i).set(part));
-  sourceMac.map((part, i) => frame.source.at(i).set(part));
-}

@@ -1,21 +1,18 @@
 // The packets that XDP translates: those with plain headers, whole, and sound as far as routing looks at them. All others
 // are left to the stack, which knows what to do with options, fragments, tags and lies.
 
-import {
-  type ArrayType,
-  array,
-  be32,
-  type Condition,
-  type Place,
-  type ScalarType,
-  type StructType,
-  struct,
-  type Value,
-} from '../../../asm/index.ts';
-import { foldOnce } from '../checksum.ts';
+import type { Place, Value } from '../../../asm/index.ts';
 import { ethhdr, IP_FRAGMENT, IPV6_VERSION, iphdr, ipv6hdr, PLAIN_HEADER } from '../headers.ts';
+import {
+  ETH_ZLEN,
+  headerWords,
+  IPV6_FLOWINFO_MASK,
+  isUnroutable4,
+  isUnroutable6,
+  isWrongSum,
+} from '../routable.ts';
 import type { IpVersion } from '../tables.ts';
-import { type AddressPlace, type Words, wordsOf } from '../words.ts';
+import { type AddressPlace, wordsOf } from '../words.ts';
 import type { XdpPath } from './station.ts';
 
 export interface PlainPacket {
@@ -33,14 +30,6 @@ export interface PlainPacket {
   readonly length: Value<'u32'>;
   readonly payloadLength: Value<'u32'>;
 }
-
-/** A frame has at least so many bytes (without its checksum): what is behind a shorter packet is padding. */
-const ETH_ZLEN = 60;
-
-const HEADER_WORDS = iphdr.size / be32.size;
-const headerWords: StructType<{ words: ArrayType<ScalarType<'be32'>> }> = struct('header_words', {
-  words: array(be32, HEADER_WORDS),
-});
 
 export function readPlainIpv4(path: XdpPath): PlainPacket {
   const { p } = path;
@@ -91,9 +80,6 @@ export function readPlainIpv6(path: XdpPath): PlainPacket {
   };
 }
 
-/** Kernel's name for class and flow label (include/net/ipv6.h). */
-const IPV6_FLOWINFO_MASK = 0x0fff_ffff;
-
 /** Leaves where the frame is not as long as the packet in it: it would be sent on with whatever is behind. */
 function requireExact({ p }: XdpPath, length: Value<'u32'>): void {
   const pass = (): void => p.pass();
@@ -101,24 +87,3 @@ function requireExact({ p }: XdpPath, length: Value<'u32'>): void {
   const frame = p.length();
   p.rarely(end.ne(frame), () => p.when(end.gt(frame).or(frame.gt(ETH_ZLEN)), pass));
 }
-
-/** The sum over a header with its checksum is all ones (RFC 791, section 3.1). */
-function isWrongSum(words: Words): Condition {
-  const sum = words.map((word) => word.bits().as('u64')).reduce((all, word) => all.add(word));
-  return foldOnce(foldOnce(foldOnce(sum.and(0xffff_ffff).add(sum.shr(32))))).ne(0xffff);
-}
-
-/**
- * "This" network, loopback, multicast and what was reserved: routing has rules of its own for these, which a look-up in
- * the routing table does not apply.
- */
-const isUnroutable4 = (address: Value<'u32'>): Condition => {
-  const first = address.shr(24);
-  return first.eq(0).or(first.eq(127)).or(first.ge(224));
-};
-
-/** Unspecified, loopback and mapped addresses; multicast; link-local. */
-const isUnroutable6 = (word: Value<'u32'>): Condition => {
-  const first = word.shr(16);
-  return first.eq(0).or(first.ge(0xff00)).or(first.and(0xffc0).eq(0xfe80));
-};

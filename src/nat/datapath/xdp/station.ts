@@ -1,29 +1,12 @@
 // Who takes part: the interfaces that XDP may take packets from and send them to (maps.ts, `xdp`). One that is not in the
 // map leaves everything to the stack, which is how XDP is switched on and off.
 
-import {
-  type ArrayType,
-  array,
-  be16,
-  type Expression,
-  type ScalarType,
-  type StructType,
-  struct,
-  type XdpBuilder,
-} from '../../../asm/index.ts';
+import type { Expression, XdpBuilder } from '../../../asm/index.ts';
 import { XDP_SIDES } from '../../maps.ts';
 import type { Path } from '../path.ts';
+import { stations } from '../station.ts';
 
 export type XdpPath = Path<XdpBuilder>;
-
-type Mac = ArrayType<ScalarType<'be16'>>;
-export const mac: Mac = array(be16, 3);
-
-/** Whom a frame is for and whom it is from, in parts that can be compared. */
-export const stations: StructType<{ destination: Mac; source: Mac }> = struct('stations', {
-  destination: mac,
-  source: mac,
-});
 
 /** Leaves for what has not arrived on an interface of the right side, or is for another station. */
 export function requireOurs({ p, maps, direction }: XdpPath): void {

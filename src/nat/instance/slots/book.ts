@@ -37,10 +37,14 @@ export class Book {
   readonly #instance: string;
   readonly #byInterface = new Map<string, Place[]>();
   readonly #keys = new Set<string>();
+  /** The entries of interfaces: their names and flags, by index. */
+  readonly devices: ReadonlyMap<number, { readonly name: string; readonly flags: number }>;
 
   constructor(instance: string, maps: SlotMaps) {
     this.#instance = instance;
-    this.places = FAMILIES.flatMap((family) => placesIn(maps, family));
+    const devices = new Map<number, { readonly name: string; readonly flags: number }>();
+    this.places = FAMILIES.flatMap((family) => placesIn(maps, family, devices));
+    this.devices = devices;
     for (const place of this.places) {
       const others = this.#byInterface.get(place.interface);
       if (others === undefined) this.#byInterface.set(place.interface, [place]);
@@ -64,6 +68,11 @@ export class Book {
       'ENOSLOT',
       `instance '${this.#instance}' has no slot '${slot}'${others}; 'tsnat slot reserve ${this.#instance} ${inside === undefined ? 'INSIDE%' : ''}${slot}' makes it, 'tsnat slot list ${this.#instance}' shows what there is`,
     );
+  }
+
+  /** The slot of an interface of this name, whatever index it has; undefined where there is none. */
+  find(name: string, inside: Address): Place | undefined {
+    return this.#byInterface.get(name)?.find((place) => place.inside === inside);
   }
 
   /** Whether there is a slot of this very index. */
@@ -93,7 +102,11 @@ export function readSlotName(slot: string): { readonly interface: string; readon
   return { interface: endpoint.interface, inside: endpoint.address };
 }
 
-function placesIn(maps: SlotMaps, family: Family): Place[] {
+function placesIn(
+  maps: SlotMaps,
+  family: Family,
+  devices: Map<number, { readonly name: string; readonly flags: number }>,
+): Place[] {
   const format = SLOT_FORMATS[family];
   const { count, keys, values } = maps[format.name].raw.elements();
   const [keyView, valueView] = [viewOf(keys), viewOf(values)];
@@ -102,9 +115,15 @@ function placesIn(maps: SlotMaps, family: Family): Place[] {
     const at = i * format.keySize;
     if (keyView.getUint32(at + format.key.interface, LITTLE_ENDIAN) === 0) continue;
     const state = valueView.getUint8(i * format.valueSize + format.record.state);
-    if (state === SLOT_STATES.interface) continue;
+    if (state === SLOT_STATES.interface) {
+      const { name, flags } = getSlotRecord(valueView, i * format.valueSize, family);
+      devices.set(keyView.getUint32(at + format.key.interface, LITTLE_ENDIAN), { name, flags });
+      continue;
+    }
     const { interface: ifindex, address: inside } = getSlotKey(keyView, at, family);
     const { name } = getSlotRecord(valueView, i * format.valueSize, family);
+    // What a killed self-test has left has none.
+    if (name === '') continue;
     places.push({ family, interface: name, ifindex, inside, key: keys.slice(at, at + format.keySize) });
   }
   return places;

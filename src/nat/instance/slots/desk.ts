@@ -1,13 +1,14 @@
 // What changes of slots work on, kept from one to the next: which slots there are, as long as none has come or gone, and a
 // way to ask what interfaces are called.
 
-import { InterfaceNames, withNetns } from '../../../loader/index.ts';
+import { InterfaceQueries, LinkWatch, withNetns } from '../../../loader/index.ts';
 import { type Context, type Making, makingOf } from '../making.ts';
 import { findNamespace, requireNamespace } from '../namespace.ts';
 import type { Opened, Parts } from '../parts.ts';
 import type { Pins } from '../pins.ts';
 import type { InstanceRecord } from '../record.ts';
-import { Book } from './book.ts';
+import { Book, type Place } from './book.ts';
+import { requireSame } from './stale.ts';
 
 /** An instance as it is just now. */
 export interface Bench {
@@ -16,8 +17,10 @@ export interface Bench {
   readonly record: InstanceRecord;
   readonly book: Book;
   /** In the network namespace of the instance. */
-  readonly names: InterfaceNames;
+  readonly names: InterfaceQueries;
   readonly making: Making;
+  /** @throws InstanceError with code `ESTALE` where the interface of a slot is not the one that it was. */
+  readonly requireSame: (place: Place) => void;
 }
 
 export class SlotDesk implements Disposable {
@@ -25,7 +28,10 @@ export class SlotDesk implements Disposable {
   readonly #parts: Parts;
   readonly #making: Making;
   #book: { readonly turn: number; readonly book: Book } | undefined;
-  #names: InterfaceNames | undefined;
+  #names: InterfaceQueries | undefined;
+  #watch: LinkWatch | undefined;
+  /** Slots whose interfaces were found to be the ones they were, and have not changed since. */
+  readonly #same = new Set<Place>();
 
   /** @param parts of the same instance, which somebody else owns */
   constructor(pins: Pins, parts: Parts, context: Context) {
@@ -39,30 +45,52 @@ export class SlotDesk implements Disposable {
     return this.#parts.locked((opened, record) => run(this.bench(opened, record)));
   }
 
+  /** The same for what only writes tables of this instance. */
+  lockedAlone<T>(run: (bench: Bench) => T): T {
+    return this.#parts.lockedAlone((opened, record) => run(this.bench(opened, record)));
+  }
+
   /** @throws InstanceError with code `EHALF` where the network namespace is gone. */
   bench(opened: Opened, record: InstanceRecord): Bench {
     const book = this.bookOf(opened, record);
-    return { pins: this.#pins, opened, record, book, names: this.#namesOf(record), making: this.#making };
+    const names = this.#namesOf(record);
+    if (this.#watch?.changed()) this.#same.clear();
+    const requireSame = (place: Place): void => this.#requireSame(names, place);
+    return { pins: this.#pins, opened, record, book, names, making: this.#making, requireSame };
   }
 
   bookOf({ maps }: Pick<Opened, 'maps'>, { slots: { turn } }: InstanceRecord): Book {
-    if (this.#book?.turn !== turn) this.#book = { turn, book: new Book(this.#pins.name, maps) };
+    if (this.#book?.turn !== turn) {
+      this.#book = { turn, book: new Book(this.#pins.name, maps) };
+      this.#same.clear();
+    }
     return this.#book.book;
   }
 
   /** Undefined where the network namespace is gone. */
-  names(record: InstanceRecord): InterfaceNames | undefined {
+  names(record: InstanceRecord): InterfaceQueries | undefined {
     return this.#names ?? (findNamespace(record) && this.#namesOf(record));
   }
 
   /** The namespace of an instance never changes, and a socket stays in the one it was made in. */
-  #namesOf(record: InstanceRecord): InterfaceNames {
-    this.#names ??= withNetns(requireNamespace(this.#pins.name, record).enter, () => new InterfaceNames());
+  #namesOf(record: InstanceRecord): InterfaceQueries {
+    this.#names ??= withNetns(requireNamespace(this.#pins.name, record).enter, () => {
+      this.#watch = new LinkWatch();
+      return new InterfaceQueries();
+    });
     return this.#names;
+  }
+
+  /** As long as no interface changes, each is asked about once. */
+  #requireSame(names: InterfaceQueries, place: Place): void {
+    if (this.#same.has(place)) return;
+    requireSame(this.#pins.name, names, place);
+    this.#same.add(place);
   }
 
   [Symbol.dispose](): void {
     this.#names?.close();
+    this.#watch?.close();
     this.#names = undefined;
   }
 }

@@ -6,7 +6,7 @@ import {
   blocksFor,
   gatherAll,
   gatherBut,
-  InterfaceNames,
+  InterfaceQueries,
   NetlinkSocket,
   spread,
   whereSpread,
@@ -99,7 +99,7 @@ export function missingDevices(
   const { blocks } = record.slots;
   const missing = atDevices(pins, record, (socket, { info: { id } }) => {
     const on = whereSpread(socket, [...wanted.keys()], id, blocks);
-    using names = new InterfaceNames();
+    using names = new InterfaceQueries();
     return [...wanted].filter(
       ([ifindex, name]) => !on.has(ifindex) && (!known.has(ifindex) || names.nameOf(ifindex) === name),
     );

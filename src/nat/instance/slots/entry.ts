@@ -53,6 +53,12 @@ export function pinSlotEntry(pins: Pins): void {
   entry.pin(pins.path(ENTRY_PIN));
 }
 
+/** Empties the table: for when no device has the entry any more. */
+export function forgetSlotProgram(pins: Pins): void {
+  using table = openSlotProgram(pins);
+  if (table.get(SLOT_PROGRAM_KEY) !== undefined) table.delete(SLOT_PROGRAM_KEY);
+}
+
 /** Makes the entry go on in `program`, where there is one. */
 export function nameSlotProgram(pins: Pins, program: BpfProgram | undefined): void {
   if (program === undefined) return;

@@ -1,6 +1,6 @@
 // The slots as they are just now, for people and programs to read.
 
-import type { InterfaceNames } from '../../../loader/index.ts';
+import type { InterfaceQueries } from '../../../loader/index.ts';
 import { type Address, compareAddresses, type Family } from '../../address.ts';
 import { formatMac } from '../../mac.ts';
 import type { Prefix } from '../../prefix.ts';
@@ -25,7 +25,7 @@ const keyOf = (address: Address): string => address.toString(16);
 export function listSlots(
   instance: string,
   maps: SlotMaps & ListMaps,
-  names: InterfaceNames | undefined,
+  names: InterfaceQueries | undefined,
 ): SlotState[] {
   const now = process.hrtime.bigint();
   const lists = readLists(maps);
@@ -96,7 +96,6 @@ export function listQuarantined(maps: SlotMaps): QuarantinedOutside[] {
           left: Number((record.since - now) / MILLISECOND),
           interface: record.name,
           inside: record.address,
-          dropped: countersOf(record),
         },
       ];
     }),

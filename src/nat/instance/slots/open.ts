@@ -97,16 +97,16 @@ export function openSlots(name: string, context: Context = {}): Slots {
       if (wanted.length > 0) desk.locked((bench) => reserveSlots(bench, wanted, policy));
     },
     bind: (slot, outside) => slots.bindAll([[slot, outside]]),
-    bindAll: (bindings) => desk.locked((bench) => bindSlots(bench, bindings)),
+    bindAll: (bindings) => desk.lockedAlone((bench) => bindSlots(bench, bindings)),
     rebind: (slot, outside, options) => slots.rebindAll([[slot, outside]], options),
     rebindAll: (bindings, options = {}) => {
       const quarantine = secondsOf(options);
-      desk.locked((bench) => bindSlots(bench, bindings, quarantine));
+      desk.lockedAlone((bench) => bindSlots(bench, bindings, quarantine));
     },
     release: (slot, options) => slots.releaseAll([slot], options),
     releaseAll: (list, options = {}) => {
       const quarantine = secondsOf(options);
-      desk.locked((bench) => releaseSlots(bench, list, quarantine));
+      desk.lockedAlone((bench) => releaseSlots(bench, list, quarantine));
     },
     remove: (list) => desk.locked((bench) => removeSlots(bench, list)),
     list: () => listSlots(name, parts.open().maps, desk.names(pins.record())),

@@ -8,7 +8,7 @@ import { NET_OFFSETS } from '../../entries-encode.ts';
 import { formatMapping, type SlotMapping } from '../../mapping.ts';
 import { mappingComplaints } from '../../mapping-check.ts';
 import { PORT_BITS, PROTOCOL_BITS } from '../../maps.ts';
-import { getSlotRecord } from '../../slot-entries.ts';
+import { getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import { unusableAddress } from '../../unusable.ts';
 import type { Uses } from '../../uses.ts';
@@ -36,8 +36,9 @@ export function requireUnslotted(
   now: bigint,
 ): void {
   if (value === undefined) return;
-  const record = getSlotRecord(viewOf(value), 0, familyOf(outside));
-  if (record.state === SLOT_STATES.bound) {
+  const family = familyOf(outside);
+  if (value[SLOT_FORMATS[family].record.state] === SLOT_STATES.bound) {
+    const record = getSlotRecord(viewOf(value), 0, family);
     const slot = slotText({ inside: record.address, interface: record.name });
     throw new InstanceError(
       'EINUSE',
@@ -54,9 +55,12 @@ export function requireNoQuarantine(
   value: Uint8Array,
   now: bigint,
 ): void {
-  const record = getSlotRecord(viewOf(value), 0, familyOf(outside));
+  const family = familyOf(outside);
+  const { record: offsets } = SLOT_FORMATS[family];
+  const since = viewOf(value).getBigUint64(offsets.since, LITTLE_ENDIAN);
+  if (value[offsets.state] !== SLOT_STATES.quarantined || since <= now) return;
+  const record = getSlotRecord(viewOf(value), 0, family);
   const slot = slotText({ inside: record.address, interface: record.name });
-  if (record.state !== SLOT_STATES.quarantined || record.since <= now) return;
   const left = ((Number(record.since - now) + MILLISECOND - 1) / SECOND).toFixed(1);
   throw new InstanceError(
     'EQUARANTINED',
@@ -67,23 +71,31 @@ export function requireNoQuarantine(
 const MILLISECOND = 1e6;
 const SECOND = 1e9;
 
+/** To find out that a hash is empty takes a hundred look-ups. */
+const MANY = 200;
+
 /** Looks outsides up in the tables of the other kinds of mappings. */
 export class Taken {
   readonly #instance: string;
   readonly #tables: Tables;
   readonly #uses: Uses;
+  readonly #isEmpty: { readonly [F in Family]: boolean };
 
-  constructor(instance: string, tables: Tables, uses: Uses) {
+  /** @param count how many are going to be asked for: many are spared the look-ups in tables that hold nothing */
+  constructor(instance: string, tables: Tables, uses: Uses, count: number) {
     this.#instance = instance;
     this.#tables = tables;
     this.#uses = uses;
+    const isEmpty = (family: Family): boolean =>
+      count >= MANY && tables[formatFor('inbound', family, false).name].raw.nextKey() === undefined;
+    this.#isEmpty = { 4: isEmpty(4), 6: isEmpty(6) };
   }
 
   /** @throws InstanceError with code `EINUSE` */
   require(mapping: SlotMapping): void {
     const { outside } = mapping;
     const family = familyOf(outside);
-    const there = addressAt(this.#tables, outside, 'outside');
+    const there = this.#isEmpty[family] ? undefined : addressAt(this.#tables, outside, 'outside');
     if (there !== undefined) throw this.#refusal(`is in mapping ${formatMapping(there)}`, outside);
     if (!this.#isNested(family, outside)) return;
     // Where kinds nest a third mapping may decide.

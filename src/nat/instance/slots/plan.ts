@@ -1,6 +1,6 @@
 // Slot mappings as the contents of their maps, for changes that set all mappings at once.
 
-import { NetlinkSocket, withNetns } from '../../../loader/index.ts';
+import { InterfaceQueries, withNetns } from '../../../loader/index.ts';
 import type { Mapping, SlotMapping } from '../../mapping.ts';
 import type { SlotContents } from '../contents.ts';
 import { InstanceError } from '../error.ts';
@@ -44,7 +44,7 @@ export function planSlots(
     wanted.length === 0
       ? []
       : withNetns(requireNamespace(instance, record).enter, () => {
-          using socket = new NetlinkSocket();
+          using names = new InterfaceQueries();
           const wishes = wanted.map(({ inside, interface: name }) => ({
             interface: name,
             inside,
@@ -52,7 +52,7 @@ export function planSlots(
           }));
           const isKnown = (ifindex: number, inside: SlotMapping['inside']): boolean =>
             book?.has(ifindex, inside) ?? false;
-          return seatsFor(socket, instance, wishes, record, isKnown);
+          return seatsFor({ instance, record, names, isKnown }, wishes);
         });
   const contents = slotContents(instance, current, wanted, seats);
   const most = Math.max(contents.slots.count, contents.slots6.count);

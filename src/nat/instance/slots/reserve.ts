@@ -1,21 +1,19 @@
 // Reserving slots: entries for them and their interfaces, and the entry program on these. All of it or nothing: a journal
 // says what has to go until it is done.
 
-import { NetlinkSocket, withNetns } from '../../../loader/index.ts';
-import { type Address, type Family, familyOf, formatAddress } from '../../address.ts';
+import { type Address, familyOf, formatAddress } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
 import type { SlotMapping } from '../../mapping.ts';
-import { getSlotRecord, putSlotRecord, SLOT_FORMATS, type SlotRecord } from '../../slot-entries.ts';
-import { SLOT_FLAGS, SLOT_STATES } from '../../slot-layout.ts';
+import { getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
+import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Use, Uses } from '../../uses.ts';
 import { InstanceError } from '../error.ts';
-import { requireNamespace } from '../namespace.ts';
 import type { Pins } from '../pins.ts';
 import { nextTurn } from '../record.ts';
 import { extendUses } from '../replace.ts';
 import { widenOutsides } from '../subnet.ts';
 import { afterwards, inTurn } from '../transition.ts';
-import { type Book, FAMILIES, type Place, type SlotMaps, slotKeyOf, slotText } from './book.ts';
+import { type Book, type Place, type SlotMaps, slotKeyOf, slotText } from './book.ts';
 import type { Bench } from './desk.ts';
 import { joinDevices, leaveStrays, withBlocks } from './devices.ts';
 import { beginSlotJournal, endSlotJournal, makeAmends, turnSlotJournal } from './journal.ts';
@@ -24,7 +22,8 @@ import { requireNoXdp } from './plan.ts';
 import { flagsOf, listFor } from './policy.ts';
 import { replaySlots } from './recover.ts';
 import { goneWith } from './remove.ts';
-import { sweepLists, sweepQuarantined } from './sweep.ts';
+import { addInterface, addSlot } from './seat-entries.ts';
+import { sweepLists } from './sweep.ts';
 import type { SlotPolicy } from './types.ts';
 import { type Seat, seatsFor, type Wanted } from './wish.ts';
 import { Writing } from './writing.ts';
@@ -45,8 +44,9 @@ export function reserveSlots(bench: Bench, wanted: readonly Wanted[], policy: Sl
   const { list, make } = listFor(pins.name, maps, policy.allow);
   const writing = new Writing(maps);
   const fresh = new Map<number, string>();
-  for (const seat of seats) addInterface(pins.name, maps, writing, seat, policy, fresh);
-  for (const seat of seats) addSlot(maps, writing, seat, moved.get(seat), flagsOf(policy), list);
+  for (const seat of seats) addInterface(pins.name, book, writing, seat, policy, fresh);
+  for (const seat of seats)
+    addSlot({ maps, book, writing }, seat, moved.get(seat), { flags: flagsOf(policy), list });
   const mappings = seats.flatMap(mappingOf);
   inTurn(
     () => extendUses(pins, usesOf(seats, policy), making),
@@ -58,11 +58,9 @@ export function reserveSlots(bench: Bench, wanted: readonly Wanted[], policy: Sl
   );
 }
 
-function seatsOf({ pins, record, book }: Bench, wanted: readonly Wanted[]): Seat[] {
-  return withNetns(requireNamespace(pins.name, record).enter, () => {
-    using socket = new NetlinkSocket();
-    return seatsFor(socket, pins.name, wanted, record, (ifindex, inside) => book.has(ifindex, inside));
-  });
+function seatsOf({ pins, record, book, names }: Bench, wanted: readonly Wanted[]): Seat[] {
+  const isKnown = (ifindex: number, inside: Address): boolean => book.has(ifindex, inside);
+  return seatsFor({ instance: pins.name, record, names, isKnown }, wanted);
 }
 
 /** The program gets to the interfaces first, on which it does nothing yet; then one write makes slots of them all. */
@@ -99,7 +97,7 @@ const mappingOf = ({ inside, interface: name, outside }: Seat): SlotMapping[] =>
 /** @throws InstanceError with code `EINUSE` or `EQUARANTINED` */
 function requireOutsides({ pins, opened: { maps }, record }: Bench, seats: readonly Seat[]): void {
   const now = process.hrtime.bigint();
-  const taken = new Taken(pins.name, maps, record.uses);
+  const taken = new Taken(pins.name, maps, record.uses, seats.length);
   for (const mapping of seats.flatMap(mappingOf)) {
     const family = familyOf(mapping.outside);
     const there = maps[SLOT_FORMATS[family].name].raw.get(slotKeyOf(family, 0, mapping.outside));
@@ -110,13 +108,12 @@ function requireOutsides({ pins, opened: { maps }, record }: Bench, seats: reado
 
 /** Slots that are reserved already under an index that their interface has no more. @throws InstanceError */
 function movedPlaces({ pins, book, opened: { maps } }: Bench, seats: readonly Seat[]): Map<Seat, Place> {
-  const known = new Map(book.places.map((place) => [slotText(place), place]));
   const moved = new Map<Seat, Place>();
   for (const seat of seats) {
-    const there = known.get(slotText(seat));
+    const there = book.find(seat.interface, seat.inside);
     if (there?.ifindex === seat.ifindex) requireToBind(pins.name, maps, there, seat);
     else if (there !== undefined) moved.set(seat, there);
-    requireNoOther(pins.name, maps, seat);
+    requireNoOther(pins.name, book, seat);
   }
   return moved;
 }
@@ -137,95 +134,13 @@ function requireToBind(instance: string, maps: SlotMaps, { family, key }: Place,
 }
 
 /** An index may be known under another name. @throws InstanceError with code `ESTALE` */
-function requireNoOther(instance: string, maps: SlotMaps, seat: Seat): void {
-  const value = maps.slots.raw.get(slotKeyOf(4, seat.ifindex, 0));
-  const name = value && getSlotRecord(viewOf(value), 0, 4).name;
+function requireNoOther(instance: string, book: Book, seat: Seat): void {
+  const name = book.devices.get(seat.ifindex)?.name;
   if (name === undefined || name === seat.interface) return;
   throw new InstanceError(
     'ESTALE',
     `instance '${instance}': interface '${seat.interface}' (index ${seat.ifindex}) was called '${name}' when slots were reserved on it: 'tsnat slot remove ${instance} ${name}' gives those up`,
   );
-}
-
-/** @param fresh gets those that have no slots yet */
-function addInterface(
-  instance: string,
-  maps: SlotMaps,
-  writing: Writing,
-  seat: Seat,
-  { antiSpoof = true }: SlotPolicy,
-  fresh: Map<number, string>,
-): void {
-  const flags = antiSpoof ? 0 : SLOT_FLAGS.anySource;
-  const keyOf = (family: Family): Uint8Array => slotKeyOf(family, seat.ifindex, family === 6 ? 0n : 0);
-  const there = maps.slots.raw.get(keyOf(4));
-  if (there !== undefined) {
-    if (getSlotRecord(viewOf(there), 0, 4).flags === flags) return;
-    const has = antiSpoof ? 'may send from any source' : 'may send from its insides only';
-    throw new InstanceError(
-      'ECONFLICT',
-      `instance '${instance}': interface '${seat.interface}' ${has}, and it is one interface for all its slots: 'tsnat slot remove ${instance} ${seat.interface}' first`,
-    );
-  }
-  if (fresh.has(seat.ifindex)) return;
-  fresh.set(seat.ifindex, seat.interface);
-  for (const family of FAMILIES) {
-    writing.set(family, keyOf(family), recordOf(family, seat, { state: 'interface', flags }), undefined);
-  }
-}
-
-function addSlot(
-  maps: SlotMaps,
-  writing: Writing,
-  seat: Seat,
-  moved: Place | undefined,
-  flags: number,
-  list: number,
-): void {
-  const family = familyOf(seat.inside);
-  const { raw } = maps[SLOT_FORMATS[family].name];
-  const key = slotKeyOf(family, seat.ifindex, seat.inside);
-  const there = raw.get(key);
-  const former = moved && raw.get(moved.key);
-  const known = former && getSlotRecord(viewOf(former), 0, family);
-  const wasBound = known?.state === SLOT_STATES.bound;
-  // What it was bound to it stays bound to.
-  const outside = seat.outside ?? (wasBound ? known.address : undefined);
-  // Of a slot that is reserved already, policy and station are what they are.
-  const own = there && getSlotRecord(viewOf(there), 0, family);
-  const base =
-    own === undefined ? { flags, list } : { flags: own.flags, list: own.list, station: own.station };
-  if (outside === undefined) {
-    writing.set(family, key, recordOf(family, seat, { state: 'reserved', ...base }), there);
-    return;
-  }
-  const outsideKey = slotKeyOf(family, 0, outside);
-  const back = raw.get(outsideKey);
-  const kept = wasBound && outside === known.address ? known : undefined;
-  const counted = kept && back ? getSlotRecord(viewOf(back), 0, family) : undefined;
-  const since = kept === undefined ? {} : { since: kept.since };
-  const counters = (of: SlotRecord | undefined) =>
-    of === undefined ? {} : { packets: of.packets, bytes: of.bytes };
-  const inward = { state: 'bound', ...base, address: seat.inside, ...since, ...counters(counted) } as const;
-  writing.set(family, outsideKey, recordOf(family, seat, inward), back);
-  const outward = { state: 'bound', ...base, address: outside, ...since, ...counters(kept) } as const;
-  writing.set(family, key, recordOf(family, seat, outward), there);
-}
-
-function recordOf(
-  family: Family,
-  { interface: name, ifindex, station, mac, mtu }: Seat,
-  { state, ...rest }: { readonly state: keyof typeof SLOT_STATES } & Partial<Omit<SlotRecord, 'state'>>,
-): Uint8Array {
-  const value = new Uint8Array(SLOT_FORMATS[family].valueSize);
-  const nobody: Address = family === 6 ? 0n : 0;
-  putSlotRecord(viewOf(value), 0, family, {
-    ...{ address: nobody, interface: ifindex, station: state === 'interface' ? 0 : station, mac, mtu },
-    ...{ list: 0, flags: 0, since: process.hrtime.bigint(), name, packets: 0n, bytes: 0n },
-    ...rest,
-    state: SLOT_STATES[state],
-  });
-  return value;
 }
 
 function usesOf(seats: readonly Seat[], { allow }: SlotPolicy): Uses {
@@ -242,10 +157,7 @@ function usesOf(seats: readonly Seat[], { allow }: SlotPolicy): Uses {
 function requireRoom({ pins, opened: { maps }, book }: Bench, more: number): void {
   const { maxEntries } = maps.slots.raw;
   const most = 3 * (book.places.length + more);
-  if (most <= maxEntries) {
-    sweepQuarantined(maps);
-    return;
-  }
+  if (most <= maxEntries) return;
   throw new InstanceError(
     'EFULL',
     `instance '${pins.name}' has room for ${Math.floor(maxEntries / 3)} slots and has ${book.places.length}: ${more} more do not fit; attach it with a larger --capacity (three for each slot)`,

@@ -1,13 +1,13 @@
 // Whether an interface is still the one that a slot was reserved on.
 
-import type { InterfaceNames } from '../../../loader/index.ts';
+import type { InterfaceQueries } from '../../../loader/index.ts';
 import { InstanceError } from '../error.ts';
 import { type Place, slotText } from './book.ts';
 
 type Slot = Pick<Place, 'interface' | 'ifindex' | 'inside'>;
 
 /** Why it is not, and what to do; undefined where it is. */
-export function staleness(instance: string, names: InterfaceNames, slot: Slot): string | undefined {
+export function staleness(instance: string, names: InterfaceQueries, slot: Slot): string | undefined {
   const { interface: name, ifindex } = slot;
   const is = names.nameOf(ifindex);
   if (is === name) return undefined;
@@ -20,7 +20,7 @@ export function staleness(instance: string, names: InterfaceNames, slot: Slot): 
 }
 
 /** @throws InstanceError with code `ESTALE` */
-export function requireSame(instance: string, names: InterfaceNames, slot: Slot): void {
+export function requireSame(instance: string, names: InterfaceQueries, slot: Slot): void {
   const why = staleness(instance, names, slot);
   if (why === undefined) return;
   throw new InstanceError('ESTALE', `instance '${instance}': slot '${slotText(slot)}' is stale: ${why}`);

@@ -1,6 +1,6 @@
 // How many slots an instance has, and what is wrong with them.
 
-import { InterfaceNames, withNetns } from '../../../loader/index.ts';
+import { InterfaceQueries, withNetns } from '../../../loader/index.ts';
 import type { Owned } from '../contents.ts';
 import { findNamespace } from '../namespace.ts';
 import type { Pins } from '../pins.ts';
@@ -27,7 +27,7 @@ export function slotsState(
     return { slots: { place, bound: 0, reserved: 0, stale: 0 }, problems: [] };
   }
   const slots = withNetns(where.enter, () => {
-    using names = new InterfaceNames();
+    using names = new InterfaceQueries();
     return listSlots(pins.name, maps, names);
   });
   const bound = slots.filter(({ outside }) => outside !== undefined).length;

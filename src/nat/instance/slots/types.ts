@@ -55,7 +55,6 @@ export interface QuarantinedOutside {
   /** The slot that had it. */
   readonly interface: string;
   readonly inside: Address;
-  readonly dropped: Counters;
 }
 
 export interface QuarantineOptions {

@@ -2,15 +2,17 @@
 
 import {
   ARPHRD_ETHER,
-  findInterface,
-  type Interface,
-  listInterfaces,
-  type NetlinkSocket,
+  type InterfaceFacts,
+  type InterfaceQueries,
+  listBridgePorts,
+  NetlinkSocket,
+  withNetns,
 } from '../../../loader/index.ts';
 import { type Address, formatAddress, parseAddress } from '../../address.ts';
 import { type Mac, macOf, parseMac } from '../../mac.ts';
 import { unusableAddress } from '../../unusable.ts';
 import { InstanceError } from '../error.ts';
+import { requireNamespace } from '../namespace.ts';
 import type { InstanceRecord } from '../record.ts';
 import type { SlotWish } from './types.ts';
 
@@ -21,7 +23,7 @@ export interface Wanted {
   /** 0 where it is not known. */
   readonly station: Mac;
   /** What it is to be bound to. */
-  readonly outside?: Address;
+  readonly outside?: Address | undefined;
 }
 
 /** On an interface that is there. */
@@ -48,29 +50,33 @@ export function readWishes(wishes: readonly SlotWish[]): Wanted[] {
   });
 }
 
-/** From here on it is faster to list all interfaces. */
-const MANY = 16;
 /** The most names worth listing in an error. */
 const MOST_NAMES = 5;
 
+/** Where slots are looked for. */
+export interface Room {
+  readonly instance: string;
+  readonly record: InstanceRecord;
+  /** In the network namespace of the instance. */
+  readonly names: InterfaceQueries;
+  /** Whether there is such a slot already. */
+  readonly isKnown: (ifindex: number, inside: Address) => boolean;
+}
+
 /**
- * @param isKnown whether there is such a slot already
+ * The seats of these slots, in their order.
+ *
  * @throws InstanceError with code `ENODEV`, naming every interface, or `EINTERFACE`.
  */
-export function seatsFor(
-  socket: NetlinkSocket,
-  instance: string,
-  wanted: readonly Wanted[],
-  { ifindex: uplink }: InstanceRecord,
-  isKnown: (ifindex: number, inside: Address) => boolean,
-): Seat[] {
-  const names = [...new Set(wanted.map(({ interface: name }) => name))];
-  const all =
-    names.length < MANY
-      ? names.map((name) => findInterface(socket, name)).filter((each) => each !== undefined)
-      : listInterfaces(socket);
-  const known = new Map(all.map((each) => [each.name, each]));
-  const missing = names.filter((name) => !known.has(name));
+export function seatsFor(room: Room, wanted: readonly Wanted[]): Seat[] {
+  const { instance, record, names, isKnown } = room;
+  const known = new Map<string, InterfaceFacts>();
+  const missing: string[] = [];
+  for (const name of new Set(wanted.map((each) => each.interface))) {
+    const facts = names.factsOf(name);
+    if (facts === undefined) missing.push(name);
+    else known.set(name, facts);
+  }
   if (missing.length > 0) {
     const shown = missing.slice(0, MOST_NAMES).map((name) => `'${name}'`);
     const more = missing.length > MOST_NAMES ? ` and ${missing.length - MOST_NAMES} more` : '';
@@ -79,30 +85,47 @@ export function seatsFor(
       `instance '${instance}': there is no interface ${shown.join(', ')}${more} in its network namespace; nothing was reserved`,
     );
   }
-  return wanted.map((each) => {
-    const found = known.get(each.interface)!;
-    if (!isKnown(found.index, each.inside)) requireFit(instance, each, found, uplink);
+  const fresh = wanted.filter(({ interface: name, inside }) => !isKnown(known.get(name)!.index, inside));
+  const ports = fresh.some(({ station }) => station === 0) ? portsIn(instance, record) : new Map();
+  for (const each of fresh) requireFit(instance, each, known.get(each.interface)!, record.ifindex, ports);
+  return wanted.map(({ interface: name, inside, station, outside }): Seat => {
+    const { index, mac, mtu } = known.get(name)!;
     return {
-      ...each,
-      ifindex: found.index,
-      mac: macOf(found.mac),
-      mtu: Math.min(found.mtu, MOST_MTU),
+      interface: name,
+      inside,
+      station,
+      outside,
+      ifindex: index,
+      mac: macOf(mac),
+      mtu: Math.min(mtu, MOST_MTU),
     };
   });
 }
 
-function requireFit(instance: string, wanted: Wanted, found: Interface, uplink: number): void {
+/** A bridge takes all that arrives at its ports, the answers to our own questions too. */
+function portsIn(instance: string, record: InstanceRecord): Map<number, number> {
+  return withNetns(requireNamespace(instance, record).enter, () => {
+    using socket = new NetlinkSocket();
+    return listBridgePorts(socket);
+  });
+}
+
+function requireFit(
+  instance: string,
+  { interface: name, station }: Wanted,
+  { index, type }: InterfaceFacts,
+  uplink: number,
+  ports: ReadonlyMap<number, number>,
+): void {
   const refuse = (why: string): InstanceError =>
-    new InstanceError('EINTERFACE', `instance '${instance}': interface '${found.name}' ${why}`);
-  if (found.index === uplink) throw refuse('is the outside interface, on which there can be no slot');
-  if (found.type !== ARPHRD_ETHER) {
-    throw refuse(
-      `has no Ethernet header (type ${found.type}): a slot needs a tap, a veth or a port of a bridge`,
-    );
+    new InstanceError('EINTERFACE', `instance '${instance}': interface '${name}' ${why}`);
+  if (index === uplink) throw refuse('is the outside interface, on which there can be no slot');
+  if (type !== ARPHRD_ETHER) {
+    throw refuse(`has no Ethernet header (type ${type}): a slot needs a tap, a veth or a port of a bridge`);
   }
-  if (wanted.station === 0 && found.master !== undefined) {
-    throw refuse(
-      `is a port of another one (index ${found.master}), which gets the answers that say what MAC the slot has: name it with --station`,
-    );
-  }
+  const bridge = station === 0 ? ports.get(index) : undefined;
+  if (bridge === undefined) return;
+  throw refuse(
+    `is a port of a bridge (index ${bridge}), which gets the answers that say what MAC the slot has: name it with --station`,
+  );
 }

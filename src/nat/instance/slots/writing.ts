@@ -1,24 +1,127 @@
 // Entries of slots on their way into the maps: each family's go in by one call, in their order, so that nobody meets
-// half of them. What was there before is kept until it is done, in case the kernel has no room.
+// half of them. What was there before is kept until it is done, in case the kernel has no room. They are put together in
+// place, since thousands of them are bound in some milliseconds.
 
+import { LITTLE_ENDIAN } from '../../../asm/index.ts';
 import { LoaderError } from '../../../loader/index.ts';
-import type { Family } from '../../address.ts';
-import type { Entries } from '../../entries.ts';
-import { SLOT_FORMATS } from '../../slot-entries.ts';
+import type { Address, Family } from '../../address.ts';
+import { type Entries, putAddress, viewOf } from '../../entries.ts';
+import { SLOT_FORMATS, type SlotFormat } from '../../slot-entries.ts';
+import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Pins } from '../pins.ts';
 import { FAMILIES, type SlotMaps } from './book.ts';
 import { type Amends, beginSlotJournal, endSlotJournal, makeAmends, type SlotAmends } from './journal.ts';
 
-interface Write {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-  readonly former: Uint8Array | undefined;
+const FIRST_ROOM = 4;
+
+/** Entries of one family, end to end, in memory that grows. */
+class Rows {
+  readonly format: SlotFormat;
+  readonly formers: (Uint8Array | undefined)[] = [];
+  #keys: Uint8Array;
+  #values: Uint8Array;
+  #keyView: DataView;
+  #valueView: DataView;
+
+  constructor(format: SlotFormat) {
+    this.format = format;
+    this.#keys = new Uint8Array(FIRST_ROOM * format.keySize);
+    this.#values = new Uint8Array(FIRST_ROOM * format.valueSize);
+    this.#keyView = viewOf(this.#keys);
+    this.#valueView = viewOf(this.#values);
+  }
+
+  get count(): number {
+    return this.formers.length;
+  }
+
+  #add(former: Uint8Array | undefined): number {
+    const at = this.formers.push(former) - 1;
+    if ((at + 1) * this.format.keySize <= this.#keys.length) return at;
+    this.#keys = grown(this.#keys);
+    this.#values = grown(this.#values);
+    this.#keyView = viewOf(this.#keys);
+    this.#valueView = viewOf(this.#values);
+    return at;
+  }
+
+  add(key: Uint8Array, value: Uint8Array, former: Uint8Array | undefined): void {
+    const at = this.#add(former);
+    this.#keys.set(key, at * this.format.keySize);
+    this.#values.set(value, at * this.format.valueSize);
+  }
+
+  /** The value of `template` with another state, at this key; its counters begin anew. */
+  change(
+    ifindex: number,
+    address: Address,
+    template: Uint8Array,
+    { state, other, since }: Change,
+    former: Uint8Array | undefined,
+  ): void {
+    const at = this.#add(former);
+    const { keySize, valueSize, key, record } = this.format;
+    this.#keyView.setUint32(at * keySize + key.interface, ifindex, LITTLE_ENDIAN);
+    putAddress(this.#keyView, at * keySize + key.address, address);
+    const start = at * valueSize;
+    this.#values.set(template, start);
+    putAddress(this.#valueView, start + record.address, other);
+    this.#valueView.setUint8(start + record.state, SLOT_STATES[state]);
+    this.#valueView.setBigUint64(start + record.since, since, LITTLE_ENDIAN);
+    this.#values.fill(0, start + record.packets, start + valueSize);
+  }
+
+  entries(): Entries {
+    const { keySize, valueSize } = this.format;
+    return {
+      count: this.count,
+      keys: this.#keys.subarray(0, this.count * keySize),
+      values: this.#values.subarray(0, this.count * valueSize),
+    };
+  }
+
+  /** What puts back what was there. */
+  amends(): Amends {
+    const { keySize } = this.format;
+    const gone: Uint8Array[] = [];
+    const kept: Uint8Array[] = [];
+    const formers: Uint8Array[] = [];
+    for (const [i, former] of this.formers.entries()) {
+      const key = this.#keys.subarray(i * keySize, (i + 1) * keySize);
+      if (former === undefined) gone.push(key);
+      else {
+        kept.push(key);
+        formers.push(former);
+      }
+    }
+    return {
+      deletes: { count: gone.length, keys: Buffer.concat(gone) },
+      sets: { count: kept.length, keys: Buffer.concat(kept), values: Buffer.concat(formers) },
+    };
+  }
 }
 
-/** Writes in hand; nothing is done before `commit`. */
+function grown(data: Uint8Array): Uint8Array {
+  const larger = new Uint8Array(2 * data.length);
+  larger.set(data);
+  return larger;
+}
+
+/** What becomes of an entry. */
+export interface Change {
+  readonly state: keyof typeof SLOT_STATES;
+  /** The other side's address. */
+  readonly other: Address;
+  readonly since: bigint;
+}
+
+/** Writes in hand; nothing is done before `write` or `commit`. */
 export class Writing {
   readonly #maps: SlotMaps;
-  readonly #writes: { readonly [F in Family]: Write[] } = { 4: [], 6: [] };
+  readonly #rows: { readonly [F in Family]: Rows } = {
+    4: new Rows(SLOT_FORMATS[4]),
+    6: new Rows(SLOT_FORMATS[6]),
+  };
 
   constructor(maps: SlotMaps) {
     this.#maps = maps;
@@ -26,38 +129,36 @@ export class Writing {
 
   /** @param former what is there now */
   set(family: Family, key: Uint8Array, value: Uint8Array, former: Uint8Array | undefined): void {
-    this.#writes[family].push({ key, value, former });
+    this.#rows[family].add(key, value, former);
+  }
+
+  /** The same of an entry that is as `template` but for what `change` says. */
+  change(
+    family: Family,
+    ifindex: number,
+    address: Address,
+    template: Uint8Array,
+    change: Change,
+    former: Uint8Array | undefined,
+  ): void {
+    this.#rows[family].change(ifindex, address, template, change, former);
   }
 
   get count(): number {
-    return this.#writes[4].length + this.#writes[6].length;
+    return this.#rows[4].count + this.#rows[6].count;
   }
 
   /** What puts back what was there. */
   amends(): SlotAmends {
-    return { 4: this.#amends(4), 6: this.#amends(6) };
+    return { 4: this.#rows[4].amends(), 6: this.#rows[6].amends() };
   }
 
-  #amends(family: Family): Amends {
-    const writes = this.#writes[family];
-    const gone = writes.filter(({ former }) => former === undefined);
-    const kept = writes.filter(({ former }) => former !== undefined);
-    return {
-      deletes: { count: gone.length, keys: Buffer.concat(gone.map(({ key }) => key)) },
-      sets: {
-        count: kept.length,
-        keys: Buffer.concat(kept.map(({ key }) => key)),
-        values: Buffer.concat(kept.map(({ former }) => former!)),
-      },
-    };
-  }
-
-  /** Writes all of it, without a journal: for who has one, or writes one family. */
+  /** Writes all of it, without a journal: for who has one, or needs none. */
   write(): void {
     try {
       for (const family of FAMILIES) {
-        const writes = this.#writes[family];
-        if (writes.length > 0) this.#maps[SLOT_FORMATS[family].name].raw.setBatch(joined(writes, family));
+        const rows = this.#rows[family];
+        if (rows.count > 0) this.#maps[rows.format.name].raw.setBatch(rows.entries());
       }
     } catch (error) {
       if (error instanceof LoaderError) makeAmends(this.#maps, this.amends());
@@ -65,26 +166,14 @@ export class Writing {
     }
   }
 
-  /** All or nothing, for packets as for whoever kills the command. One family takes one call, both take a journal. */
+  /** All or nothing, for packets as for whoever kills the command: what one call does needs no journal. */
   commit(pins: Pins): void {
-    if (FAMILIES.some((family) => this.#writes[family].length === 0)) {
-      this.write();
-      return;
-    }
-    beginSlotJournal(pins, this.amends());
+    const calls = FAMILIES.reduce((sum, family) => {
+      const { count, format } = this.#rows[family];
+      return sum + Math.ceil(count / this.#maps[format.name].raw.batchLimit);
+    }, 0);
+    if (calls > 1) beginSlotJournal(pins, this.amends());
     this.write();
-    endSlotJournal(pins);
+    if (calls > 1) endSlotJournal(pins);
   }
-}
-
-function joined(writes: readonly Write[], family: Family): Entries {
-  const { keySize, valueSize } = SLOT_FORMATS[family];
-  const keys = new Uint8Array(writes.length * keySize);
-  const values = new Uint8Array(writes.length * valueSize);
-  for (let i = 0; i < writes.length; i++) {
-    const { key, value } = writes[i]!;
-    keys.set(key, i * keySize);
-    values.set(value, i * valueSize);
-  }
-  return { count: writes.length, keys, values };
 }

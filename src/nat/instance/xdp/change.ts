@@ -20,7 +20,6 @@ import { type Pins, xdpLink } from '../pins.ts';
 import { attempt } from '../placement.ts';
 import { datapathOptions, type InstanceRecord, type XdpRecord } from '../record.ts';
 import { attachLinks } from './links.ts';
-import { wake } from './switch.ts';
 
 /** What is asked for; the mode that is there stays where there is one. */
 export interface XdpWish {
@@ -79,7 +78,7 @@ function isAttached(pins: Pins, ifindex: number): boolean {
   return link?.info.ifindex === ifindex;
 }
 
-/** Brings XDP to what the record says, with what the shadow has for it, and wakes it. Again is no error. */
+/** Brings XDP to what the record says, with what the shadow has for it. Again is no error. */
 export function settleXdp(pins: Pins, shadow: Pins): void {
   const record = pins.record();
   const { ifindex: outside, xdp } = record;
@@ -97,7 +96,6 @@ export function settleXdp(pins: Pins, shadow: Pins): void {
     // The one of the way in goes last: as long as it is here, links may run what is older.
     else if (shadow.has(part)) renamePin(shadow.path(part), pins.path(part));
   }
-  wake(pins, record);
 }
 
 function drop(pins: Pins, ifindex: number): void {

@@ -12,7 +12,7 @@ import {
 } from '../../../loader/index.ts';
 import type { Pair } from '../changeover.ts';
 import { InstanceError } from '../error.ts';
-import { namesOf } from './interfaces.ts';
+import { namesOf } from '../insides.ts';
 
 export interface Wish {
   readonly mode: XdpMode | 'auto';

@@ -5,9 +5,9 @@ import type { Where } from '../namespace.ts';
 import type { Pins } from '../pins.ts';
 import { attempt } from '../placement.ts';
 import type { InstanceRecord } from '../record.ts';
+import { openStations, stationsOf, wordsOf } from '../stations.ts';
 import type { XdpState } from '../types.ts';
 import { SLOW_IF_NATIVE } from './links.ts';
-import { openStations, stationsOf, wordsOf } from './switch.ts';
 
 /** Undefined where an instance has none. */
 export function xdpState({ ifindex, xdp }: InstanceRecord, where: Where | undefined): XdpState | undefined {

@@ -2,10 +2,10 @@
 
 import type { Interface, NetlinkSocket } from '../../../loader/index.ts';
 import { InstanceError } from '../error.ts';
-import type { XdpRecord } from '../record.ts';
+import { requireInsides } from '../insides.ts';
+import type { RedirectRecord, XdpRecord } from '../record.ts';
 import type { AttachOptions } from '../types.ts';
 import type { XdpWish } from './change.ts';
-import { requireInsides } from './interfaces.ts';
 
 /**
  * Undefined where nothing is asked and nothing is there; `none` where a hook without XDP is asked for.
@@ -24,7 +24,7 @@ export function xdpWish(
     if (isAsked) {
       throw new InstanceError(
         'ECONFLICT',
-        "inside interfaces and a mode are of XDP: ask for it with '--hook xdp'",
+        "inside interfaces are of XDP and redirect, a mode is of XDP: ask for them with '--hook xdp' or '--redirect'",
       );
     }
     return former && 'none';
@@ -38,6 +38,12 @@ export function xdpWish(
   const insides =
     inside === undefined && former !== undefined
       ? former.insides
-      : requireInsides(socket, uplink, inside ?? [], netns);
+      : requireInsides('XDP', socket, uplink, inside ?? [], netns);
   return { mode: former?.mode ?? xdpMode ?? 'auto', insides };
 }
+
+/** A request without the inside interfaces, where they are those of redirect. */
+export const xdpPart = (request: AttachOptions, redirect: RedirectRecord | undefined): AttachOptions => {
+  const { inside, ...rest } = request;
+  return redirect === undefined || redirect.insides.length === 0 ? request : rest;
+};

@@ -16,15 +16,7 @@ import {
   outsidesOf,
 } from './entries.ts';
 import { type Hook, KernelMachine, type Machine, type RunOptions, VmMachine } from './machine.ts';
-import {
-  addressText,
-  type Destination,
-  ip,
-  type Mapping,
-  mapping,
-  widthOf,
-  within,
-} from './reference/mappings.ts';
+import { type Destination, ip, type Mapping, mapping, widthOf, within } from './reference/mappings.ts';
 import { packetAt, reference } from './reference/reference.ts';
 import { slotReference } from './reference/slots.ts';
 import {
@@ -36,14 +28,8 @@ import {
   type Station,
   type World,
 } from './reference/world.ts';
-import {
-  listKeyBytes,
-  type SlotEntry,
-  slotCountersAt,
-  slotKeyBytes,
-  slotMap,
-  slotValueBytes,
-} from './slots.ts';
+import { SlotTables, slotName } from './slot-tables.ts';
+import type { SlotEntry } from './slots.ts';
 import { type Address, type Bytes, be32 } from './wire.ts';
 
 const VERDICTS: ReadonlyMap<number, Outcome['verdict']> = new Map([
@@ -97,8 +83,7 @@ export class Rig {
   readonly machine: Machine;
   #world: World;
   #entries: readonly Entry[] = [];
-  #slots: readonly SlotEntry[] = [];
-  #lists: readonly SlotList[] = [];
+  readonly #slots: SlotTables;
   readonly #knowsLists: boolean;
   #destinations: readonly { readonly map: string; readonly key: Bytes }[] = [];
   #counted: readonly bigint[];
@@ -116,6 +101,7 @@ export class Rig {
       ...(slots && { slots }),
     };
     this.machine = typeof machine === 'string' ? machineOf(machine, given, isa) : machine;
+    this.#slots = new SlotTables(this.machine.tables);
     const policies = typeof unmapped === 'string' ? { outbound: unmapped, inbound: unmapped } : unmapped;
     const ipv6 = uses.some((use) => use.endsWith('6'));
     this.#world = {
@@ -167,12 +153,7 @@ export class Rig {
 
   /** These slots and no other, from now on. */
   reslot(slots: readonly SlotEntry[], lists: readonly SlotList[] = []): void {
-    const { tables } = this.machine;
-    for (const entry of this.#slots) tables[slotMap(entry.of)]!.delete(slotKeyBytes(entry));
-    for (const one of this.#lists) tables[listMap(one.network)]!.delete(listKeyBytes(one));
-    for (const entry of slots) tables[slotMap(entry.of)]!.set(slotKeyBytes(entry), slotValueBytes(entry));
-    for (const one of lists) tables[listMap(one.network)]!.set(listKeyBytes(one), be32(1));
-    [this.#slots, this.#lists] = [slots, lists];
+    this.#slots.set(slots, lists);
     this.#world = { ...this.#world, slots, ...(this.#knowsLists && { slotLists: lists }) };
     this.#tellInterface();
   }
@@ -212,7 +193,7 @@ export class Rig {
       .filter(([, moved]) => moved !== 0);
     return {
       reasons: Object.fromEntries(reasons),
-      mappings: [...this.#takeCounters(), ...this.#takeSlotCounters()],
+      mappings: [...this.#takeCounters(), ...this.#slots.take()],
     };
   }
 
@@ -233,19 +214,6 @@ export class Rig {
       tables[map]!.set(key, value);
     }
     return [...moved].map(([name, [packets, octets]]) => `${name}: ${packets}, ${octets}`);
-  }
-
-  #takeSlotCounters(): string[] {
-    const { tables } = this.machine;
-    return this.#slots.flatMap((entry) => {
-      const map = slotMap(entry.of);
-      const [key, before] = [slotKeyBytes(entry), slotValueBytes(entry)];
-      const now = tables[map]!.get(key)!;
-      if (now.every((byte, i) => byte === before[i])) return [];
-      tables[map]!.set(key, before);
-      const view = new DataView(now.buffer, now.byteOffset + slotCountersAt(map));
-      return [`${slotName(entry)}: ${view.getBigUint64(0, true)}, ${view.getBigUint64(8, true)}`];
-    });
   }
 
   /** The bytes that come out; for chains of programs. The counters move on. */
@@ -283,9 +251,6 @@ export class Rig {
     };
   }
 }
-
-const slotName = ({ at, of }: SlotEntry): string => `slot ${addressText(of)} at ${at}`;
-const listMap = (network: Address): string => (typeof network === 'bigint' ? 'slot_lists6' : 'slot_lists');
 
 const nameOf = (index: number): string =>
   `${DIRECTIONS[Math.floor(index / REASONS.length)]} ${REASONS[index % REASONS.length]!.name}`;

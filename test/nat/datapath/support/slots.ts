@@ -8,7 +8,7 @@ const zeros = (length: number): Bytes => new Uint8Array(length);
 
 export const STATES = { reserved: 1, bound: 2, quarantined: 3, interface: 4 } as const;
 export type State = keyof typeof STATES;
-export const FLAGS = { anySource: 1, denyLinkLocal: 2, listed: 4, ready: 8 } as const;
+export const FLAGS = { anySource: 1, denyLinkLocal: 2, listed: 4 } as const;
 export type Flag = keyof typeof FLAGS;
 
 /** What an entry holds, and by what it is found. */

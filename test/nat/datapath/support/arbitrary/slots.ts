@@ -57,7 +57,7 @@ const LOCAL: { readonly [F in Family]: readonly string[] } = {
 
 const flags: Arbitrary<readonly Flag[]> = fc.oneof(
   fc.constant([]),
-  fc.subarray<Flag>(['denyLinkLocal', 'listed', 'anySource', 'ready']),
+  fc.subarray<Flag>(['denyLinkLocal', 'listed', 'anySource']),
 );
 
 /** Entries as binding makes them: an inside and its outside always together. */

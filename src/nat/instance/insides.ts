@@ -1,12 +1,16 @@
-// The interfaces that XDP works between: the outside one, and those inside that are asked for.
+// The interfaces that packets go between past the stack: the outside one, and those inside that are asked for.
 
-import { ARPHRD_ETHER, findInterface, type Interface, type NetlinkSocket } from '../../../loader/index.ts';
-import { InstanceError } from '../error.ts';
-import { MOST_INSIDES } from '../record.ts';
-import { requireInterface } from '../uplink.ts';
+import { ARPHRD_ETHER, findInterface, type Interface, type NetlinkSocket } from '../../loader/index.ts';
+import { InstanceError } from './error.ts';
+import { MOST_INSIDES } from './record.ts';
+import { requireInterface } from './uplink.ts';
 
-/** @throws InstanceError with code `ENODEV` or `EINTERFACE`. */
+/**
+ * @param what needs them, as the start of a sentence
+ * @throws InstanceError with code `ENODEV` or `EINTERFACE`.
+ */
 export function requireInsides(
+  what: 'XDP' | 'Redirect',
   socket: NetlinkSocket,
   uplink: Interface,
   names: readonly string[],
@@ -15,19 +19,19 @@ export function requireInsides(
   if (names.length === 0) {
     throw new InstanceError(
       'EINTERFACE',
-      "XDP works between two sides: name the inside interfaces ('--inside')",
+      `${what} works between two sides: name the inside interfaces ('--inside')`,
     );
   }
   if (names.length > MOST_INSIDES) {
     throw new InstanceError(
       'EINTERFACE',
-      `XDP takes ${MOST_INSIDES} inside interfaces at most, not ${names.length}`,
+      `${what} takes ${MOST_INSIDES} inside interfaces at most, not ${names.length}`,
     );
   }
-  requireEthernet(uplink);
+  requireEthernet(what, uplink);
   const found = names.map((name) => requireInterface(socket, name, netns));
   for (const inside of found) {
-    requireEthernet(inside);
+    requireEthernet(what, inside);
     if (inside.index === uplink.index) {
       throw new InstanceError(
         'EINTERFACE',
@@ -38,11 +42,11 @@ export function requireInsides(
   return [...new Set(found.map(({ index }) => index))];
 }
 
-function requireEthernet({ name, type }: Interface): void {
+function requireEthernet(what: string, { name, type }: Interface): void {
   if (type === ARPHRD_ETHER) return;
   throw new InstanceError(
     'EINTERFACE',
-    `interface '${name}' has no Ethernet header, which XDP needs (type ${type})`,
+    `interface '${name}' has no Ethernet header, which ${what === 'XDP' ? 'XDP' : 'redirect'} needs (type ${type})`,
   );
 }
 
