@@ -11,7 +11,7 @@ import { type Proof, prove } from '../proof.ts';
 import { addressText, type World } from '../world.ts';
 import { addTransit, type Pair } from './classic.ts';
 import { type Make, RuleList } from './iptables.ts';
-import { dropMaps, elements, FLUSH, LibNftables, makeMaps, nftFile } from './nft.ts';
+import { dropMaps, elements, FLUSH, type LibNftables, makeMaps, nftFile } from './nft.ts';
 import { timedMs } from './run.ts';
 
 /** All slots, at once. */
@@ -49,6 +49,7 @@ export async function measurePeers(
   traffic: Traffic,
   wishes: readonly Wish[],
   progress: Progress,
+  library: LibNftables,
 ): Promise<Measured> {
   const pairs = wishes.map(([slot, address]): Pair => [slot, addressText(address)]);
   const one: Timed[] = [];
@@ -101,7 +102,6 @@ export async function measurePeers(
 
   await progress.phase('classic: nft maps');
   makeMaps(world.gateway);
-  using library = new LibNftables(world.gateway);
   batches(
     'nft map, nft -f',
     () => nftFile(world.gateway, elements(pairs)),
