@@ -13,7 +13,7 @@ import { slab } from './measure/memory.ts';
 import { bindVnis } from './measure/vni.ts';
 import { Ours } from './ours.ts';
 import { measurePeers } from './peers/measured.ts';
-import { LibNftables } from './peers/nft.ts';
+import { keepLowDescriptors, LibNftables } from './peers/nft.ts';
 import type { Progress } from './progress.ts';
 import { type Proof, prove } from './proof.ts';
 import type { Figures, Quick, Results } from './results.ts';
@@ -54,9 +54,10 @@ interface Stage {
 export async function run(options: RunOptions, progress: Progress): Promise<Quick | Results> {
   const { slots } = options;
   allowDescriptors(slots + DESCRIPTORS);
+  const freeLow = options.peers ? keepLowDescriptors() : () => {};
   const before = namespaceCount();
   const on = machine();
-  const undo: (() => void | Promise<void>)[] = [];
+  const undo: (() => void | Promise<void>)[] = [freeLow];
   try {
     await progress.phase(`${slots} namespaces`);
     const world = await makeWorld(slots, (done) => progress.step(`${done} of ${slots}`));

@@ -44,6 +44,7 @@ const ABREAST = 4;
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
+/** @param freeLow of `keepLowDescriptors`, called before anything else was opened */
 export async function measurePeers(
   world: World,
   traffic: Traffic,
