@@ -26,7 +26,7 @@ for (const family of [4, 6] as const) {
     ['valid packets', odd, fc.constant(null)],
     ['whatever the bytes', fc.oneof(plain(family), odd), damage],
   ] as const) {
-    test(`IPv${family}: ${what}: as TC and routing do it, or not at all`, (t) => {
+    test.serial(`IPv${family}: ${what}: as TC and routing do it, or not at all`, (t) => {
       const tally = new Tally();
       const one = packets.chain((made) => fc.tuple(fc.constant(made), answer(made.direction)));
       const beside = fc.oneof(
@@ -64,7 +64,7 @@ const [MAPPED, SPOOFED, FAR] = ['10.0.0.5', '203.0.113.5', '198.51.100.1'].map(i
 const segment = (source: number) =>
   frame(ipv4({ source, destination: FAR, protocol: TCP }, tcp()(source, FAR)));
 
-test('at rest it leaves everything', (t) => {
+test.serial('at rest it leaves everything', (t) => {
   const rig = rigNamed('pass');
   rig.tc.remap(mappings('10.0.0.5=203.0.113.5'));
   rig.wake();
@@ -76,7 +76,7 @@ test('at rest it leaves everything', (t) => {
   rig.wake();
 });
 
-test('who poses as an outside is refused where it leaves, wherever it comes from', (t) => {
+test.serial('who poses as an outside is refused where it leaves, wherever it comes from', (t) => {
   const rig = rigNamed('drop');
   rig.tc.remap(mappings('10.0.0.5=203.0.113.5'));
   rig.tc.take();

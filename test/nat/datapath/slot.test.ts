@@ -86,7 +86,7 @@ const MET: { readonly [H in Hook]: readonly string[] } = {
 
 for (const family of [4, 6] as const) {
   for (const hook of ['slot', 'inbound', 'outbound'] as const) {
-    test(`IPv${family}: packets, whole and spoilt: ${hook}`, (t) => {
+    test.serial(`IPv${family}: packets, whole and spoilt: ${hook}`, (t) => {
       const tally = new Tally();
       const rigs = fc.constantFrom(...OPTIONS.map(both));
       fc.assert(
@@ -100,7 +100,7 @@ for (const family of [4, 6] as const) {
 }
 
 for (const options of OTHERS) {
-  test(`packets, ${JSON.stringify(options)}`, (t) => {
+  test.serial(`packets, ${JSON.stringify(options)}`, (t) => {
     const tally = new Tally();
     const rig = both(options);
     const hooks: readonly Hook[] =

@@ -60,7 +60,7 @@ const strangers = fc.integer({ min: 0, max: 9 });
 for (const machine of ['kernel', 'interpreter'] as const) {
   for (const version of FAMILIES) {
     for (const spoilt of [false, true]) {
-      test(`IPv${version} inside${spoilt ? ', spoilt' : ''}, ${machine}`, (t) => {
+      test.serial(`IPv${version} inside${spoilt ? ', spoilt' : ''}, ${machine}`, (t) => {
         const rig = rigOf(machine);
         const tally = new Tally();
         const run = (way: Way, family: Family, checksum: Outer['checksum'], inner: Bytes): void => {
