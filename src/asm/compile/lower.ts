@@ -180,11 +180,12 @@ class Lowering {
     this.#move(dst, RESULT, site);
   }
 
-  /** A store keeps the low bytes, of a constant too. */
-  #stored({ value, size, site }: Operation & { op: 'store' }): Operand {
+  /** A store keeps the low bytes, of a constant too. Into the context verifiers before 6.4 let only registers be stored. */
+  #stored({ base, value, size, site }: Operation & { op: 'store' }): Operand {
     if (!isConstant(value)) return this.#places.of(value);
     const kept = BigInt.asIntN(8 * size, value);
-    return fitsStore(kept) ? kept : this.#inRegister(kept, site);
+    const asImmediate = fitsStore(kept) && this.#kinds[base] !== 'context';
+    return asImmediate ? kept : this.#inRegister(kept, site);
   }
 
   #immediate(operand: Operand, width: Width, site: Site): Operand {

@@ -11,6 +11,7 @@ import {
   HELPERS,
   type Program,
   program,
+  skBuff,
   struct,
   type TcBuilder,
   u32,
@@ -19,6 +20,8 @@ import {
 import { BpfMap, loadProgram } from '../../../src/loader/index.ts';
 import { createMap, Vm } from '../../../src/vm/index.ts';
 
+/** Classes of instructions (include/uapi/linux/bpf_common.h). */
+const [BPF_ST, BPF_STX] = [2, 3];
 const SHOT = 2;
 const REDIRECT = 7;
 const FRAME: Uint8Array = Uint8Array.from({ length: 64 }, (_, i) => i);
@@ -99,4 +102,16 @@ test('what is usual stays in the way of the rest, though it ends its path', (t) 
   }
   const steps = (made: Program): number => new Vm(made).run({ packet: FRAME }).instructions;
   t.true(steps(usually) <= steps(when));
+});
+
+test('a constant goes into the context by a register, as verifiers before 6.4 want it', (t) => {
+  const made = tc((p) => {
+    p.skb.mark.set(7);
+    p.next();
+  });
+  // The class is in the low three bits: BPF_ST, and BPF_STX, which stores a register.
+  const classes = Array.from({ length: made.code.length / 8 }, (_, i) => made.code[8 * i]! & 7);
+  t.deepEqual([classes.includes(BPF_ST), classes.includes(BPF_STX)], [false, true]);
+  const { context } = new Vm(made).run({ packet: FRAME });
+  t.is(new DataView(context.buffer, context.byteOffset).getUint32(skBuff.offsets.mark, true), 7);
 });
