@@ -56,27 +56,56 @@ const CASES: readonly Case[] = [
   },
 ];
 
-interface Measured {
-  /** Nanoseconds of processor time for a packet. */
-  readonly nanoseconds: { readonly [N in ContestantName]: Summary };
-  /** The most that one of them lost of what was sent. */
-  readonly lost: { readonly [N in ContestantName]: number };
+/** As many hosts inside as a switch has; packets for them take turns. */
+const HOSTS = 64;
+
+interface Group {
+  readonly contestants: readonly ContestantName[];
+  /** Address mappings. */
+  readonly mappings: number;
+  readonly cases: readonly Case[];
 }
 
-type Routers = { readonly [N in ContestantName]: Router };
+const GROUPS: readonly Group[] = [
+  { contestants: NAMES, mappings: 1, cases: CASES },
+  {
+    // The stack keeps a route as long as one destination follows the other (ip_sublist_rcv).
+    contestants: ['plain', 'tsnat', 'tsnat redirect', 'tsnat xdp'],
+    mappings: HOSTS,
+    cases: [
+      {
+        title: `inbound, ${HOSTS} hosts in turn`,
+        flood: { direction: 'inbound', nearCount: HOSTS, flows: 1, size: SMALL },
+        targets: toPlain.filter(({ factor }) => factor !== undefined),
+      },
+    ],
+  },
+];
+
+interface Measured {
+  /** Nanoseconds of processor time for a packet. */
+  readonly nanoseconds: { readonly [N in ContestantName]?: Summary };
+  /** The most that one of them lost of what was sent. */
+  readonly lost: { readonly [N in ContestantName]?: number };
+}
+
+type Routers = ReadonlyMap<ContestantName, Router>;
 
 /** Makes a router for each, and takes all away again. */
-async function withRouters<T>(mappings: number, use: (routers: Routers) => Promise<T>): Promise<T> {
-  const made: { [N in ContestantName]?: Router } = {};
+async function withRouters<T>(
+  { contestants, mappings }: Group,
+  use: (routers: Routers) => Promise<T>,
+): Promise<T> {
+  const made = new Map<ContestantName, Router>();
   const undo: (() => void | Promise<void>)[] = [];
   try {
-    for (const name of NAMES) {
+    for (const name of contestants) {
       const router = await Router.make();
       undo.unshift(() => router[Symbol.asyncDispose]());
       undo.unshift(await CONTESTANTS[name].setUp(router.namespace, mappings));
-      made[name] = router;
+      made.set(name, router);
     }
-    return await use(made as Routers);
+    return await use(made);
   } finally {
     for (const step of undo) await step();
   }
@@ -88,17 +117,16 @@ async function measure(
   rounds: number,
   packets: number,
 ): Promise<Measured> {
-  const lost = Object.fromEntries(NAMES.map((name) => [name, 0])) as { [N in ContestantName]: number };
-  const turn = (name: ContestantName) => (): number => {
-    const router = routers[name];
+  const lost: { [N in ContestantName]?: number } = {};
+  const turn = (name: ContestantName, router: Router) => (): number => {
     const contestant: Contestant = CONTESTANTS[name];
     const passed = passage(router, packets, flood, () => {
       if (contestant.stateful) forget(router.namespace);
     });
-    lost[name] = Math.max(lost[name], 1 - passed.arrived / passed.sent);
+    lost[name] = Math.max(lost[name] ?? 0, 1 - passed.arrived / passed.sent);
     return passed.nanoseconds;
   };
-  const turns = Object.fromEntries(NAMES.map((name) => [name, turn(name)]));
+  const turns = Object.fromEntries([...routers].map(([name, router]) => [name, turn(name, router)]));
   return { nanoseconds: (await interleave(rounds, turns)) as Measured['nanoseconds'], lost };
 }
 
@@ -114,16 +142,18 @@ export async function forwarding(rounds: number, packets: number): Promise<Secti
   const most = readFileSync(MAX_FILE, 'utf8');
   writeFileSync(MAX_FILE, `${Math.max(Number(most), MOST_CONNECTIONS)}`);
   try {
-    return await withRouters(1, async (routers) => {
-      const results: { [title: string]: Measured } = {};
-      const rows: Row[] = [];
-      for (const { title, flood, targets } of CASES) {
-        const measured = await measure(routers, flood, rounds, packets);
-        results[title] = measured;
-        rows.push(...targets.map((target) => rowOf(title, measured, target)));
-      }
-      return { title: 'Packets through a router, of one core', rows, data: results };
-    });
+    const results: { [title: string]: Measured } = {};
+    const rows: Row[] = [];
+    for (const group of GROUPS) {
+      await withRouters(group, async (routers) => {
+        for (const { title, flood, targets } of group.cases) {
+          const measured = await measure(routers, flood, rounds, packets);
+          results[title] = measured;
+          rows.push(...targets.map((target) => rowOf(title, measured, target)));
+        }
+      });
+    }
+    return { title: 'Packets through a router, of one core', rows, data: results };
   } finally {
     writeFileSync(MAX_FILE, most);
   }
@@ -131,11 +161,12 @@ export async function forwarding(rounds: number, packets: number): Promise<Secti
 
 function rowOf(title: string, { nanoseconds, lost }: Measured, { ours, peer, factor }: Target): Row {
   // Packets a second to packets a second: more is better.
-  const ratio = nanoseconds[peer].median / nanoseconds[ours].median;
-  const losses = ([ours, peer] as const).filter((name) => lost[name] > 0);
-  const shown = (name: ContestantName): string => `${(1_000 / nanoseconds[name].median).toFixed(2)} Mpps`;
+  const of = (name: ContestantName): number => nanoseconds[name]?.median ?? Number.NaN;
+  const ratio = of(peer) / of(ours);
+  const losses = ([ours, peer] as const).filter((name) => (lost[name] ?? 0) > 0);
+  const shown = (name: ContestantName): string => `${(1_000 / of(name)).toFixed(2)} Mpps`;
   return {
-    what: `${title}: ${ours} against ${peer}${losses.map((name) => `; ${name} lost ${(lost[name] * 100).toFixed(1)}%`).join('')}`,
+    what: `${title}: ${ours} against ${peer}${losses.map((name) => `; ${name} lost ${((lost[name] ?? 0) * 100).toFixed(1)}%`).join('')}`,
     ours: shown(ours),
     peer: shown(peer),
     ratio: `${ratio.toFixed(2)}x`,

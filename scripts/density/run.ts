@@ -13,6 +13,7 @@ import { slab } from './measure/memory.ts';
 import { bindVnis } from './measure/vni.ts';
 import { Ours } from './ours.ts';
 import { measurePeers } from './peers/measured.ts';
+import { keepLowDescriptors, LibNftables } from './peers/nft.ts';
 import type { Progress } from './progress.ts';
 import { type Proof, prove } from './proof.ts';
 import type { Figures, Quick, Results } from './results.ts';
@@ -53,14 +54,18 @@ interface Stage {
 export async function run(options: RunOptions, progress: Progress): Promise<Quick | Results> {
   const { slots } = options;
   allowDescriptors(slots + DESCRIPTORS);
+  const freeLow = options.peers ? keepLowDescriptors() : () => {};
   const before = namespaceCount();
   const on = machine();
-  const undo: (() => void | Promise<void>)[] = [];
+  const undo: (() => void | Promise<void>)[] = [freeLow];
   try {
     await progress.phase(`${slots} namespaces`);
     const world = await makeWorld(slots, (done) => progress.step(`${done} of ${slots}`));
     undo.push(() => world.close());
     progress.finish();
+    // Before there are thousands of sockets: the library waits with select(), which knows no descriptor above 1,023.
+    const library = options.peers ? new LibNftables(world.gateway) : undefined;
+    undo.push(() => library?.[Symbol.dispose]());
     await progress.phase('traffic');
     const traffic = await progress.race(Traffic.start(world, options.churn.quarantine * 1_000));
     undo.push(() => traffic.end());
@@ -78,11 +83,11 @@ export async function run(options: RunOptions, progress: Progress): Promise<Quic
     const setUp = options.peers ? await growing(stage) : undefined;
     if (setUp === undefined) await bindFirst(stage);
     const quick = await proofs(stage, options);
-    if (setUp === undefined || quick.problems.length > 0) return quick;
+    if (setUp === undefined || library === undefined || quick.problems.length > 0) return quick;
     const figures = await ownFigures(stage, quick, setUp, mapsBefore);
     await progress.phase('detach');
     detach();
-    const peers = await measurePeers(world, traffic, wishes, progress);
+    const peers = await measurePeers(world, traffic, wishes, progress, library);
     await progress.phase('attach, by the number of devices');
     const attaching = await attachMeasured(MOST_DEVICES, progress);
     progress.finish();

@@ -69,7 +69,7 @@ export function statusText(status: InstanceStatus, output: Output): string {
       `${grouped(mappings)}, room for ${counted(capacity, 'address', 'addresses')} of each family`,
     ],
   ];
-  facts.push(...slotFacts(status));
+  facts.push(...slotFacts(status), ...tunnelFacts(status));
   const width = Math.max(...facts.map(([label]) => label.length));
   return [
     `${output.bold(name)}: ${healthy ? 'attached' : output.alarm('not whole')}\n`,
@@ -88,6 +88,11 @@ function slotFacts({ slots: { place, bound, reserved } }: InstanceStatus): [stri
     place === 'device' ? 'translated at their own interfaces' : 'translated at the outside interface';
   return [['slots', `${grouped(bound)} bound, ${grouped(reserved)} reserved, ${where}`]];
 }
+
+const tunnelFacts = ({ tunnels }: InstanceStatus): [string, string][] =>
+  tunnels === undefined
+    ? []
+    : [['tunnels', `${grouped(tunnels.bound)} bound, ${grouped(tunnels.reserved)} reserved`]];
 
 /** What is as it always is goes without saying, except for what leaks. */
 function policyFacts({ unmapped, spoofed, mss, include, exclude }: InstancePolicy): [string, string][] {

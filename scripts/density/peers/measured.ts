@@ -11,7 +11,7 @@ import { type Proof, prove } from '../proof.ts';
 import { addressText, type World } from '../world.ts';
 import { addTransit, type Pair } from './classic.ts';
 import { type Make, RuleList } from './iptables.ts';
-import { dropMaps, elements, FLUSH, LibNftables, makeMaps, nftFile } from './nft.ts';
+import { dropMaps, elements, FLUSH, type LibNftables, makeMaps, nftFile } from './nft.ts';
 import { timedMs } from './run.ts';
 
 /** All slots, at once. */
@@ -44,11 +44,13 @@ const ABREAST = 4;
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
+/** @param freeLow of `keepLowDescriptors`, called before anything else was opened */
 export async function measurePeers(
   world: World,
   traffic: Traffic,
   wishes: readonly Wish[],
   progress: Progress,
+  library: LibNftables,
 ): Promise<Measured> {
   const pairs = wishes.map(([slot, address]): Pair => [slot, addressText(address)]);
   const one: Timed[] = [];
@@ -101,7 +103,6 @@ export async function measurePeers(
 
   await progress.phase('classic: nft maps');
   makeMaps(world.gateway);
-  using library = new LibNftables(world.gateway);
   batches(
     'nft map, nft -f',
     () => nftFile(world.gateway, elements(pairs)),

@@ -12,6 +12,7 @@ import { attempt, placeOf } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
 import { redirectProblems, redirectState } from './redirect/state.ts';
 import { slotsState } from './slots/summary.ts';
+import { tunnelsState } from './tunnels/list.ts';
 import type { Counters, InstanceStatus, ProgramState } from './types.ts';
 import { uplinkState } from './uplink.ts';
 import { xdpProblems, xdpState } from './xdp/state.ts';
@@ -45,6 +46,7 @@ export function statusOf(pins: Pins): InstanceStatus {
   }
   const { slots, problems: ofSlots } = slotsState(pins, record, own?.maps);
   problems.push(...ofSlots);
+  const tunnels = own && tunnelsState(pins.name, own.maps);
   const xdp = xdpState(record, where);
   const redirect = redirectState(record, where);
   return {
@@ -54,6 +56,7 @@ export function statusOf(pins: Pins): InstanceStatus {
     ...netnsOf(record, where),
     hook: record.hook,
     slots,
+    ...(tunnels && { tunnels }),
     ...(xdp && { xdp }),
     ...(redirect && { redirect }),
     link: record.link,

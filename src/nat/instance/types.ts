@@ -77,6 +77,12 @@ export interface SlotsSummary {
   readonly stale: number;
 }
 
+/** How many tunnel slots there are. */
+export interface TunnelsSummary {
+  readonly bound: number;
+  readonly reserved: number;
+}
+
 export interface InstanceStatus extends InstancePolicy {
   readonly name: string;
   readonly interface: string;
@@ -84,6 +90,8 @@ export interface InstanceStatus extends InstancePolicy {
   readonly netns?: string;
   readonly hook: Hook;
   readonly slots: SlotsSummary;
+  /** Left out where there are none. */
+  readonly tunnels?: TunnelsSummary;
   readonly xdp?: XdpState;
   readonly redirect?: RedirectState;
   readonly link: LinkKind;

@@ -65,6 +65,8 @@ test('by remotes alone: the way in is there from the reservation on, and the bin
   for (const placeholder of [1, 2]) tunnels.bind(placeholder, 77);
   tunnels.rebind(1, 78);
   tunnels.release([2]);
+  using instance = openInstance('out0', where.context);
+  t.deepEqual(instance.status().tunnels, { bound: 1, reserved: 1 });
   t.deepEqual(entries(where), { slots: 2, index: 2 });
   t.deepEqual(
     tunnels.list().map(({ kind, port, by, vni }) => [kind, port, by, vni]),

@@ -86,7 +86,7 @@ const INNER_CHECKS: readonly (readonly [protocol: number, at: number])[] = [
   [IPPROTO_TCP, 16],
   [IPPROTO_UDP, UDP_CHECK],
 ];
-/** The most that is summed up before an inner transport header: Geneve's options, one VLAN tag, IPv4's options. */
+/** The most that is summed up before an inner transport header: Geneve's options, VLAN tags, IPv4's options. */
 const MOST_WORDS = 96;
 const word: StructType<{ value: ScalarType<'be32'> }> = struct('word', { value: be32 });
 

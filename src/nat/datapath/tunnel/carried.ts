@@ -56,7 +56,10 @@ export function carried(
   return { carries: type.get().bits(), innerAt: p.forget(at) };
 }
 
-/** What is behind Ethernet, and one VLAN tag, where that is what the tunnel carries. */
+/** How many VLAN tags are looked behind. */
+export const MOST_TAGS = 2;
+
+/** What is behind Ethernet, and VLAN tags, where that is what the tunnel carries. */
 export interface InnerPacket {
   readonly type: Variable<'u16'>;
   readonly at: Variable<'u32'>;
@@ -70,12 +73,17 @@ export function innerPacket({ p }: TcPath, { carries, innerAt }: Carried, orElse
     const [eth] = p.packet.read([ethhdr], { at, atMost: MOST_INNER_AT, orElse });
     type.set(eth.proto.get().bits());
     at.set(p.forget(at.add(ethhdr.size)));
-    const tag = type.get().bits();
-    p.when(tag.eq(ETH_P_8021Q).or(tag.eq(ETH_P_8021AD)), () => {
-      const [vlan] = p.packet.read([vlanhdr], { at, atMost: MOST_INNER_AT, orElse });
-      type.set(vlan.proto.get().bits());
-      at.set(p.forget(at.add(vlanhdr.size)));
-    });
+    const skip = (tag: number): void => {
+      if (tag === MOST_TAGS) return;
+      const proto = type.get().bits();
+      p.when(proto.eq(ETH_P_8021Q).or(proto.eq(ETH_P_8021AD)), () => {
+        const [vlan] = p.packet.read([vlanhdr], { at, atMost: MOST_INNER_AT, orElse });
+        type.set(vlan.proto.get().bits());
+        at.set(p.forget(at.add(vlanhdr.size)));
+        skip(tag + 1);
+      });
+    };
+    skip(0);
   });
   return { type, at };
 }

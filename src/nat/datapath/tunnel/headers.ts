@@ -40,5 +40,5 @@ export const ETH_P_TEB = 0x6558;
 
 /** Where the UDP header may start: what has longer headers before it is no tunnel that anybody makes. */
 export const MOST_UDP_AT = 511;
-/** And so the inner packet, or its IP header: behind options, Ethernet and one VLAN tag. */
+/** And so the inner packet, or its IP header: behind options, Ethernet and VLAN tags. */
 export const MOST_INNER_AT = 1023;

@@ -12,7 +12,7 @@ import type { IpVersion } from '../tables.ts';
 import { read } from '../words.ts';
 import { isBegun } from './begun.ts';
 import { carried, requireOne } from './carried.ts';
-import { findSlot, type TunnelRecord } from './find.ts';
+import { findSlot, type KeyMemory, type TunnelRecord } from './find.ts';
 import { MOST_UDP_AT, tunnelhdr, udphdr, VNI_REST, VNI_SHIFT } from './headers.ts';
 import { type InnerChange, translateInner } from './inner.ts';
 import { rewriteQuotedVni } from './quoted.ts';
@@ -35,7 +35,7 @@ export const hasTunnels = ({ uses }: TcPath, version: IpVersion): boolean =>
 export function tunnels(path: TcPath): Tunnels {
   const { p, direction } = path;
   const record = p.pointer(path.maps.tunnels.value);
-  const key = { ...p.stack(path.maps.tunnels.key), scratch: p.stack(in6) };
+  const key = { ...keyMemory(path), scratch: p.stack(in6) };
   const pseudo = p.variable('u64');
   const kind = p.variable('u32');
   const rewrite = p.ending('tunnel', 'u32', (udpAt) =>
@@ -60,6 +60,13 @@ export function tunnels(path: TcPath): Tunnels {
       if (hasTunnels(path, packet.version)) rewriteQuotedVni(path, packet, quote, key);
     },
   };
+}
+
+/** The stack is small: who asks for a key of tunnels has not yet asked for a route, and what is asked here ends the path. */
+function keyMemory({ p, maps, redirect }: TcPath): Pick<KeyMemory, 'address' | 'view'> {
+  if (redirect === undefined) return p.stack(maps.tunnels.key);
+  const { address, view } = redirect.memory;
+  return { address, view: p.overlay(view.family, maps.tunnels.key) };
 }
 
 interface Rewrite {

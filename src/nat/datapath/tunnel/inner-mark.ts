@@ -25,7 +25,7 @@ import {
 } from '../headers.ts';
 import type { TcPath } from '../path.ts';
 import { read, type Words } from '../words.ts';
-import type { Carried } from './carried.ts';
+import { type Carried, MOST_TAGS } from './carried.ts';
 import { ETH_P_TEB } from './headers.ts';
 import { neighbour } from './inner-discovery.ts';
 
@@ -67,10 +67,12 @@ export function innerAddress(
     p.when(type.eq(ETH_P_TEB), () => {
       type.set(number(at.add(ethhdr.offsets.proto), 2));
       at.set(at.add(ethhdr.size));
-      p.when(type.eq(ETH_P_8021Q).or(type.eq(ETH_P_8021AD)), () => {
-        type.set(number(at.add(vlanhdr.offsets.proto), 2));
-        at.set(at.add(vlanhdr.size));
-      });
+      for (let tag = 0; tag < MOST_TAGS; tag++) {
+        p.when(type.eq(ETH_P_8021Q).or(type.eq(ETH_P_8021AD)), () => {
+          type.set(number(at.add(vlanhdr.offsets.proto), 2));
+          at.set(at.add(vlanhdr.size));
+        });
+      }
     });
     p.match(type, [
       [

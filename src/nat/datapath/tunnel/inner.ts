@@ -91,16 +91,21 @@ function translateIp(path: TcPath, inner: Inner, packet: IpPacket, change: Inner
   p.when(same(read(packet[own]), sides.from), () => isOwn.set(1));
   const transport = noTransport(path, payload, false);
   const isError = p.variable('u32', 0);
-  p.when(packet.isLater().not(), () =>
-    readTransport(path, payload, transport, own, {
-      onIcmp: (icmp) => {
-        const type = icmpType(path, payload);
-        if (version === 6) translateInnerDiscovery(path, inner.carried, packet, type, sides, change);
-        p.when(isOneOf(type, icmp.errors), () => isError.set(1));
-        readQuery(path, payload, transport, icmp, type);
-      },
-      onOther: () => p.when(payload.protocol.eq(IPPROTO_AH), () => leave('authenticated')),
-    }),
+  const refuseAuthenticated = (): void =>
+    p.rarely(payload.protocol.eq(IPPROTO_AH), () => leave('authenticated'));
+  p.when(
+    packet.isLater().not(),
+    () =>
+      readTransport(path, payload, transport, own, {
+        onIcmp: (icmp) => {
+          const type = icmpType(path, payload);
+          if (version === 6) translateInnerDiscovery(path, inner.carried, packet, type, sides, change);
+          p.when(isOneOf(type, icmp.errors), () => isError.set(1));
+          readQuery(path, payload, transport, icmp, type);
+        },
+        onOther: refuseAuthenticated,
+      }),
+    refuseAuthenticated,
   );
   // What follows is verified once.
   for (const known of [transport.checkAt, transport.checksum]) known.set(p.forget(known));

@@ -1,6 +1,7 @@
 // The tunnel slots there are, as they are told.
 
 import { innerOf, slotCounters } from '../../tunnel-entries.ts';
+import type { TunnelsSummary } from '../types.ts';
 import { TunnelBook, type TunnelMaps } from './book.ts';
 import type { TunnelState } from './types.ts';
 import { now } from './writing.ts';
@@ -31,4 +32,11 @@ export function listTunnels(name: string, maps: TunnelMaps): TunnelState[] {
       };
     })
     .sort((a, b) => a.port - b.port || a.placeholder - b.placeholder);
+}
+
+/** Undefined where there are none. */
+export function tunnelsState(name: string, maps: TunnelMaps): TunnelsSummary | undefined {
+  const slots = [...new TunnelBook(name, maps).slots()];
+  const bound = slots.filter(({ slot }) => slot.vni !== undefined).length;
+  return slots.length === 0 ? undefined : { bound, reserved: slots.length - bound };
 }

@@ -166,6 +166,12 @@ export const INNERS: { readonly [F in 4 | 6]: { readonly [name: string]: InnerFr
     echo: carrying(ICMP, () => icmp(8, 0, be32(7), bytes(30))),
     gre: carrying(47, () => bytes(41)),
     'behind a tag': carrying(TCP, tcp(), { tags: [[0x8100, 5]] }),
+    'behind two tags': carrying(TCP, tcp(), {
+      tags: [
+        [0x88a8, 5],
+        [0x8100, 6],
+      ],
+    }),
     'with options': (own, peer, leaving) => {
       const [source, destination] = ends(own, peer, leaving);
       return frame(

@@ -58,6 +58,13 @@ export const answer = (direction: Direction): fc.Arbitrary<Answer> =>
     },
     {
       weight: 1,
+      arbitrary: fc.record({
+        result: fc.constant(0),
+        ifindex: fc.constantFrom(OUTSIDE, INSIDE, SECOND_INSIDE, ELSEWHERE),
+      }),
+    },
+    {
+      weight: 1,
       arbitrary: fc.constant({
         result: 0,
         ifindex: otherSide(direction)[0] as number,
