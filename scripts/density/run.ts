@@ -54,13 +54,19 @@ interface Stage {
 export async function run(options: RunOptions, progress: Progress): Promise<Quick | Results> {
   const { slots } = options;
   allowDescriptors(slots + DESCRIPTORS);
-  const freeLow = options.peers ? keepLowDescriptors() : () => {};
   const before = namespaceCount();
   const on = machine();
-  const undo: (() => void | Promise<void>)[] = [freeLow];
+  const undo: (() => void | Promise<void>)[] = [];
   try {
     await progress.phase(`${slots} namespaces`);
-    const world = await makeWorld(slots, (done) => progress.step(`${done} of ${slots}`));
+    let library: LibNftables | undefined;
+    undo.push(() => library?.[Symbol.dispose]());
+    const world = await makeWorld(slots, {
+      gatewayMade: (gateway) => {
+        if (options.peers) library = new LibNftables(gateway);
+      },
+      slotsMade: (done) => progress.step(`${done} of ${slots}`),
+    });
     undo.push(() => world.close());
     progress.finish();
     // Before there are thousands of sockets: the library waits with select(), which knows no descriptor above 1,023.

@@ -126,11 +126,15 @@ function anonymous(): number {
   return openSocket('udp');
 }
 
-/**
- * Makes all of it. `tell` is told how many slots there are; what it throws ends the work, and what was made goes.
- * A yield between the parts is the caller's chance to be interrupted.
- */
-export async function makeWorld(count: number, tell: (done: number) => Promise<void>): Promise<World> {
+export interface Making {
+  /** What is to be opened in the gateway before thousands of descriptors are. */
+  readonly gatewayMade?: (gateway: string) => void;
+  /** Is told now and then how many slots there are; what it throws ends the work. */
+  readonly slotsMade: (count: number) => Promise<void>;
+}
+
+/** Makes all of it, or nothing of it stays. */
+export async function makeWorld(count: number, { gatewayMade, slotsMade }: Making): Promise<World> {
   const [gateway, outside] = [nameOf('gateway'), nameOf('outside')];
   const slots: number[] = [];
   const named: string[] = [];
@@ -144,6 +148,7 @@ export async function makeWorld(count: number, tell: (done: number) => Promise<v
       named.push(name);
       withNetns(name, () => set({ ...QUIET, ...PERMISSIVE, ...FORGETFUL }));
     }
+    gatewayMade?.(gateway);
     connectOutside(gateway, outside);
     const slotIndexes: number[] = [];
     const home = openSync(OWN, 'r');
@@ -155,7 +160,7 @@ export async function makeWorld(count: number, tell: (done: number) => Promise<v
           enterNamespace(home);
         }
         slotIndexes.push(connectSlot(gateway, slots[slot] as number, slot));
-        if (slot % 32 === 0) await tell(slot);
+        if (slot % 32 === 0) await slotsMade(slot);
       }
     } finally {
       closeSync(home);

@@ -44,7 +44,7 @@ const ABREAST = 4;
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
-/** @param freeLow of `keepLowDescriptors`, called before anything else was opened */
+/** @param library of the gateway's namespace */
 export async function measurePeers(
   world: World,
   traffic: Traffic,

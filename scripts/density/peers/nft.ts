@@ -1,7 +1,6 @@
 // The peer that is a map: an element in each of two nft maps binds a slot at the gateway. It is changed by `nft -f` in a
 // process, and by libnftables in this one.
 
-import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { withNetns } from '../../../src/loader/index.ts';
 import { UPLINK } from '../world.ts';
@@ -9,8 +8,6 @@ import { type Pair, transitOf } from './classic.ts';
 import { must } from './run.ts';
 
 const TABLE = 'density';
-/** The library's, and those of the namespaces on the way to it. */
-const LOW_DESCRIPTORS = 8;
 
 const SKELETON = `table ip ${TABLE} {
   map outside { type ipv4_addr : ipv4_addr; }
@@ -37,19 +34,9 @@ export const nftFile = (gateway: string, commands: string): void =>
   void must(gateway, 'nft', ['-f', '-'], commands);
 
 /**
- * Keeps a few low descriptors for later. libnftables waits for its socket by select(2), which ends the process where the
- * descriptor is 1,024 or more, as it would be with thousands of slots open.
- *
- * @returns what lets go of them
+ * libnftables in this process, through the same FFI as the loader; its socket belongs to the namespace. It waits for that by
+ * select(2), which ends the process where the descriptor is 1,024 or more: so it is made before thousands of others are.
  */
-export function keepLowDescriptors(): () => void {
-  const kept = Array.from({ length: LOW_DESCRIPTORS }, () => openSync('/dev/null', 'r'));
-  return () => {
-    for (const fd of kept.splice(0)) closeSync(fd);
-  };
-}
-
-/** libnftables in this process, through the same FFI as the loader; its socket belongs to the namespace. */
 export class LibNftables implements Disposable {
   readonly #run: (commands: string) => void;
   readonly #free: () => void;
