@@ -13,7 +13,7 @@ import { slab } from './measure/memory.ts';
 import { bindVnis } from './measure/vni.ts';
 import { Ours } from './ours.ts';
 import { measurePeers } from './peers/measured.ts';
-import { keepLowDescriptors, LibNftables } from './peers/nft.ts';
+import { LibNftables } from './peers/nft.ts';
 import type { Progress } from './progress.ts';
 import { type Proof, prove } from './proof.ts';
 import type { Figures, Quick, Results } from './results.ts';
@@ -69,9 +69,6 @@ export async function run(options: RunOptions, progress: Progress): Promise<Quic
     });
     undo.push(() => world.close());
     progress.finish();
-    // Before there are thousands of sockets: the library waits with select(), which knows no descriptor above 1,023.
-    const library = options.peers ? new LibNftables(world.gateway) : undefined;
-    undo.push(() => library?.[Symbol.dispose]());
     await progress.phase('traffic');
     const traffic = await progress.race(Traffic.start(world, options.churn.quarantine * 1_000));
     undo.push(() => traffic.end());
