@@ -50,7 +50,11 @@ def payload(six):
 
 
 def tunnel(kind, vni, extra):
-    return VXLAN(vni=vni, flags='Instance') if kind == 'vxlan' else GENEVE(vni=vni, proto=0x6558, options=extra)
+    if kind == 'vxlan':
+        return VXLAN(vni=vni, flags='Instance')
+    # scapy of Debian 12 masks the length with 0x2f instead of 0x3f, so that 16 to 31 words of options are lost
+    words = sum(len(bytes(option)) for option in extra) // 4
+    return GENEVE(vni=vni, proto=0x6558, options=extra, optionlen=words)
 
 
 for _ in range(int(sys.argv[1])):
