@@ -4,9 +4,12 @@ import type * as echarts from 'echarts';
 import { draw, GRID, INK, LEGEND, labelWidth, OURS, PEER, title } from '../../plot/draw.ts';
 import type { Results } from '../results.ts';
 
-/** Where the contestants stand side by side, what is measured with one slot. */
+/** Of two peers in one plot the other one. */
+const OTHER_PEER = '#e09f3e';
+/** Where the contestants stand side by side: what is measured with one slot, and with all. */
 const FEW = '#b4bec9';
 const MANY = '#2f4858';
+
 export interface Plot {
   /** Without folder and ending. */
   readonly name: string;
