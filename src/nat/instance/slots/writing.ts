@@ -150,7 +150,7 @@ export class Writing {
 
   /** What puts back what was there. */
   amends(): SlotAmends {
-    return { 4: this.#rows[4].amends(), 6: this.#rows[6].amends() };
+    return { slots: this.#rows[4].amends(), slots6: this.#rows[6].amends() };
   }
 
   /** Writes all of it, without a journal: for who has one, or needs none. */
