@@ -4,7 +4,10 @@
 import type { Lab } from '../lab.ts';
 import { PLACEHOLDERS, REMOTE, VNIS } from './state.ts';
 
-const [NEAR_MAC, FAR_MAC] = ['02:07:00:00:00:01', '02:07:00:00:00:02'];
+/** Each device has its own, so that what takes another way than it should is for nobody there. */
+const nearMac = (slot: number): string => `02:07:00:00:00:0${slot}`;
+const farMac = (vni: number): string => `02:07:00:00:01:0${ALL_VNIS.indexOf(vni)}`;
+const ALL_VNIS: readonly number[] = [...PLACEHOLDERS, ...VNIS];
 const GATEWAY = '203.0.113.1';
 const VXLAN = 'dstport 4789';
 
@@ -40,18 +43,18 @@ export async function addTunnels({ gateway, outside, device }: Lab): Promise<voi
   for (const slot of SLOTS) {
     const name = `vx${slot}`;
     await gateway.ip(
-      `link add ${name} address ${NEAR_MAC} type vxlan id ${PLACEHOLDERS[slot]} remote ${REMOTE} dev ${device} ${VXLAN}`,
+      `link add ${name} address ${nearMac(slot)} type vxlan id ${PLACEHOLDERS[slot]} remote ${REMOTE} dev ${device} ${VXLAN}`,
       `link set ${name} up`,
       `addr add ${near(slot)}/24 dev ${name}`,
       ...vnisOf(slot).map(
-        (_, place) => `neigh replace ${far(slot, place)} lladdr ${FAR_MAC} dev ${name} nud permanent`,
+        (vni, place) => `neigh replace ${far(slot, place)} lladdr ${farMac(vni)} dev ${name} nud permanent`,
       ),
     );
   }
-  for (const vni of [...PLACEHOLDERS, ...VNIS]) {
+  for (const vni of ALL_VNIS) {
     const name = `vx${vni}`;
     await outside.ip(
-      `link add ${name} address ${FAR_MAC} type vxlan id ${vni} remote ${GATEWAY} ${VXLAN}`,
+      `link add ${name} address ${farMac(vni)} type vxlan id ${vni} remote ${GATEWAY} ${VXLAN}`,
       `link set ${name} up`,
     );
     for (const slot of SLOTS) {
@@ -60,7 +63,7 @@ export async function addTunnels({ gateway, outside, device }: Lab): Promise<voi
       // Answers leave by the VNI that they were asked by.
       await outside.ip(
         `addr add ${far(slot, place)}/32 dev ${name}`,
-        `neigh replace ${near(slot)} lladdr ${NEAR_MAC} dev ${name} nud permanent`,
+        `neigh replace ${near(slot)} lladdr ${nearMac(slot)} dev ${name} nud permanent`,
         `route add ${near(slot)}/32 dev ${name} src ${far(slot, place)} table ${vni}`,
         `rule add from ${far(slot, place)} lookup ${vni}`,
       );
