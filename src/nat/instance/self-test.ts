@@ -19,6 +19,7 @@ import { InstanceError } from './error.ts';
 import type { InstanceRecord } from './record.ts';
 import { settle } from './settlement.ts';
 import { slotFamilies, testSlots } from './slots/self-test.ts';
+import { testTunnels } from './tunnels/self-test.ts';
 
 /** `TC_ACT_UNSPEC`, as a test run gives it: the packet goes on. */
 const GOES_ON = 0xffff_ffff;
@@ -50,6 +51,7 @@ export function selfTest(
   } finally {
     uncount(maps, tried, link);
   }
+  testTunnels(name, programs, maps, { link, uses });
   const remote = (family: Family): Address | undefined => remoteOf(family, mappings, options);
   if (link === 'ethernet') testSlots(name, programs, maps, goldenSlots(slotFamilies(uses), remote, options));
 }

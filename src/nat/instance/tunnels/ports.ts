@@ -40,7 +40,7 @@ export function readPorts(map: PortsMap): readonly TunnelPort[] {
   if (last !== undefined && sameBytes(last.data, 0, data, 0, data.length)) return last.ports;
   const ports = decode(tunnelPorts, data).ports.flatMap(({ port, kind, marks, needs }): TunnelPort[] => {
     const name = KINDS.find((each) => TUNNEL_KINDS[each] === kind);
-    if (port === 0 || name === undefined) return [];
+    if (port === 0 || name === undefined || (needs & TUNNEL_NEEDS.golden) !== 0) return [];
     const needed = NEEDS.filter((need) => (needs & TUNNEL_NEEDS[need]) !== 0);
     return [{ port, kind: name, marks: marksOf(marks), needs: needed }];
   });
