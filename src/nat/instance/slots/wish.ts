@@ -7,6 +7,7 @@ import {
   listBridgePorts,
   NetlinkSocket,
   withNetns,
+  type XdpMode,
 } from '../../../loader/index.ts';
 import { type Address, formatAddress, parseAddress } from '../../address.ts';
 import { type Mac, macOf, parseMac } from '../../mac.ts';
@@ -14,6 +15,7 @@ import { unusableAddress } from '../../unusable.ts';
 import { InstanceError } from '../error.ts';
 import { requireNamespace } from '../namespace.ts';
 import type { InstanceRecord } from '../record.ts';
+import { reachable } from '../xdp/reach.ts';
 import type { SlotWish } from './types.ts';
 
 /** A wish as numbers. */
@@ -31,6 +33,8 @@ export interface Seat extends Wanted {
   readonly ifindex: number;
   readonly mac: Mac;
   readonly mtu: number;
+  /** Whether XDP of the instance can send to it. */
+  readonly takesXdp: boolean;
 }
 
 /** What a record can say. */
@@ -88,6 +92,8 @@ export function seatsFor(room: Room, wanted: readonly Wanted[]): Seat[] {
   const fresh = wanted.filter(({ interface: name, inside }) => !isKnown(known.get(name)!.index, inside));
   const ports = fresh.some(({ station }) => station === 0) ? portsIn(instance, record) : new Map();
   for (const each of fresh) requireFit(instance, each, known.get(each.interface)!, record.ifindex, ports);
+  const indexes = Array.from(known.values(), ({ index }) => index);
+  const taking = record.xdp === undefined ? undefined : takingXdp(instance, record, record.xdp.mode, indexes);
   return wanted.map(({ interface: name, inside, station, outside }): Seat => {
     const { index, mac, mtu } = known.get(name)!;
     return {
@@ -98,9 +104,17 @@ export function seatsFor(room: Room, wanted: readonly Wanted[]): Seat[] {
       ifindex: index,
       mac: macOf(mac),
       mtu: Math.min(mtu, MOST_MTU),
+      takesXdp: taking?.has(index) ?? false,
     };
   });
 }
+
+const takingXdp = (
+  instance: string,
+  record: InstanceRecord,
+  mode: XdpMode,
+  indexes: readonly number[],
+): ReadonlySet<number> => withNetns(requireNamespace(instance, record).enter, () => reachable(mode, indexes));
 
 /** A bridge takes all that arrives at its ports, the answers to our own questions too. */
 function portsIn(instance: string, record: InstanceRecord): Map<number, number> {

@@ -28,7 +28,7 @@ export function planTunnels(
   wanted: readonly WantedTunnel[],
   { by }: TunnelReserveOptions,
 ): Plan {
-  requireNoXdpBeside(name, record.xdp, wanted);
+  requireNoXdpBeside(name, record, record.xdp, wanted);
   if (by !== undefined) requireMarks(by);
   const book = new TunnelBook(name, maps);
   const ports = portsWith(book, wanted, by);
