@@ -1,7 +1,11 @@
 // What it takes to put the programs on the devices at boot, by the number of devices: tsnat's reservation, entries in its maps
-// included, against `tc -batch` with a clsact qdisc and a filter for each. In a namespace of its own, on veths.
+// included, against `tc -batch` with a clsact qdisc and a filter for each, the program loaded for each or once for all. In a
+// namespace of its own, on veths.
 
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatElf } from '../../../src/asm/index.ts';
 import {
   changeInterface,
   createNetns,
@@ -23,6 +27,8 @@ export interface Attached {
   readonly devices: number;
   /** Milliseconds for all of them, the best of the rounds: on a busy machine everything else says more of the others. */
   readonly ours: number;
+  /** A program for each device, as an object file has it; one for all, loaded beforehand and pinned. */
+  readonly tcEach: number;
   readonly tc: number;
   readonly rounds: number;
   /** Bytes of memory in use that came with them, the most of the rounds: what the last round has freed is used again. */
@@ -33,6 +39,10 @@ export interface Attached {
 const COUNTS = [1, 100, 1_000, 4_000, 10_000];
 /** Rounds by how many devices there are: small counts are noisy, large ones slow. */
 const roundsOf = (count: number): number => (count <= 100 ? 9 : count <= 1_000 ? 5 : count <= 4_000 ? 3 : 2);
+/** One tc keeps a descriptor of every program that it loads, and has 1,024 as a rule. */
+const MOST_LOADED = 500;
+/** From so many devices on a program for each takes seconds: one round. */
+const SLOW = 1_000;
 /** The other end of the uplink. */
 const FAR = 'far';
 
@@ -46,6 +56,7 @@ export interface Attaching {
 export async function attachMeasured(most: number, progress: Progress): Promise<Attaching> {
   const netns = nameOf('attach');
   const folder = `${findBpffs()}/${nameOf('tc')}`;
+  const objects = mkdtempSync(join(tmpdir(), 'tsnat-density-'));
   const counts = COUNTS.filter((count) => count <= most);
   const devices = Math.max(...counts);
   createNetns(netns);
@@ -54,18 +65,22 @@ export async function attachMeasured(most: number, progress: Progress): Promise<
     const names = await makeDevices(netns, devices, progress);
     ours = Ours.attach(netns, devices, 'attach');
     mkdirSync(folder, { mode: 0o700 });
-    using program = loadProgram(returning('density', TC_ACT_UNSPEC), {});
-    program.pin(`${folder}/program`);
+    const nothing = returning('density', TC_ACT_UNSPEC);
+    using program = loadProgram(nothing, {});
+    const peer = { pin: `${folder}/program`, object: join(objects, 'program.o') };
+    program.pin(peer.pin);
+    writeFileSync(peer.object, formatElf(nothing));
     const { slots } = ours;
     const first = timedMs(() => slots.reserve([{ interface: FAR, inside: INSIDE }]));
     const results: Attached[] = [];
     for (const count of counts) {
-      results.push(await measure(ours, netns, `${folder}/program`, names.slice(0, count), progress));
+      results.push(await measure(ours, netns, peer, names.slice(0, count), progress));
     }
     return { first, counts: results };
   } finally {
     ours?.detach();
     rmSync(folder, { recursive: true, force: true });
+    rmSync(objects, { recursive: true, force: true });
     deleteNetns(netns);
   }
 }
@@ -94,42 +109,51 @@ async function makeDevices(netns: string, count: number, progress: Progress): Pr
 async function measure(
   ours: Ours,
   netns: string,
-  pin: string,
+  { pin, object }: { readonly pin: string; readonly object: string },
   names: readonly string[],
   progress: Progress,
 ): Promise<Attached> {
-  const took = {
-    ours: [] as number[],
-    tc: [] as number[],
-    oursBytes: [] as number[],
-    tcBytes: [] as number[],
-  };
+  const took = { ours: [] as number[], tc: [] as number[], tcEach: [] as number[] };
+  const grew = { ours: [] as number[], tc: [] as number[] };
   const wishes = names.map((name) => ({ interface: name, inside: INSIDE }));
   const batch = (line: (name: string) => string): string => `${names.map(line).join('\n')}\n`;
-  const adding =
-    batch((name) => `qdisc add dev ${name} clsact`) +
-    batch((name) => `filter add dev ${name} ingress bpf object-pinned ${pin} da`);
-  const removing = batch((name) => `qdisc del dev ${name} clsact`);
   const tc = (input: string): string => must(netns, 'tc', ['-batch', '-'], input);
+  const qdiscs = batch((name) => `qdisc add dev ${name} clsact`);
+  const filters = (some: readonly string[], program: string): string =>
+    some.map((name) => `filter add dev ${name} ingress bpf ${program} da\n`).join('');
+  const addEach = (): void => {
+    tc(qdiscs);
+    for (let from = 0; from < names.length; from += MOST_LOADED) {
+      tc(filters(names.slice(from, from + MOST_LOADED), `object-file ${object} section tc`));
+    }
+  };
+  const pinned = qdiscs + filters(names, `object-pinned ${pin}`);
+  const removing = batch((name) => `qdisc del dev ${name} clsact`);
   const rounds = roundsOf(names.length);
   for (let round = 0; round < rounds; round++) {
-    await progress.step(`${names.length} devices, round ${round + 1}`);
+    const where = `${names.length} devices, round ${round + 1} of ${rounds}`;
+    await progress.step(where);
     let before = usedMemory();
     took.ours.push(timedMs(() => ours.slots.reserve(wishes)));
-    took.oursBytes.push(usedMemory() - before);
+    grew.ours.push(usedMemory() - before);
     ours.slots.remove(names);
-    await progress.step(`${names.length} devices, round ${round + 1}, tc`);
+    await progress.step(`${where}, tc`);
     before = usedMemory();
-    took.tc.push(timedMs(() => tc(adding)));
-    took.tcBytes.push(usedMemory() - before);
+    took.tc.push(timedMs(() => tc(pinned)));
+    grew.tc.push(usedMemory() - before);
+    tc(removing);
+    if (round > 0 && names.length > SLOW) continue;
+    await progress.step(`${where}, tc with a program each`);
+    took.tcEach.push(timedMs(addEach));
     tc(removing);
   }
   return {
     devices: names.length,
     ours: Math.min(...took.ours),
+    tcEach: Math.min(...took.tcEach),
     tc: Math.min(...took.tc),
     rounds,
-    oursBytes: Math.max(...took.oursBytes),
-    tcBytes: Math.max(...took.tcBytes),
+    oursBytes: Math.max(...grew.ours),
+    tcBytes: Math.max(...grew.tc),
   };
 }

@@ -13,7 +13,7 @@ const ROOM = 256 << 20;
 const MOST_SAID = 500;
 
 const failure = (command: string, args: readonly string[], status: number | null, stderr: string): Error =>
-  new Error(`${command} ${args.join(' ')}: exit ${status}: ${stderr.slice(0, MOST_SAID)}`);
+  new Error(`${command} ${args.join(' ')}: exit ${status}: ${stderr.slice(-MOST_SAID)}`);
 
 /** @throws Error where it fails @returns its output */
 export function must(where: Where, command: string, args: readonly string[], input?: string): string {

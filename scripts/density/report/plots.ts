@@ -4,9 +4,12 @@ import type * as echarts from 'echarts';
 import { draw, GRID, INK, LEGEND, labelWidth, OURS, PEER, title } from '../../plot/draw.ts';
 import type { Results } from '../results.ts';
 
-/** Where the contestants stand side by side, what is measured with one slot. */
+/** Of two peers in one plot the other one. */
+const OTHER_PEER = '#e09f3e';
+/** Where the contestants stand side by side: what is measured with one slot, and with all. */
 const FEW = '#b4bec9';
 const MANY = '#2f4858';
+
 export interface Plot {
   /** Without folder and ending. */
   readonly name: string;
@@ -68,12 +71,11 @@ function bars(heading: string, below: string, list: readonly Bar[]): string {
 }
 
 function attaching({ attaching: { counts } }: Results): string {
-  // Each label on the side where the other line is not.
   const line = (
     name: string,
     color: string,
-    mine: 'ours' | 'tc',
-    other: 'ours' | 'tc',
+    of: 'ours' | 'tc' | 'tcEach',
+    position?: 'top' | 'bottom',
   ): echarts.SeriesOption => ({
     name,
     type: 'line',
@@ -81,12 +83,10 @@ function attaching({ attaching: { counts } }: Results): string {
     symbolSize: 9,
     lineStyle: { width: 2.5, color },
     itemStyle: { color },
-    data: counts.map((one) => ({
-      value: [one.devices, one[mine] / one.devices],
-      label: { position: one[mine] > one[other] ? ('top' as const) : ('bottom' as const) },
-    })),
+    data: counts.map((one) => [one.devices, one[of] / one.devices]),
     label: {
-      show: true,
+      show: position !== undefined,
+      position: position ?? 'top',
       color,
       formatter: ({ value }: { value?: unknown }) => duration((value as [number, number])[1] * 1_000),
     },
@@ -94,10 +94,10 @@ function attaching({ attaching: { counts } }: Results): string {
   return draw(430, {
     title: title(
       'Attaching, for each device',
-      'milliseconds for a device, by how many are attached at once; both axes logarithmic',
+      'time for one device, by how many are attached at once; both axes logarithmic',
     ),
     legend: LEGEND,
-    grid: { left: 24, right: 40, top: 110, bottom: 44, containLabel: true },
+    grid: { left: 40, right: 48, top: 110, bottom: 44, containLabel: true },
     xAxis: {
       type: 'log',
       name: 'devices',
@@ -112,8 +112,9 @@ function attaching({ attaching: { counts } }: Results): string {
       splitLine: { lineStyle: { color: GRID } },
     },
     series: [
-      line('tsnat: program, entries and all', OURS, 'ours', 'tc'),
-      line('tc -batch: qdisc and filter', PEER, 'tc', 'ours'),
+      line('tc -batch, a program each', PEER, 'tcEach', 'top'),
+      line('tc -batch, one program, pinned', OTHER_PEER, 'tc'),
+      line('tsnat, entries included', OURS, 'ours', 'bottom'),
     ],
   });
 }
