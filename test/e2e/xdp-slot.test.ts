@@ -20,6 +20,7 @@ import {
   takeSlots,
 } from '../support/slot-lab.ts';
 import { statusOf } from '../support/state.ts';
+import { startTapGuests } from '../support/tap-guests.ts';
 import { ping, pingOk, sendDatagrams, startEcho, startHttp, transfer } from '../support/traffic.ts';
 import { instanceName } from '../support/translate.ts';
 import { forwarded, MODES, NATIVE_VETH } from '../support/xdp.ts';
@@ -102,6 +103,33 @@ for (const mode of MODES) {
       }
     });
     t.true(atTc > 200, `TC got only ${atTc} packets`);
+    await echo.stop();
+  });
+
+  test.serial(`taps, ${mode}`, async (t) => {
+    const lab = await makeSlotLab(t, { slots: 0 });
+    await onTheWire(lab);
+    const name = await attachBare(t, lab, ['--unmapped', 'drop', ...withXdp(mode)]);
+    const devices = ['tap0', 'tap1'];
+    const guests = await startTapGuests(t, lab, devices);
+    using slots = openSlots(name);
+    slots.reserve(devices.map((device) => ({ interface: device, inside: CLONE, station: CLONE_MAC })));
+    slots.bindAll(devices.map((device, i) => [device, outsideOf(i)] as const));
+    const echo = await startEcho(t, lab.outside);
+    await pingOk(t, lab.outside, outsideOf(0));
+    const count = 30;
+    const atTc = await arrivedAtTc(name, async () => {
+      for (const [i, guest] of guests.entries()) {
+        guest.process.stdin?.write(
+          `${JSON.stringify({ to: lab.server, port: 9000, text: `guest ${i}` })}\n`,
+        );
+        const [line] = await guest.says(/^\{.*\}$/m);
+        t.deepEqual(JSON.parse(line), { from: lab.server, text: `guest ${i}`, sound: true });
+        await pingOk(t, lab.outside, outsideOf(i), { count });
+      }
+    });
+    t.true(atTc < count, `TC got ${atTc} packets`);
+    t.deepEqual((await statusOf(t, name)).slots.xdp, { delivered: 2, left: 0 });
     await echo.stop();
   });
 

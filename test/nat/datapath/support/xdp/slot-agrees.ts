@@ -52,6 +52,8 @@ export function agreesOnSlot(rig: XdpRig, frame: Bytes, { clamps, slots }: Told)
     return slot === undefined || isKnown(slot) ? 'left to TC' : 'left to TC, which knows the slot';
   }
   if (!isDelivered) fail(`taken, though TC says ${stack.verdict} ${JSON.stringify(stack.reasons)}`);
+  const slot = isPlain(frame) ? slotOf(slots, frame) : undefined;
+  if (slot === undefined || !isKnown(slot)) fail('taken, though the record does not say all');
   const to = seen.ifindex === HERE ? 'out' : `device ${seen.ifindex}`;
   if (stack.to !== to) fail(`sent to ${to}, not ${stack.to}`);
   if (hex(seen.frame) !== stack.frame) fail(`became\n${hex(seen.frame)}, not\n${stack.frame}`);
