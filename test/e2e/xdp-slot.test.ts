@@ -120,9 +120,7 @@ for (const mode of MODES) {
     const count = 30;
     const atTc = await arrivedAtTc(name, async () => {
       for (const [i, guest] of guests.entries()) {
-        guest.process.stdin?.write(
-          `${JSON.stringify({ to: lab.server, port: 9000, text: `guest ${i}` })}\n`,
-        );
+        guest.process.stdin?.write(`${JSON.stringify({ to: lab.server, port: 9000, text: `guest ${i}` })}\n`);
         const [line] = await guest.says(/^\{.*\}$/m);
         t.deepEqual(JSON.parse(line), { from: lab.server, text: `guest ${i}`, sound: true });
         await pingOk(t, lab.outside, outsideOf(i), { count });

@@ -8,7 +8,7 @@ import type { Opened, Parts } from '../parts.ts';
 import type { Pins } from '../pins.ts';
 import type { InstanceRecord } from '../record.ts';
 import { Book, type Place } from './book.ts';
-import { requireSame } from './stale.ts';
+import { type Hardware, requireSame } from './stale.ts';
 
 /** An instance as it is just now. */
 export interface Bench {
@@ -19,8 +19,8 @@ export interface Bench {
   /** In the network namespace of the instance. */
   readonly names: InterfaceQueries;
   readonly making: Making;
-  /** @throws InstanceError with code `ESTALE` where the interface of a slot is not the one that it was. */
-  readonly requireSame: (place: Place) => void;
+  /** What the interface of a slot has. @throws InstanceError with code `ESTALE` where it is not the one that it was. */
+  readonly requireSame: (place: Place) => Hardware;
 }
 
 export class SlotDesk implements Disposable {
@@ -31,7 +31,7 @@ export class SlotDesk implements Disposable {
   #names: InterfaceQueries | undefined;
   #watch: LinkWatch | undefined;
   /** Slots whose interfaces were found to be the ones they were, and have not changed since. */
-  readonly #same = new Set<Place>();
+  readonly #same = new Map<Place, Hardware>();
 
   /** @param parts of the same instance, which somebody else owns */
   constructor(pins: Pins, parts: Parts, context: Context) {
@@ -55,7 +55,7 @@ export class SlotDesk implements Disposable {
     const book = this.bookOf(opened, record);
     const names = this.#namesOf(record);
     if (this.#watch?.changed()) this.#same.clear();
-    const requireSame = (place: Place): void => this.#requireSame(names, place);
+    const requireSame = (place: Place): Hardware => this.#requireSame(names, place);
     return { pins: this.#pins, opened, record, book, names, making: this.#making, requireSame };
   }
 
@@ -82,10 +82,12 @@ export class SlotDesk implements Disposable {
   }
 
   /** As long as no interface changes, each is asked about once. */
-  #requireSame(names: InterfaceQueries, place: Place): void {
-    if (this.#same.has(place)) return;
-    requireSame(this.#pins.name, names, place);
-    this.#same.add(place);
+  #requireSame(names: InterfaceQueries, place: Place): Hardware {
+    const known = this.#same.get(place);
+    if (known !== undefined) return known;
+    const is = requireSame(this.#pins.name, names, place);
+    this.#same.set(place, is);
+    return is;
   }
 
   [Symbol.dispose](): void {

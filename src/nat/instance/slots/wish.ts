@@ -10,12 +10,13 @@ import {
   type XdpMode,
 } from '../../../loader/index.ts';
 import { type Address, formatAddress, parseAddress } from '../../address.ts';
-import { type Mac, macOf, parseMac } from '../../mac.ts';
+import { type Mac, parseMac } from '../../mac.ts';
 import { unusableAddress } from '../../unusable.ts';
 import { InstanceError } from '../error.ts';
 import { requireNamespace } from '../namespace.ts';
 import type { InstanceRecord } from '../record.ts';
 import { reachable } from '../xdp/reach.ts';
+import { type Hardware, hardwareOf } from './stale.ts';
 import type { SlotWish } from './types.ts';
 
 /** A wish as numbers. */
@@ -29,16 +30,11 @@ export interface Wanted {
 }
 
 /** On an interface that is there. */
-export interface Seat extends Wanted {
+export interface Seat extends Wanted, Hardware {
   readonly ifindex: number;
-  readonly mac: Mac;
-  readonly mtu: number;
   /** Whether XDP of the instance can send to it. */
   readonly takesXdp: boolean;
 }
-
-/** What a record can say. */
-const MOST_MTU = 0xffff;
 
 /** @throws RangeError, AddressError or InstanceError for what can be no slot, or is named twice. */
 export function readWishes(wishes: readonly SlotWish[]): Wanted[] {
@@ -95,16 +91,15 @@ export function seatsFor(room: Room, wanted: readonly Wanted[]): Seat[] {
   const indexes = Array.from(known.values(), ({ index }) => index);
   const taking = record.xdp === undefined ? undefined : takingXdp(instance, record, record.xdp.mode, indexes);
   return wanted.map(({ interface: name, inside, station, outside }): Seat => {
-    const { index, mac, mtu } = known.get(name)!;
+    const facts = known.get(name)!;
     return {
       interface: name,
       inside,
       station,
       outside,
-      ifindex: index,
-      mac: macOf(mac),
-      mtu: Math.min(mtu, MOST_MTU),
-      takesXdp: taking?.has(index) ?? false,
+      ifindex: facts.index,
+      ...hardwareOf(facts),
+      takesXdp: taking?.has(facts.index) ?? false,
     };
   });
 }

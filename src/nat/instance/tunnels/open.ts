@@ -60,17 +60,17 @@ export function openTunnels(name: string, context: Context = {}): Tunnels {
       const wanted = readTunnelWishes(wishes);
       if (wanted.length === 0) return;
       parts.locked(({ maps }, record) => {
-        const plan = planTunnels(name, maps, record, wanted, options);
+        const plan = planTunnels(pins, maps, record, wanted, options);
         const isNew = [...plan.uses].some((use) => !record.uses.has(use));
         inTurn(() => isNew && extendUses(pins, plan.uses, makingOf(context)), plan.write);
       });
     },
     bind: (placeholder, vni, options = {}) =>
-      parts.locked(({ maps }) => bindTunnel(name, maps, placeholder, vni, options, false)),
+      parts.locked(({ maps }) => bindTunnel(pins, maps, placeholder, vni, options, false)),
     rebind: (placeholder, vni, options = {}) =>
-      parts.locked(({ maps }) => bindTunnel(name, maps, placeholder, vni, options, true)),
-    release: (placeholders) => parts.locked(({ maps }) => releaseTunnels(name, maps, placeholders)),
-    remove: (placeholders) => parts.locked(({ maps }) => removeTunnels(name, maps, placeholders)),
+      parts.locked(({ maps }) => bindTunnel(pins, maps, placeholder, vni, options, true)),
+    release: (placeholders) => parts.locked(({ maps }) => releaseTunnels(pins, maps, placeholders)),
+    remove: (placeholders) => parts.locked(({ maps }) => removeTunnels(pins, maps, placeholders)),
     list: () => listTunnels(name, parts.open().maps),
     close,
     [Symbol.dispose]: close,
