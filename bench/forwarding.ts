@@ -6,12 +6,12 @@ import type { Namespace } from '../test/support/namespace.ts';
 import { interleave, type Summary } from './measure.ts';
 import type { Row, Section } from './report.ts';
 import { CONTESTANTS, type Contestant, type ContestantName } from './traffic/contestants.ts';
+import { NAMES } from './traffic/labs.ts';
 import { passage } from './traffic/passage.ts';
 import { type FloodOptions, Router } from './traffic/router.ts';
 
 /** Connections that the kernel may follow; more than a turn makes. */
 const MOST_CONNECTIONS = 1 << 20;
-const NAMES = Object.keys(CONTESTANTS) as ContestantName[];
 
 interface Case {
   readonly title: string;
@@ -37,6 +37,11 @@ const toPlain: readonly Target[] = [
   { ours: 'tsnat xdp', peer: 'plain', factor: 2 },
   { ours: 'tsnat', peer: 'C twin' },
   { ours: 'tsnat', peer: 'nft stateless' },
+];
+/** The way in, which leads past the routing table. */
+const slotsToPlain: readonly Target[] = [
+  { ours: 'tsnat slot', peer: 'plain', factor: 1.2 },
+  { ours: 'tsnat slot xdp', peer: 'plain', factor: 2.5 },
 ];
 const toStateful = (ours: ContestantName, factor: number): Target[] =>
   (['iptables-legacy', 'iptables-nft', 'nft stateful'] as const).map((peer) => ({ ours, peer, factor }));
@@ -69,14 +74,22 @@ interface Group {
 const GROUPS: readonly Group[] = [
   { contestants: NAMES, mappings: 1, cases: CASES },
   {
+    contestants: ['plain', 'tsnat slot', 'tsnat slot xdp'],
+    mappings: 1,
+    cases: [
+      { title: 'for slots, one flow', flood: { direction: 'inbound', ...ONE }, targets: slotsToPlain },
+      { title: 'for slots, 65,536 flows', flood: { direction: 'inbound', ...MANY }, targets: slotsToPlain },
+    ],
+  },
+  {
     // The stack keeps a route as long as one destination follows the other (ip_sublist_rcv).
-    contestants: ['plain', 'tsnat', 'tsnat redirect', 'tsnat xdp'],
+    contestants: ['plain', 'tsnat', 'tsnat redirect', 'tsnat xdp', 'tsnat slot', 'tsnat slot xdp'],
     mappings: HOSTS,
     cases: [
       {
         title: `inbound, ${HOSTS} hosts in turn`,
         flood: { direction: 'inbound', nearCount: HOSTS, flows: 1, size: SMALL },
-        targets: toPlain.filter(({ factor }) => factor !== undefined),
+        targets: [...toPlain.filter(({ factor }) => factor !== undefined), ...slotsToPlain],
       },
     ],
   },

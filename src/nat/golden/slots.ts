@@ -14,6 +14,8 @@ export interface GoldenSlotPacket {
   readonly after: Uint8Array;
   /** Whether it goes on, or is sent out of another interface. */
   readonly fate: 'next' | 'redirect';
+  /** Whether the slot's MAC is known. */
+  readonly isKnown: boolean;
 }
 
 /** Slots of both families, and packets of those that `remoteOf` has somebody for. */
@@ -22,12 +24,21 @@ export interface GoldenSlots {
   readonly packets: readonly GoldenSlotPacket[];
 }
 
+interface Places {
+  readonly insides: { readonly [F in Family]: Address };
+  /** Of one slot whose MAC is known, and of one whose MAC the kernel has to find. */
+  readonly outsides: { readonly [F in Family]: readonly [Address, Address] };
+}
+
 /** In 0.0.0.0/8 and ::ffff:0:0/96: see unusable.ts. */
-const INSIDES: { readonly [F in Family]: Address } = { 4: 0x0051_0701, 6: 0xffff_0051_0701n };
-/** One slot whose MAC is known, and one whose MAC the kernel has to find. */
-const OUTSIDES: { readonly [F in Family]: readonly [Address, Address] } = {
-  4: [0x0051_0702, 0x0051_0703],
-  6: [0xffff_0051_0702n, 0xffff_0051_0703n],
+const NEVER_ON_A_WIRE: Places = {
+  insides: { 4: 0x0051_0701, 6: 0xffff_0051_0701n },
+  outsides: { 4: [0x0051_0702, 0x0051_0703], 6: [0xffff_0051_0702n, 0xffff_0051_0703n] },
+};
+/** 10.81.7.1 and the like. */
+const ORDINARY: Places = {
+  insides: { 4: 0x0a51_0701, 6: (0xfd51n << 112n) | 0x0701n },
+  outsides: { 4: [0x0a51_0702, 0x0a51_0703], 6: [(0xfd51n << 112n) | 0x0702n, (0xfd51n << 112n) | 0x0703n] },
 };
 const LOOPBACK = 1;
 const STATION = 0x02_51_07_00_00_01;
@@ -42,27 +53,49 @@ const ANNOUNCED_MSS = 9000;
 
 /** Whether an entry is one of a self-test, which nobody else is to see. */
 export const isGolden = ({ address }: SlotKey): boolean =>
-  ([4, 6] as const).some((family) => address === INSIDES[family] || OUTSIDES[family].includes(address));
+  ([4, 6] as const).some(
+    (family) =>
+      address === NEVER_ON_A_WIRE.insides[family] || NEVER_ON_A_WIRE.outsides[family].includes(address),
+  );
 
-export function goldenSlots(
+export const goldenSlots = (
+  families: readonly Family[],
+  remoteOf: (family: Family) => Address | undefined,
+  options: { readonly mss?: number },
+): GoldenSlots => goldenAt(NEVER_ON_A_WIRE, families, remoteOf, options);
+
+/** The same with addresses that XDP takes, for maps of their own: what arrives. */
+export function goldenXdpSlots(
+  families: readonly Family[],
+  remoteOf: (family: Family) => Address | undefined,
+  options: { readonly mss?: number },
+): GoldenSlots {
+  const { entries, packets } = goldenAt(ORDINARY, families, remoteOf, options);
+  return { entries, packets: packets.filter(({ program }) => program === 'inbound') };
+}
+
+function goldenAt(
+  places: Places,
   families: readonly Family[],
   remoteOf: (family: Family) => Address | undefined,
   { mss = ANNOUNCED_MSS }: { readonly mss?: number },
 ): GoldenSlots {
   const packets = families.flatMap((family) => {
     const remote = remoteOf(family);
-    return remote === undefined ? [] : TRANSPORTS.flatMap((one) => packetsOf(family, one, remote, mss));
+    return remote === undefined
+      ? []
+      : TRANSPORTS.flatMap((one) => packetsOf(places, family, one, remote, mss));
   });
   const entries = {
-    4: families.includes(4) ? entriesOf(4) : [],
-    6: families.includes(6) ? entriesOf(6) : [],
+    4: families.includes(4) ? entriesOf(places, 4) : [],
+    6: families.includes(6) ? entriesOf(places, 6) : [],
   };
   return { entries, packets };
 }
 
-function entriesOf(family: Family): SlotEntry[] {
-  const inside = INSIDES[family];
-  const [known, sought] = OUTSIDES[family];
+function entriesOf({ insides, outsides }: Places, family: Family): SlotEntry[] {
+  const inside = insides[family];
+  const [known, sought] = outsides[family];
   return [
     { key: { interface: LOOPBACK, address: inside }, record: recordOf(known, STATION) },
     { key: { interface: 0, address: known }, record: recordOf(inside, STATION) },
@@ -79,15 +112,22 @@ const recordOf = (address: Address, station: number): SlotRecord => ({
   list: 0,
   state: SLOT_STATES.bound,
   flags: 0,
+  xdp: 1,
   since: 0n,
   name: '',
   packets: 0n,
   bytes: 0n,
 });
 
-function packetsOf(family: Family, transport: Transport, remote: Address, mss: number): GoldenSlotPacket[] {
-  const inside = INSIDES[family];
-  const [known, sought] = OUTSIDES[family];
+function packetsOf(
+  { insides, outsides }: Places,
+  family: Family,
+  transport: Transport,
+  remote: Address,
+  mss: number,
+): GoldenSlotPacket[] {
+  const inside = insides[family];
+  const [known, sought] = outsides[family];
   const clamped = Math.min(mss, ANNOUNCED_MSS);
   const out = (source: Address): Ends => ({ source, destination: remote, sport: PORT, dport: REMOTE_PORT });
   const back = (destination: Address): Ends => exchanged(out(destination), transport);
@@ -95,12 +135,12 @@ function packetsOf(family: Family, transport: Transport, remote: Address, mss: n
     addressed(frameOf(transport, ends, { link: 'ethernet', mss: announced, hops }), dest, source);
   const common = { family, transport };
   const sent: GoldenSlotPacket = {
-    ...{ ...common, program: 'slot', fate: 'next' },
+    ...{ ...common, program: 'slot', fate: 'next', isKnown: true },
     before: frame(out(inside), ANNOUNCED_MSS, HOPS, [MAC, STATION]),
     after: frame(out(known), clamped, HOPS, [MAC, STATION]),
   };
   const come = (outside: Address, station: number): GoldenSlotPacket => ({
-    ...{ ...common, program: 'inbound', fate: 'redirect' },
+    ...{ ...common, program: 'inbound', fate: 'redirect', isKnown: station !== 0 },
     // For the loopback device, whose MAC is zero: what is for another one is nobody's here.
     before: frame(back(outside), ANNOUNCED_MSS, HOPS, [0, 0]),
     after: frame(back(inside), clamped, HOPS - 1, [station, MAC]),

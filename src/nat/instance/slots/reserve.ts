@@ -17,7 +17,6 @@ import type { Bench } from './desk.ts';
 import { joinDevices, leaveStrays, withBlocks } from './devices.ts';
 import { beginSlotJournal, endSlotJournal, makeAmends, turnSlotJournal } from './journal.ts';
 import { requireUnslotted, Taken } from './outside.ts';
-import { requireNoXdp } from './plan.ts';
 import { flagsOf, listFor } from './policy.ts';
 import { nextTurn } from './record.ts';
 import { replaySlots } from './recover.ts';
@@ -34,9 +33,8 @@ import { Writing } from './writing.ts';
  * slot is reserved already.
  */
 export function reserveSlots(bench: Bench, wanted: readonly Wanted[], policy: SlotPolicy): void {
-  const { pins, opened, record, making, book } = bench;
+  const { pins, opened, making, book } = bench;
   const { maps } = opened;
-  requireNoXdp(pins.name, record.xdp);
   const seats = seatsOf(bench, wanted);
   requireOutsides(bench, seats);
   const moved = movedPlaces(bench, seats);

@@ -15,6 +15,7 @@ import {
 } from '../../tunnel-layout.ts';
 import type { Use } from '../../uses.ts';
 import { InstanceError } from '../error.ts';
+import type { InstanceRecord } from '../record.ts';
 
 export interface TunnelPort {
   readonly port: number;
@@ -86,12 +87,13 @@ export function usesOfPorts(ports: readonly TunnelPort[]): Use[] {
 /** @throws InstanceError with code `ENOTSUP` where there would be both XDP and tunnel slots. */
 export function requireNoXdpBeside(
   instance: string,
+  { interface: uplink, hook }: Pick<InstanceRecord, 'interface' | 'hook'>,
   xdp: object | 'none' | undefined,
   ports: readonly Pick<TunnelPort, 'port'>[],
 ): void {
   if (xdp === undefined || xdp === 'none' || ports.length === 0) return;
   throw new InstanceError(
     'ENOTSUP',
-    `instance '${instance}': XDP does not look into tunnels: with '--replace --hook tcx' or '--hook clsact' there can be tunnel slots`,
+    `instance '${instance}': XDP does not look into tunnels, so that there is either XDP or tunnel slots: 'tsnat attach ${uplink} --name ${instance} --replace --hook ${hook}' takes XDP off ('--hook auto' keeps it)`,
   );
 }
