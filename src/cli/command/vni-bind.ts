@@ -2,6 +2,7 @@
 
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
+import { asUsage } from '../usage-error.ts';
 import { readVni } from '../vni-numbers.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
@@ -10,6 +11,6 @@ export async function run(input: Input, output: Output): Promise<void> {
   const outside = input.texts('outside');
   const { openTunnels } = await import('../../nat/instance/tunnels/open.ts');
   using tunnels = openTunnels(name);
-  tunnels.bind(slot, vni, { outside });
+  asUsage(() => tunnels.bind(slot, vni, { outside }));
   output.result({ name, slot, vni, outside }, () => `${name}: tunnel slot ${slot} has VNI ${vni}\n`);
 }
