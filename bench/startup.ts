@@ -10,7 +10,7 @@ import { ROOT } from '../test/support/root.ts';
 import { interleave, timed } from './measure.ts';
 import type { Row, Section } from './report.ts';
 
-const CLI = join(ROOT, 'dist/cli/main.js');
+const CLI = join(ROOT, 'dist/cli/main.cjs');
 const NOTHING = 'node -e 0';
 const INSIDES = 0x0a00_0000;
 const OUTSIDES = 0x6440_0000;

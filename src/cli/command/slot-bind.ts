@@ -1,5 +1,6 @@
 // tsnat slot bind: outside addresses for slots.
 
+import { withSlots } from '../../nat/instance/light/slots.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { bindingsJson, readBindings } from '../slot-bindings.ts';
@@ -7,9 +8,7 @@ import { bindingsJson, readBindings } from '../slot-bindings.ts';
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const bindings = readBindings('slot bind', input.rest('SLOT=OUT'));
-  const { openSlots } = await import('../../nat/instance/slots/open.ts');
-  using slots = openSlots(name);
-  slots.bindAll(bindings);
+  await withSlots(name, (slots) => slots.bindAll(bindings));
   output.result({ name, bound: bindingsJson(bindings) }, () =>
     bindings.map(([slot, outside]) => `${name}: ${slot} is ${outside} now\n`).join(''),
   );

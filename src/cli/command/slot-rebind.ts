@@ -1,5 +1,6 @@
 // tsnat slot rebind: other outside addresses for slots.
 
+import { withSlots } from '../../nat/instance/light/slots.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { bindingsJson, readBindings } from '../slot-bindings.ts';
@@ -8,9 +9,9 @@ export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const bindings = readBindings('slot rebind', input.rest('SLOT=OUT'));
   const quarantine = input.count('quarantine');
-  const { openSlots } = await import('../../nat/instance/slots/open.ts');
-  using slots = openSlots(name);
-  slots.rebindAll(bindings, { ...(quarantine !== undefined && { quarantine }) });
+  await withSlots(name, (slots) =>
+    slots.rebindAll(bindings, { ...(quarantine !== undefined && { quarantine }) }),
+  );
   output.result({ name, bound: bindingsJson(bindings) }, () =>
     bindings.map(([slot, outside]) => `${name}: ${slot} is ${outside} now\n`).join(''),
   );

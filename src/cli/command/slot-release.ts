@@ -1,5 +1,6 @@
 // tsnat slot release: slots without outside addresses.
 
+import { withSlots } from '../../nat/instance/light/slots.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 
@@ -7,9 +8,9 @@ export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const released = input.rest('SLOT');
   const quarantine = input.count('quarantine');
-  const { openSlots } = await import('../../nat/instance/slots/open.ts');
-  using slots = openSlots(name);
-  slots.releaseAll(released, { ...(quarantine !== undefined && { quarantine }) });
+  await withSlots(name, (slots) =>
+    slots.releaseAll(released, { ...(quarantine !== undefined && { quarantine }) }),
+  );
   output.result({ name, released, ...(quarantine !== undefined && { quarantine }) }, () =>
     released.map((slot) => `${name}: ${slot} is released\n`).join(''),
   );

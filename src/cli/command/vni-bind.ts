@@ -1,5 +1,6 @@
 // tsnat vni bind: a VNI for a tunnel slot.
 
+import { withTunnels } from '../../nat/instance/light/tunnels.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { readVni } from '../vni-numbers.ts';
@@ -8,8 +9,6 @@ export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const [slot, vni] = [readVni(input.required('SLOT'), 'SLOT'), readVni(input.required('VNI'), 'VNI')];
   const outside = input.texts('outside');
-  const { openTunnels } = await import('../../nat/instance/tunnels/open.ts');
-  using tunnels = openTunnels(name);
-  tunnels.bind(slot, vni, { outside });
+  await withTunnels(name, (tunnels) => tunnels.bind(slot, vni, { outside }));
   output.result({ name, slot, vni, outside }, () => `${name}: tunnel slot ${slot} has VNI ${vni}\n`);
 }

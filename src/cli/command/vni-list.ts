@@ -1,6 +1,7 @@
 // tsnat vni list: the tunnel slots of an instance.
 
 import { formatAddress } from '../../nat/address.ts';
+import { withTunnels } from '../../nat/instance/light/tunnels.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { grouped, readableBytes, table } from '../table.ts';
@@ -9,9 +10,8 @@ const MS_IN_SECOND = 1000;
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const { openTunnels } = await import('../../nat/instance/tunnels/open.ts');
-  using tunnels = openTunnels(name);
-  const slots = tunnels.list().map(({ remote, local, inside, outside, since: _, ...rest }) => ({
+  const listed = await withTunnels(name, (tunnels) => tunnels.list());
+  const slots = listed.map(({ remote, local, inside, outside, since: _, ...rest }) => ({
     ...rest,
     ...(remote !== undefined && { remote: formatAddress(remote) }),
     ...(local !== undefined && { local: formatAddress(local) }),

@@ -2,9 +2,10 @@
 // that no real one has: addresses that are never on a wire, at the loopback device, where test runs are.
 
 import type { Address, Family } from '../address.ts';
-import type { SlotEntry, SlotKey, SlotRecord } from '../slot-entries.ts';
+import type { SlotEntry, SlotRecord } from '../slot-entries.ts';
 import { SLOT_STATES } from '../slot-layout.ts';
 import { type Ends, frameOf, type Transport } from './frame.ts';
+import { INSIDES, OUTSIDES } from './slot-addresses.ts';
 
 export interface GoldenSlotPacket {
   readonly program: 'slot' | 'inbound';
@@ -22,13 +23,6 @@ export interface GoldenSlots {
   readonly packets: readonly GoldenSlotPacket[];
 }
 
-/** In 0.0.0.0/8 and ::ffff:0:0/96: see unusable.ts. */
-const INSIDES: { readonly [F in Family]: Address } = { 4: 0x0051_0701, 6: 0xffff_0051_0701n };
-/** One slot whose MAC is known, and one whose MAC the kernel has to find. */
-const OUTSIDES: { readonly [F in Family]: readonly [Address, Address] } = {
-  4: [0x0051_0702, 0x0051_0703],
-  6: [0xffff_0051_0702n, 0xffff_0051_0703n],
-};
 const LOOPBACK = 1;
 const STATION = 0x02_51_07_00_00_01;
 const MAC = 0x02_51_07_00_00_02;
@@ -39,10 +33,6 @@ const TRANSPORTS: readonly Transport[] = ['tcp', 'udp', 'echo'];
 const PORT = 40_000;
 const REMOTE_PORT = 53;
 const ANNOUNCED_MSS = 9000;
-
-/** Whether an entry is one of a self-test, which nobody else is to see. */
-export const isGolden = ({ address }: SlotKey): boolean =>
-  ([4, 6] as const).some((family) => address === INSIDES[family] || OUTSIDES[family].includes(address));
 
 export function goldenSlots(
   families: readonly Family[],

@@ -1,14 +1,16 @@
 // Detach: what attach added goes, whole or half-present; what others added stays.
 
+import { afterwards } from './afterwards.ts';
+import { attempt } from './attempt.ts';
 import { Changeover } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { putOn } from './hooks.ts';
 import type { Context } from './making.ts';
-import { unknownInstance } from './open.ts';
 import { instancesFolder, listNames, Pins, withFolder, withInstance } from './pins.ts';
-import { attempt, programIds } from './placement.ts';
+import { programIds } from './placement.ts';
+import { unknownInstance } from './require-pins.ts';
 import { restIfThere } from './stations.ts';
-import { afterwards, openPrograms } from './transition.ts';
+import { openPrograms } from './transition.ts';
 
 /**
  * Removes an instance, or whatever is left of one.

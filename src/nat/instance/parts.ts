@@ -6,11 +6,11 @@ import type { Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { Journal } from './journal.ts';
 import { openMaps } from './own-maps.ts';
+import { SLOT_JOURNAL_PIN } from './pin-parts.ts';
 import { Pins } from './pins.ts';
 import { type InstanceRecord, isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
-import { recover } from './recover.ts';
-import { SLOT_JOURNAL_PIN } from './slots/journal.ts';
 import { Table } from './table.ts';
+import type { Works } from './works.ts';
 
 export interface Opened {
   readonly maps: Owned;
@@ -27,18 +27,18 @@ const RECORD_KEY: Uint8Array = new Uint8Array(Uint32Array.of(KEY).buffer);
 
 /** Opens what changes need, once, when the first change comes. */
 export class Parts implements Disposable {
-  readonly #instances: string;
   readonly #pins: Pins;
+  readonly #works: Works;
   readonly #shadow: Pins;
   #opened: Opened | undefined;
   /** The record as it was read last. */
   #known: { readonly data: Uint8Array; readonly record: InstanceRecord } | undefined;
   #owned: Disposable[] = [];
 
-  constructor(instances: string, pins: Pins) {
-    this.#instances = instances;
+  constructor(pins: Pins, works: Works) {
     this.#pins = pins;
-    this.#shadow = new Pins(instances, pins.name, true);
+    this.#works = works;
+    this.#shadow = new Pins(pins.instances, pins.name, true);
   }
 
   open(): Opened {
@@ -55,7 +55,7 @@ export class Parts implements Disposable {
       table: new Table(this.#pins.name, maps),
       record,
       journal: new Journal(this.#pins, record.raw),
-      lock: own(new FolderLock(this.#instances)),
+      lock: own(new FolderLock(this.#pins.instances)),
       own: own(new FolderLock(this.#pins.folder)),
     };
     return this.#opened;
@@ -68,7 +68,7 @@ export class Parts implements Disposable {
       opened.own.hold(() => {
         const known = this.#readRecord(opened);
         if (!this.#isUnfinished(opened)) return run(opened, known);
-        recover(this.#instances, this.#pins.name);
+        this.#works.recover(this.#pins.instances, this.#pins.name);
         return run(opened, this.#readRecord(opened));
       }),
     );

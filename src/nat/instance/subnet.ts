@@ -1,6 +1,6 @@
 // Prefixes as the `interface` map has them, and the smallest ones that hold all outsides.
 
-import type { ValueOf } from '../../asm/index.ts';
+import type { ValueOf } from '../../asm/data.ts';
 import type { BpfMap } from '../../loader/index.ts';
 import { type Address, bitsOf, type Family, familyOf } from '../address.ts';
 import { getAddress, viewOf } from '../entries.ts';

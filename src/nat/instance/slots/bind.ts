@@ -1,6 +1,6 @@
 // Binding slots: look-ups that say whether it can be, then one call that does it.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { BatchError } from '../../../loader/index.ts';
 import { type Address, addressKey, type Family, familyOf, formatAddress } from '../../address.ts';
 import { viewOf } from '../../entries.ts';

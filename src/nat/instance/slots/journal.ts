@@ -2,17 +2,15 @@
 // gone with its last. So a killed `reserve` is taken back, and a killed `remove` carried through. One pin holds it, since
 // one step has to make it true and one to make it past.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { removePin, renamePin } from '../../../loader/index.ts';
 import type { Family } from '../../address.ts';
 import { type Entries, viewOf } from '../../entries.ts';
 import { SLOT_FORMATS } from '../../slot-entries.ts';
 import { pinBytes, pinnedBytes } from '../chunks.ts';
 import type { Owned } from '../contents.ts';
+import { NEXT_SLOT_JOURNAL_PIN, SLOT_JOURNAL_PIN } from '../pin-parts.ts';
 import type { Pins } from '../pins.ts';
-
-export const SLOT_JOURNAL_PIN = 'maps/slot_journal';
-export const NEXT_SLOT_JOURNAL_PIN = 'maps/slot_journal_next';
 
 /** Of one family: what has to go, and what has to be as it says. */
 export interface Amends {

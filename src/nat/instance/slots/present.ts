@@ -1,6 +1,6 @@
 // What the maps of slots say just now, for changes to look at: entry by entry, or read as a whole where there are many.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import type { Address, Family } from '../../address.ts';
 import { addressKey } from '../../address.ts';
 import { getAddress, viewOf } from '../../entries.ts';

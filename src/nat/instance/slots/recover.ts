@@ -1,8 +1,8 @@
 // Makes good what a killed `reserve` or `remove` has left: the maps by its journal, and the devices by the maps.
 
+import { attempt } from '../attempt.ts';
 import { openMaps } from '../own-maps.ts';
 import type { Pins } from '../pins.ts';
-import { attempt } from '../placement.ts';
 import { leaveStrays } from './devices.ts';
 import { endSlotJournal, makeAmends, readSlotJournal } from './journal.ts';
 

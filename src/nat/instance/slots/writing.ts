@@ -2,7 +2,7 @@
 // half of them. What was there before is kept until it is done, in case the kernel has no room. They are put together in
 // place, since thousands of them are bound in some milliseconds.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { LoaderError } from '../../../loader/index.ts';
 import type { Address, Family } from '../../address.ts';
 import { type Entries, putAddress, viewOf } from '../../entries.ts';

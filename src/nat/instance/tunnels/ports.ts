@@ -1,6 +1,6 @@
 // The UDP ports that tunnels of an instance use, and by what their slots are told apart on the way in.
 
-import { decode } from '../../../asm/index.ts';
+import { decode } from '../../../asm/data.ts';
 import type { BpfMap } from '../../../loader/index.ts';
 import { sameBytes } from '../../entries.ts';
 import type { InstanceMaps } from '../../maps.ts';
