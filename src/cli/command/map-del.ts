@@ -2,7 +2,6 @@
 
 import { AddressError } from '../../nat/address-error.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../../nat/endpoint.ts';
-import { withMappings } from '../../nat/instance/light/mappings.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { UsageError } from '../usage-error.ts';
@@ -10,6 +9,7 @@ import { UsageError } from '../usage-error.ts';
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const insides = readInsides(input.rest('IN'));
+  const { withMappings } = await import('../../nat/instance/light/mappings.ts');
   await withMappings(name, (instance) => instance.deleteMappings(insides));
   const deleted = insides.map(formatEndpoint);
   output.result({ name, deleted }, () => deleted.map((inside) => `${name}: deleted ${inside}\n`).join(''));

@@ -1,6 +1,5 @@
 // tsnat slot rebind: other outside addresses for slots.
 
-import { withSlots } from '../../nat/instance/light/slots.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { bindingsJson, readBindings } from '../slot-bindings.ts';
@@ -9,6 +8,7 @@ export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const bindings = readBindings('slot rebind', input.rest('SLOT=OUT'));
   const quarantine = input.count('quarantine');
+  const { withSlots } = await import('../../nat/instance/light/slots.ts');
   await withSlots(name, (slots) =>
     slots.rebindAll(bindings, { ...(quarantine !== undefined && { quarantine }) }),
   );

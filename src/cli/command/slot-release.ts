@@ -1,6 +1,5 @@
 // tsnat slot release: slots without outside addresses.
 
-import { withSlots } from '../../nat/instance/light/slots.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 
@@ -8,6 +7,7 @@ export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const released = input.rest('SLOT');
   const quarantine = input.count('quarantine');
+  const { withSlots } = await import('../../nat/instance/light/slots.ts');
   await withSlots(name, (slots) =>
     slots.releaseAll(released, { ...(quarantine !== undefined && { quarantine }) }),
   );

@@ -1,7 +1,6 @@
 // tsnat vni list: the tunnel slots of an instance.
 
 import { formatAddress } from '../../nat/address.ts';
-import { withTunnels } from '../../nat/instance/light/tunnels.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { grouped, readableBytes, table } from '../table.ts';
@@ -10,6 +9,7 @@ const MS_IN_SECOND = 1000;
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
+  const { withTunnels } = await import('../../nat/instance/light/tunnels.ts');
   const listed = await withTunnels(name, (tunnels) => tunnels.list());
   const slots = listed.map(({ remote, local, inside, outside, since: _, ...rest }) => ({
     ...rest,

@@ -1,6 +1,5 @@
 // tsnat vni rebind: another VNI for a tunnel slot.
 
-import { withTunnels } from '../../nat/instance/light/tunnels.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { readVni } from '../vni-numbers.ts';
@@ -9,6 +8,7 @@ export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const [slot, vni] = [readVni(input.required('SLOT'), 'SLOT'), readVni(input.required('VNI'), 'VNI')];
   const outside = input.texts('outside');
+  const { withTunnels } = await import('../../nat/instance/light/tunnels.ts');
   await withTunnels(name, (tunnels) => tunnels.rebind(slot, vni, { outside }));
   output.result({ name, slot, vni, outside }, () => `${name}: tunnel slot ${slot} has VNI ${vni}\n`);
 }

@@ -11,6 +11,7 @@ import { programIds } from './placement.ts';
 import { unknownInstance } from './require-pins.ts';
 import { restIfThere } from './stations.ts';
 import { openPrograms } from './transition.ts';
+import { beginWork } from './work-mark.ts';
 
 /**
  * Removes an instance, or whatever is left of one.
@@ -54,6 +55,7 @@ function silence(pins: Pins, shadow: Pins): void {
   const { outbound, inbound, slot } = opened.programs;
   if (record === undefined || outbound === undefined || inbound === undefined) return;
   try {
+    beginWork(pins);
     shadow.make();
     restIfThere(pins);
     using changeover = Changeover.make(shadow, { former: { outbound, inbound, slot } });

@@ -6,8 +6,7 @@ import type { Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { Journal } from './journal.ts';
 import { openMaps } from './own-maps.ts';
-import { SLOT_JOURNAL_PIN } from './pin-parts.ts';
-import { Pins } from './pins.ts';
+import type { Pins } from './pins.ts';
 import { type InstanceRecord, isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
 import { Table } from './table.ts';
 import type { Works } from './works.ts';
@@ -29,7 +28,6 @@ const RECORD_KEY: Uint8Array = new Uint8Array(Uint32Array.of(KEY).buffer);
 export class Parts implements Disposable {
   readonly #pins: Pins;
   readonly #works: Works;
-  readonly #shadow: Pins;
   #opened: Opened | undefined;
   /** The record as it was read last. */
   #known: { readonly data: Uint8Array; readonly record: InstanceRecord } | undefined;
@@ -38,7 +36,6 @@ export class Parts implements Disposable {
   constructor(pins: Pins, works: Works) {
     this.#pins = pins;
     this.#works = works;
-    this.#shadow = new Pins(pins.instances, pins.name, true);
   }
 
   open(): Opened {
@@ -67,7 +64,7 @@ export class Parts implements Disposable {
     return opened.lock.hold(() =>
       opened.own.hold(() => {
         const known = this.#readRecord(opened);
-        if (!this.#isUnfinished(opened)) return run(opened, known);
+        if (!opened.journal.isOpen) return run(opened, known);
         this.#works.recover(this.#pins.instances, this.#pins.name);
         return run(opened, this.#readRecord(opened));
       }),
@@ -82,14 +79,9 @@ export class Parts implements Disposable {
     const opened = this.open();
     const done = opened.own.hold(() => {
       const record = this.#readRecord(opened);
-      return this.#isUnfinished(opened) ? undefined : { result: run(opened, record) };
+      return opened.journal.isOpen ? undefined : { result: run(opened, record) };
     });
     return done === undefined ? this.locked(run) : done.result;
-  }
-
-  /** Whether a killed command has left something to do. */
-  #isUnfinished({ journal }: Opened): boolean {
-    return this.#shadow.exist || this.#pins.has(SLOT_JOURNAL_PIN) || journal.isOpen;
   }
 
   #readRecord({ record: { raw } }: Opened): InstanceRecord {

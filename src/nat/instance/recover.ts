@@ -11,6 +11,7 @@ import { recordMap } from './record.ts';
 import { replaySlots } from './slots/recover.ts';
 import { wake } from './stations.ts';
 import { complete, openPrograms, settleAttach, undo } from './transition.ts';
+import { endWork } from './work-mark.ts';
 
 /** To be called with the lock held. */
 export function recover(instances: string, name: string): void {
@@ -20,10 +21,12 @@ export function recover(instances: string, name: string): void {
   if (!pins.exist) return;
   replay(pins);
   replaySlots(pins);
-  if (!pins.changing) return;
-  const record = attempt(() => pins.record());
-  if (record !== undefined) wake(pins, record);
-  pins.tidy();
+  if (pins.changing) {
+    const record = attempt(() => pins.record());
+    if (record !== undefined) wake(pins, record);
+    pins.tidy();
+  }
+  attempt(() => endWork(pins));
 }
 
 function settle(pins: Pins, shadow: Pins): void {

@@ -29,6 +29,7 @@ import { hasSlotProgram, nextTurn } from './slots/record.ts';
 import { StandIn } from './stand-in.ts';
 import { rest, wake } from './stations.ts';
 import { allOrNothing } from './undo.ts';
+import { beginWork, endWork } from './work-mark.ts';
 import { prepareXdp, settleXdp, type XdpWish } from './xdp/change.ts';
 
 export interface Wanted {
@@ -63,6 +64,7 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
   const final = wanted.programs ?? former;
   allOrNothing((onFailure) => {
     onFailure(() => shadow.exist && undo(pins, shadow));
+    beginWork(pins);
     shadow.make();
     rest(maps);
     const xdp = prepareXdp(pins, shadow, maps, wanted);
@@ -128,6 +130,7 @@ export function undo(pins: Pins, shadow: Pins): void {
     leaveDevicesFor(pins, next ?? record, record);
   }
   shadow.remove();
+  endWork(pins);
 }
 
 /** Completes a change that the word has made, however far it has come. */
@@ -168,6 +171,7 @@ function tidy(pins: Pins, shadow: Pins): void {
   wake(pins, pins.record());
   leaveDevicesFor(pins, pins.record(), pins.record());
   shadow.remove();
+  endWork(pins);
 }
 
 /** Takes the entry off interfaces that have it for nothing. @param blocks the record that knows where it may be */

@@ -30,7 +30,7 @@ export function bindSlots(bench: Bench, bindings: readonly SlotBinding[], quaran
   const { pins, opened, record } = bench;
   const { maps } = opened;
   const since = now();
-  const present = presentOf(maps, bindings.length);
+  const present = presentOf(maps, bindings.length, since);
   const taken = new Taken(pins.name, maps, record.uses, bindings.length);
   const writing = new Writing(maps);
   const [slots, outsides] = [new Set<Place>(), new Set<Address>()];
@@ -70,7 +70,7 @@ export function bindSlots(bench: Bench, bindings: readonly SlotBinding[], quaran
 export function releaseSlots(bench: Bench, slots: readonly string[], quarantine: number): void {
   const { maps } = bench.opened;
   const since = now();
-  const present = presentOf(maps, slots.length);
+  const present = presentOf(maps, slots.length, since);
   const writing = new Writing(maps);
   const seen = new Set<Place>();
   for (const slot of slots) {

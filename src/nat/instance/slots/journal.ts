@@ -11,6 +11,7 @@ import { pinBytes, pinnedBytes } from '../chunks.ts';
 import type { Owned } from '../contents.ts';
 import { NEXT_SLOT_JOURNAL_PIN, SLOT_JOURNAL_PIN } from '../pin-parts.ts';
 import type { Pins } from '../pins.ts';
+import { beginWork, endWork } from '../work-mark.ts';
 
 /** Of one family: what has to go, and what has to be as it says. */
 export interface Amends {
@@ -24,8 +25,10 @@ const FAMILIES: readonly Family[] = [4, 6];
 const COUNT_SIZE = 4;
 const HEADER_SIZE: number = FAMILIES.length * 2 * COUNT_SIZE;
 
-export const beginSlotJournal = (pins: Pins, amends: SlotAmends): void =>
+export function beginSlotJournal(pins: Pins, amends: SlotAmends): void {
+  beginWork(pins);
   pinBytes(pins.path(SLOT_JOURNAL_PIN), encode(amends));
+}
 
 /** From one to the other in one step. */
 export function turnSlotJournal(pins: Pins, amends: SlotAmends): void {
@@ -36,6 +39,7 @@ export function turnSlotJournal(pins: Pins, amends: SlotAmends): void {
 
 export function endSlotJournal(pins: Pins): void {
   removePin(pins.path(SLOT_JOURNAL_PIN));
+  endWork(pins);
 }
 
 /** What a killed command has left; undefined where it left nothing. */

@@ -31,10 +31,10 @@ export function tunnelsIn(hand: Hand): LiveTunnels {
   return {
     name,
     bind: (placeholder, vni, options = {}) =>
-      parts.locked(({ maps }) => bindTunnel(name, maps, placeholder, vni, options, false)),
+      parts.lockedAlone(({ maps }) => bindTunnel(name, maps, placeholder, vni, options, false)),
     rebind: (placeholder, vni, options = {}) =>
-      parts.locked(({ maps }) => bindTunnel(name, maps, placeholder, vni, options, true)),
-    release: (placeholders) => parts.locked(({ maps }) => releaseTunnels(name, maps, placeholders)),
+      parts.lockedAlone(({ maps }) => bindTunnel(name, maps, placeholder, vni, options, true)),
+    release: (placeholders) => parts.lockedAlone(({ maps }) => releaseTunnels(name, maps, placeholders)),
     list: () => listTunnels(name, parts.open().maps),
     close,
     [Symbol.dispose]: close,
