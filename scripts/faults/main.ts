@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { campaign, ERRNOS, leaks, type Tally } from '../../test/support/fault/campaign.ts';
+import { campaign, ERRNOS, isTried, leaks, type Tally } from '../../test/support/fault/campaign.ts';
 import { OPERATIONS } from '../../test/support/fault/operations.ts';
 import { World } from '../../test/support/fault/world.ts';
 
@@ -55,6 +55,7 @@ try {
   for (const hook of ['tcx', 'clsact'] as const) {
     for (const operation of OPERATIONS) {
       if (!words.every((word) => `${hook} ${operation.title}`.includes(word))) continue;
+      if (!isTried(world, hook, operation)) continue;
       const begun = Date.now();
       const plan = {
         stride,

@@ -32,8 +32,8 @@ export function slotsText(
   return [
     ...(slots.length === 0 ? [] : [slotTable(slots, output), '\n']),
     ...(quarantined.length === 0 ? [] : [quarantineTable(quarantined, output), '\n']),
-    ...slots.flatMap(({ problem }) =>
-      problem === undefined ? [] : [`${output.alarm('stale')}: ${problem}\n`],
+    ...slots.flatMap(({ state, problem }) =>
+      problem === undefined ? [] : [`${output.alarm(state === 'stale' ? 'stale' : 'changed')}: ${problem}\n`],
     ),
     summary(name, slots, quarantined),
   ].join('');

@@ -2,9 +2,9 @@
 
 import test from 'ava';
 import { EMULATED, PATIENCE } from '../support/emulation.ts';
-import { campaign, descriptors, ERRNOS, leaks } from '../support/fault/campaign.ts';
+import { campaign, descriptors, ERRNOS, isTried, leaks } from '../support/fault/campaign.ts';
 import { OPERATIONS } from '../support/fault/operations.ts';
-import { type FaultHook, isRedirect } from '../support/fault/state.ts';
+import type { FaultHook } from '../support/fault/state.ts';
 import { World } from '../support/fault/world.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { TC_HOOKS, TCX } from '../support/tcx.ts';
@@ -24,8 +24,7 @@ for (const hook of [...TC_HOOKS, ...PAST]) {
     const open = descriptors();
     for (const [i, operation] of OPERATIONS.entries()) {
       const isPast = PAST.includes(hook);
-      if (isPast && operation.isOfSlots) continue;
-      if (operation.isOfRedirect && !isRedirect(hook)) continue;
+      if (!isTried(world, hook, operation)) continue;
       // There are more calls, each of which is judged as slowly.
       const stride = (operation.isShort ? SHORT_STRIDE : STRIDE) * (isPast ? 2 : 1);
       const plan = { stride, first: (i * 7) % stride, errnos: Object.keys(ERRNOS), everyErrno: false };

@@ -2,21 +2,19 @@
 // anything himself: by the mark that they set before they began.
 
 import test from 'ava';
-import { openInstance, openSlots } from '../../../src/nat/instance/index.ts';
+import { attach, openInstance, openSlots } from '../../../src/nat/instance/index.ts';
 import { withFault } from './support/faults.ts';
 import { insides, many, mapped } from './support/site.ts';
 import { type SlotSite, slotSite, wishes } from './support/slot-site.ts';
 
 const OUTSIDES = ['198.51.100.1', '198.51.100.2'];
 const STRIDE = 3;
-const NEW_KIND = mapped('10.1.0.0/16=100.64.0.0/16');
 /** Too many for the journal that lies in the instance's own map. */
 const MANY = many(60, 1000);
 
 const CHANGES: { readonly [what: string]: (here: SlotSite) => void } = {
-  'new programs': ({ context }) => {
-    using instance = openInstance('out0', context);
-    instance.addMappings(NEW_KIND);
+  'new programs': ({ context, netns }) => {
+    attach({ interface: 'out0', netns, replace: true }, context);
   },
   'many mappings': ({ context }) => {
     using instance = openInstance('out0', context);
@@ -28,7 +26,7 @@ const CHANGES: { readonly [what: string]: (here: SlotSite) => void } = {
   },
   'more slots': ({ context }) => {
     using slots = openSlots('out0', context);
-    slots.reserve(wishes(['tap1', 'tap2']));
+    slots.reserve(wishes(['tap2']));
   },
   'fewer slots': ({ context }) => {
     using slots = openSlots('out0', context);
@@ -57,8 +55,7 @@ for (const [what, change] of Object.entries(CHANGES)) {
     const { slots, pins } = here;
     slots.reserve(wishes(['tap0']));
     slots.bind('tap0', OUTSIDES[0]!);
-    const dry = { ...here };
-    reset(dry);
+    reset(here);
     const { calls, error } = withFault(undefined, () => change(here));
     t.is(error, undefined);
     let bound = 0;

@@ -6,13 +6,11 @@ import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { formatAddress } from '../../../src/nat/address.ts';
-import { detach, listInstances, openInstance, openSlots } from '../../../src/nat/instance/index.ts';
-import { formatMapping } from '../../../src/nat/mapping.ts';
 import { withFault } from '../../nat/instance/support/faults.ts';
 import { sleep } from '../command.ts';
 import { alive, forget } from '../registry.ts';
-import { bring, isClsact, isRedirect, NAME, type Operation, type Place, type State } from './state.ts';
+import { look, matches, prepare, tunnelLeftovers } from './look.ts';
+import { isClsact, isRedirect, type Operation, type Place } from './state.ts';
 import type { Order } from './victim.ts';
 import { expectedOf, objects, same, type World } from './world.ts';
 
@@ -59,6 +57,14 @@ export interface Plan {
   readonly everyErrno: boolean;
 }
 
+/** Whether there is such an operation at this hook, on this machine. */
+export function isTried(world: World, hook: Place['hook'], operation: Operation): boolean {
+  const { isOfSlots, isOfTunnels, isOfRedirect } = operation;
+  if (isOfRedirect) return isRedirect(hook);
+  if (isOfTunnels && !world.hasTunnels) return false;
+  return !(isOfSlots || isOfTunnels) || hook === 'tcx' || hook === 'clsact';
+}
+
 export async function campaign(
   world: World,
   hook: Place['hook'],
@@ -77,7 +83,7 @@ export async function campaign(
   };
   await kills(world, world.place(hook), operation, plan, tally);
   await failures(world, world.place(hook), operation, plan, tally);
-  prepare(world.place(hook), undefined);
+  prepare(world.place(hook));
   return tally;
 }
 
@@ -92,7 +98,7 @@ async function kills(
   let ready = false;
   for (let step = first; ; step += stride) {
     const victim = new Victim();
-    if (!ready) prepare(place, operation.before);
+    if (!ready) prepare(place, operation);
     const calls = await victim.run({ operation: operation.title, place, step });
     if (calls !== undefined) {
       tally.calls = calls.length;
@@ -121,7 +127,7 @@ async function failures(
   for (let step = first; step < tally.calls; step += stride) {
     const wanted = everyErrno ? errnos : [errnos[turn++ % errnos.length] ?? 'ENOMEM'];
     for (const errno of wanted) {
-      if (!ready) prepare(place, operation.before);
+      if (!ready) prepare(place, operation);
       const fault = { kind: 'errno', step, errno: ERRNOS[errno] ?? ENOMEM } as const;
       const open = descriptors();
       const { error, calls } = withFault(fault, () => operation.run(place));
@@ -143,7 +149,7 @@ async function failures(
 async function judge(
   world: World,
   place: Place,
-  { before, after }: Operation,
+  operation: Operation,
   tally: Tally,
   what: string,
 ): Promise<'old' | 'new' | undefined> {
@@ -151,7 +157,8 @@ async function judge(
     tally.faults.push(`${what}: ${text}`);
     return undefined;
   };
-  const is = look(place);
+  const { before, after } = operation;
+  const is = look(place, operation);
   if (typeof is === 'string') return fault(is);
   const name = matches(is.state, before) ? 'old' : matches(is.state, after) ? 'new' : undefined;
   if (name === undefined) return fault(`neither old nor new: ${JSON.stringify(is.state)}`);
@@ -173,51 +180,9 @@ async function judge(
   if (slotQdisc !== (hasSlots || ofRedirect)) return fault(`a qdisc on the device of slots: ${slotQdisc}`);
   const pins = world.pins().filter((pin) => !there || /%new|changeover|relay|journal/.test(pin));
   if (pins.length > 0) return fault(`pins left: ${pins.join(', ')}`);
+  const left = operation.isOfTunnels && tunnelLeftovers(place);
+  if (left) return fault(left);
   return name;
-}
-
-/** The state of the instance; a text when it cannot be told or is not sound. */
-function look({ root, hook }: Place): { readonly state: State | undefined } | string {
-  try {
-    using instance = openInstance(NAME, { root });
-    using slots = openSlots(NAME, { root });
-    const { problems, unmapped, redirect } = instance.status();
-    if (problems.length > 0) return problems.join('; ');
-    const mappings = instance.listMappings().map(({ mapping }) => formatMapping(mapping));
-    const reserved = slots
-      .list()
-      .filter(({ state }) => state === 'reserved')
-      .map(({ inside, interface: device }) => `${formatAddress(inside)}%${device}`);
-    const isDirect = isRedirect(hook) && redirect === undefined;
-    return {
-      state: { unmapped: unmapped.outbound, mappings, reserved, ...(isDirect && { isDirect }) },
-    };
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ENOENT') return String(error);
-    return listInstances({ root }).length === 0 ? { state: undefined } : 'listed, but not there';
-  }
-}
-
-function matches(is: State | undefined, wanted: State | undefined): boolean {
-  const text = (state: State | undefined): string =>
-    state === undefined
-      ? ''
-      : [
-          state.unmapped,
-          `${state.isDirect}`,
-          ...[...state.mappings].sort(),
-          ...[...(state.reserved ?? [])].sort(),
-        ].join(' ');
-  return text(is) === text(wanted);
-}
-
-function prepare(place: Place, state: State | undefined): void {
-  try {
-    detach(NAME, { root: place.root });
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
-  }
-  if (state !== undefined) bring(place, state);
 }
 
 /** Started before it is needed, since starting takes longer than all the rest. */

@@ -4,7 +4,18 @@
 import { endpointOf } from '../../../src/nat/endpoint.ts';
 import { attach, detach } from '../../../src/nat/instance/index.ts';
 import { SLOT_OPERATIONS } from './slot-operations.ts';
-import { bring, inInstance, list, mapped, NAME, type Operation, options, type State } from './state.ts';
+import {
+  bring,
+  contextOf,
+  inInstance,
+  list,
+  mapped,
+  NAME,
+  type Operation,
+  options,
+  type State,
+} from './state.ts';
+import { TUNNEL_OPERATIONS } from './tunnel-operations.ts';
 
 const OLD: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 6), mapped(7, 7)] };
 const NEW: State = { unmapped: 'pass', mappings: [mapped(5, 5), mapped(6, 7), mapped(8, 8)] };
@@ -32,7 +43,7 @@ export const OPERATIONS: readonly Operation[] = [
     title: 'attach --replace',
     before: OLD,
     after: { ...OLD, unmapped: 'drop' },
-    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, { root: place.root }),
+    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, contextOf(place)),
   },
   {
     title: 'attach --replace --map',
@@ -40,7 +51,7 @@ export const OPERATIONS: readonly Operation[] = [
     after: { ...NEW, unmapped: 'drop' },
     run: (place) => {
       const mappings = list(NEW.mappings);
-      attach({ ...options(place), replace: true, unmapped: 'drop', mappings }, { root: place.root });
+      attach({ ...options(place), replace: true, unmapped: 'drop', mappings }, contextOf(place));
     },
   },
   {
@@ -48,7 +59,7 @@ export const OPERATIONS: readonly Operation[] = [
     isOfRedirect: true,
     before: { ...OLD, isDirect: true },
     after: { ...OLD, unmapped: 'drop' },
-    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, { root: place.root }),
+    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, contextOf(place)),
   },
   {
     title: 'attach --replace --no-redirect',
@@ -57,7 +68,7 @@ export const OPERATIONS: readonly Operation[] = [
     after: { ...OLD, unmapped: 'drop', isDirect: true },
     run: (place) => {
       const { inside, ...others } = options(place);
-      attach({ ...others, redirect: false, replace: true, unmapped: 'drop' }, { root: place.root });
+      attach({ ...others, redirect: false, replace: true, unmapped: 'drop' }, contextOf(place));
     },
   },
   {
@@ -103,10 +114,11 @@ export const OPERATIONS: readonly Operation[] = [
     run: inInstance((instance) => instance.replaceMappings(list([...NEW.mappings, ...OTHERS.slice(3)]))),
   },
   ...SLOT_OPERATIONS,
+  ...TUNNEL_OPERATIONS,
   {
     title: 'detach',
     before: OLD,
     after: undefined,
-    run: ({ root }) => detach(NAME, { root }),
+    run: (place) => detach(NAME, contextOf(place)),
   },
 ];

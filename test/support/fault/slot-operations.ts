@@ -4,6 +4,7 @@ import { endpointOf } from '../../../src/nat/endpoint.ts';
 import { attach, detach } from '../../../src/nat/instance/index.ts';
 import {
   bring,
+  contextOf,
   inInstance,
   inSlots,
   list,
@@ -77,6 +78,18 @@ export const SLOT_OPERATIONS: readonly Operation[] = [
     run: inSlots((slots) => slots.releaseAll([slot(5), slot(6)])),
   },
   {
+    title: 'slot bind, to an outside whose quarantine is over',
+    isOfSlots: true,
+    isShort: true,
+    before: BOUND,
+    since: inSlots((slots) => {
+      slots.bind(slot(7), '203.0.113.7');
+      slots.release(slot(7), { quarantine: 0.001 });
+    }),
+    after: { ...BARE, mappings: [...BOUND.mappings, slotted(7, 7)] },
+    run: inSlots((slots) => slots.bind(slot(7), '203.0.113.7')),
+  },
+  {
     title: 'slot remove, one',
     isOfSlots: true,
     before: BOUND,
@@ -102,7 +115,7 @@ export const SLOT_OPERATIONS: readonly Operation[] = [
     isOfSlots: true,
     before: BOUND,
     after: { ...BOUND, unmapped: 'drop' },
-    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, { root: place.root }),
+    run: (place) => attach({ ...options(place), replace: true, unmapped: 'drop' }, contextOf(place)),
   },
   {
     title: 'map add, slots',
@@ -150,6 +163,6 @@ export const SLOT_OPERATIONS: readonly Operation[] = [
     isOfSlots: true,
     before: BOUND,
     after: undefined,
-    run: ({ root }) => detach(NAME, { root }),
+    run: (place) => detach(NAME, contextOf(place)),
   },
 ];

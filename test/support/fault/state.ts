@@ -3,9 +3,12 @@
 import {
   type AttachOptions,
   attach,
+  type Context,
   openInstance,
   openSlots,
+  openTunnels,
   type Slots,
+  type Tunnels,
 } from '../../../src/nat/instance/index.ts';
 import { type Mapping, parseMapping } from '../../../src/nat/mapping.ts';
 
@@ -24,7 +27,11 @@ export interface Place {
   readonly inside: string;
   /** Of the tables; a number nobody else uses, by which they are known. */
   readonly capacity: number;
+  /** In this process only: by what programs are made. */
+  readonly making?: Pick<Context, 'datapath' | 'selfTest'>;
 }
+
+export const contextOf = ({ root, making }: Place): Context => ({ root, ...making });
 
 export interface State {
   readonly unmapped: 'pass' | 'drop';
@@ -32,6 +39,8 @@ export interface State {
   readonly mappings: readonly string[];
   /** Slots that are bound to nothing. */
   readonly reserved?: readonly string[];
+  /** Tunnel slots, `9000001` or `9000001=5001`; left out where they are not looked at. */
+  readonly tunnels?: readonly string[];
   /** Not there though the hook is one of redirect. */
   readonly isDirect?: true;
 }
@@ -42,10 +51,14 @@ export interface Operation {
   readonly before: State | undefined;
   readonly after: State | undefined;
   readonly run: (place: Place) => void;
+  /** What else has been before it, once there is what there is to be. */
+  readonly since?: (place: Place) => void;
   /** Makes so few calls that a sample should have most of them. */
   readonly isShort?: true;
   /** There is none of them with a way past the stack. */
   readonly isOfSlots?: true;
+  /** The same; and packets in tunnels are looked at. */
+  readonly isOfTunnels?: true;
   /** Makes sense with redirect only. */
   readonly isOfRedirect?: true;
 }
@@ -66,19 +79,23 @@ export const options = ({ interface: device, netns, hook, inside }: Place): Atta
 });
 
 export function inInstance(run: (instance: ReturnType<typeof openInstance>) => void): Operation['run'] {
-  return ({ root }) => {
-    using instance = openInstance(NAME, { root });
+  return (place) => {
+    using instance = openInstance(NAME, contextOf(place));
     run(instance);
   };
 }
 
 /** Brings the instance into a state by other means than those under test being half-way. */
-export function bring(place: Place, { unmapped, mappings, reserved = [], isDirect }: State): void {
-  const { capacity, root } = place;
+export function bring(
+  place: Place,
+  { unmapped, mappings, reserved = [], tunnels = [], isDirect }: State,
+): void {
+  const { capacity } = place;
   const { inside, redirect, ...others } = options(place);
   const around = isDirect ? others : { ...others, ...(inside && { inside }), ...(redirect && { redirect }) };
-  attach({ ...around, unmapped, capacity, mappings: list(mappings) }, { root });
+  attach({ ...around, unmapped, capacity, mappings: list(mappings) }, contextOf(place));
   if (reserved.length > 0) reserve(place, reserved);
+  if (tunnels.length > 0) inTunnels((open) => bringTunnels(open, tunnels))(place);
 }
 
 /** The one device that slots are on: what all hosts of the inside are behind. */
@@ -88,8 +105,8 @@ export const slotted = (inside: number, outside: number): string => `${slot(insi
 export const SIX: string = `fd00::5%${SLOT_DEVICE}`;
 
 export function inSlots(run: (slots: Slots) => void): Operation['run'] {
-  return ({ root }) => {
-    using slots = openSlots(NAME, { root });
+  return (place) => {
+    using slots = openSlots(NAME, contextOf(place));
     run(slots);
   };
 }
@@ -103,3 +120,22 @@ export const reserve = (place: Place, texts: readonly string[]): void =>
       }),
     ),
   )(place);
+
+/** The other end of all tunnels. */
+export const REMOTE = '203.0.113.2';
+/** What tunnel slots are called, and the VNIs they get. */
+export const PLACEHOLDERS: readonly number[] = [9_000_001, 9_000_002];
+export const VNIS: readonly number[] = [5001, 5002];
+
+export function inTunnels(run: (tunnels: Tunnels) => void): Operation['run'] {
+  return (place) => {
+    using tunnels = openTunnels(NAME, contextOf(place));
+    run(tunnels);
+  };
+}
+
+function bringTunnels(tunnels: Tunnels, texts: readonly string[]): void {
+  const pairs = texts.map((text) => text.split('=').map(Number) as [number, number?]);
+  tunnels.reserve(pairs.map(([placeholder]) => ({ placeholder, remote: REMOTE })));
+  for (const [placeholder, vni] of pairs) if (vni !== undefined) tunnels.bind(placeholder, vni);
+}

@@ -11,8 +11,10 @@ import { type Lab, type LabOptions, makeLab } from '../lab.ts';
 import type { Namespace } from '../namespace.ts';
 import { BPF_FS, ownFolder, removeFolder, uniqueName } from '../registry.ts';
 import { PYTHON, ROOT } from '../root.ts';
+import { tunnelKinds } from '../tunnel-lab.ts';
 import { filtersOn, hasClsact } from '../witness.ts';
 import { HOSTS, isClsact, isRedirect, type Place, SLOT_DEVICE, type State } from './state.ts';
+import { addTunnels, expectedOfTunnels, farAddresses, tunnelPairs } from './tunnels.ts';
 
 const PORT = '9100';
 /** Of the tables of this process, and of no other. */
@@ -56,12 +58,25 @@ export class World {
   readonly root: string;
   readonly #fromInside: Ask;
   readonly #fromOutside: Ask;
+  /** Undefined where the kernel has no such tunnels. */
+  readonly #fromGateway: Ask | undefined;
 
-  private constructor(lab: Lab, root: string, fromInside: Ask, fromOutside: Ask) {
+  private constructor(
+    lab: Lab,
+    root: string,
+    fromInside: Ask,
+    fromOutside: Ask,
+    fromGateway: Ask | undefined,
+  ) {
     this.lab = lab;
     this.root = root;
     this.#fromInside = fromInside;
     this.#fromOutside = fromOutside;
+    this.#fromGateway = fromGateway;
+  }
+
+  get hasTunnels(): boolean {
+    return this.#fromGateway !== undefined;
   }
 
   /** @param options `wire` for senders that finish their checksums, without which XDP leaves all to TC */
@@ -82,9 +97,12 @@ export class World {
     );
     // What is not translated is refused there and then.
     await lab.gateway.ip(...HOSTS.map((host) => `route add unreachable ${outside(host)}/32`));
+    const hasTunnels = tunnelKinds().includes('vxlan');
+    if (hasTunnels) await addTunnels(lab);
     const fromInside = await startProbe(t, lab.inside, HOSTS.map(inside));
-    const fromOutside = await startProbe(t, lab.outside, [SERVER]);
-    return new World(lab, root, fromInside, fromOutside);
+    const fromOutside = await startProbe(t, lab.outside, [SERVER, ...(hasTunnels ? farAddresses() : [])]);
+    const fromGateway = hasTunnels ? await startProbe(t, lab.gateway, []) : undefined;
+    return new World(lab, root, fromInside, fromOutside, fromGateway);
   }
 
   place(hook: Place['hook']): Place {
@@ -110,7 +128,9 @@ export class World {
         HOSTS.map((host) => [SERVER, outside(host)]),
         patience,
       );
-      const seen = [...outward, ...inward];
+      const ofTunnels = expected.some(({ length }) => length > outward.length + inward.length);
+      const through = ofTunnels ? ((await this.#fromGateway?.(tunnelPairs(), patience)) ?? []) : [];
+      const seen = [...outward, ...inward, ...through];
       if (patience === LONG_PATIENCE_MS || expected.some((each) => same(each, seen))) return seen;
     }
     return [];
@@ -163,6 +183,10 @@ export const same = (a: Seen, b: Seen): boolean => JSON.stringify(a) === JSON.st
 
 /** What packets must show in a state, worked out from its mappings alone. */
 export function expectedOf(state: State | undefined): Seen {
+  return [...expectedOfHosts(state), ...(state?.tunnels ? expectedOfTunnels(state.tunnels) : [])];
+}
+
+function expectedOfHosts(state: State | undefined): Seen {
   const all = (state?.mappings ?? []).map((text) => text.split('=') as [string, string]);
   const slots = all.flatMap(([slot, out]): [string, string][] =>
     slot.includes('%') ? [[slot.split('%')[0]!, out]] : [],

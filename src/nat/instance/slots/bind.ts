@@ -46,7 +46,7 @@ export function bindSlots(bench: Bench, bindings: readonly SlotBinding[], quaran
     outsides.add(addressKey(outside));
     const value = present.inside(place);
     if (value === undefined) throw notReserved(bench, place);
-    bench.requireSame(place);
+    const hardware = bench.requireSame(place);
     const isBound = stateOf(value, family) === SLOT_STATES.bound;
     const former = isBound ? otherAddress(value, family) : undefined;
     if (isBound !== isRebind) throw notToBeBound(bench, place, slot, outside, former);
@@ -58,8 +58,15 @@ export function bindSlots(bench: Bench, bindings: readonly SlotBinding[], quaran
     mappings.push(mapping);
     if (former !== undefined) giveUp(writing, present, value, place, since, quarantine ?? 0);
     const { ifindex, inside } = place;
-    writing.change(family, 0, outside, value, { state: 'bound', other: inside, since }, there);
-    writing.change(family, ifindex, inside, value, { state: 'bound', other: outside, since }, value);
+    writing.change(family, 0, outside, value, { state: 'bound', other: inside, since, hardware }, there);
+    writing.change(
+      family,
+      ifindex,
+      inside,
+      value,
+      { state: 'bound', other: outside, since, hardware },
+      value,
+    );
   }
   if (writing.count === 0) return;
   widenOutsides(maps.interface, mappings);

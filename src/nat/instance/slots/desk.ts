@@ -8,7 +8,7 @@ import type { Pins } from '../pins.ts';
 import type { InstanceRecord } from '../record.ts';
 import type { Works } from '../works.ts';
 import { Book, type Place } from './book.ts';
-import { requireSame } from './stale.ts';
+import { type Hardware, requireSame } from './stale.ts';
 
 /** An instance as it is just now. What only some changes need is got when it is asked for. */
 export class Bench {
@@ -37,9 +37,9 @@ export class Bench {
     return this.#names;
   }
 
-  /** @throws InstanceError with code `ESTALE` where the interface of a slot is not the one that it was. */
-  requireSame(place: Place): void {
-    this.#desk.requireSame(this.names, place);
+  /** What the interface of a slot has. @throws InstanceError with code `ESTALE` where it is not the one that it was. */
+  requireSame(place: Place): Hardware {
+    return this.#desk.requireSame(this.names, place);
   }
 }
 
@@ -51,7 +51,7 @@ export class SlotDesk implements Disposable {
   #names: InterfaceQueries | undefined;
   #watch: LinkWatch | undefined;
   /** Slots whose interfaces were found to be the ones they were, and have not changed since. */
-  readonly #same = new Set<Place>();
+  readonly #same = new Map<Place, Hardware>();
 
   /** @param parts of the same instance, which somebody else owns */
   constructor(pins: Pins, parts: Parts, works: Works) {
@@ -104,10 +104,12 @@ export class SlotDesk implements Disposable {
   }
 
   /** As long as no interface changes, each is asked about once. */
-  requireSame(names: InterfaceQueries, place: Place): void {
-    if (this.#same.has(place)) return;
-    requireSame(this.#pins.name, names, place);
-    this.#same.add(place);
+  requireSame(names: InterfaceQueries, place: Place): Hardware {
+    const known = this.#same.get(place);
+    if (known !== undefined) return known;
+    const is = requireSame(this.#pins.name, names, place);
+    this.#same.set(place, is);
+    return is;
   }
 
   [Symbol.dispose](): void {

@@ -9,7 +9,7 @@ import { decodeSlots, SLOT_FORMATS, type SlotEntry, type SlotRecord } from '../.
 import { SLOT_FLAGS, SLOT_STATES } from '../../slot-layout.ts';
 import { FAMILIES, type SlotMaps } from './book.ts';
 import { type ListMaps, readLists } from './policy.ts';
-import { staleness } from './stale.ts';
+import { difference, type Hardware, standing } from './stale.ts';
 import type { QuarantinedOutside, SlotState } from './types.ts';
 
 const MILLISECOND = 1_000_000n;
@@ -42,8 +42,10 @@ export function listSlots(
       const { key, record: value } = entry;
       if (key.interface === 0 || value.state === SLOT_STATES.interface) return [];
       const slot = { interface: value.name, ifindex: key.interface, inside: key.address };
-      const problem = names === undefined ? GONE : staleness(instance, names, slot);
-      return [stateOf(entry, { now, lists, outsides, devices, problem })];
+      const is = names === undefined ? GONE : standing(instance, names, slot);
+      const back = value.state === SLOT_STATES.bound ? outsides.get(keyOf(value.address)) : undefined;
+      const problem = typeof is === 'string' ? is : changeOf(instance, slot, [value, back], is);
+      return [stateOf(entry, { now, lists, back, devices, isStale: typeof is === 'string', problem })];
     });
   });
   return found.sort(
@@ -51,26 +53,38 @@ export function listSlots(
   );
 }
 
+/** Of the entries of the inside and of the outside, which may have got theirs at different times. */
+const changeOf = (
+  instance: string,
+  slot: Parameters<typeof difference>[1],
+  entries: readonly (SlotRecord | undefined)[],
+  is: Hardware,
+): string | undefined =>
+  entries
+    .map((entry) => entry && difference(instance, slot, entry, is))
+    .find((problem) => problem !== undefined);
+
 interface Surroundings {
   readonly now: bigint;
   readonly lists: ReadonlyMap<number, readonly Prefix[]>;
-  readonly outsides: ReadonlyMap<string, SlotRecord>;
+  /** The entry of its outside. */
+  readonly back: SlotRecord | undefined;
+  readonly isStale: boolean;
   readonly devices: ReadonlyMap<number, SlotRecord>;
   readonly problem: string | undefined;
 }
 
 function stateOf(
   { key, record }: SlotEntry,
-  { now, lists, outsides, devices, problem }: Surroundings,
+  { now, lists, back, devices, isStale, problem }: Surroundings,
 ): SlotState {
   const isBound = record.state === SLOT_STATES.bound;
-  const back = isBound ? outsides.get(keyOf(record.address)) : undefined;
   const isListed = (record.flags & SLOT_FLAGS.listed) !== 0;
   return {
     interface: record.name,
     ifindex: key.interface,
     inside: key.address,
-    state: problem !== undefined ? 'stale' : isBound ? 'bound' : 'reserved',
+    state: isStale ? 'stale' : isBound ? 'bound' : 'reserved',
     ...(isBound && { outside: record.address }),
     since: record.since,
     age: Number((now - record.since) / MILLISECOND),

@@ -8,7 +8,7 @@ import { SLOT_STATES } from '../../slot-layout.ts';
 import { afterwards } from '../afterwards.ts';
 import { type Book, FAMILIES, otherAddress, type Place, type SlotMaps, slotKeyOf } from './book.ts';
 import type { Bench } from './desk.ts';
-import { type Amends, beginSlotJournal, type SlotAmends } from './journal.ts';
+import { type Amends, beginSlotJournal, deletesOf, type SlotAmends } from './journal.ts';
 import { nextTurn } from './record.ts';
 import { replaySlots } from './recover.ts';
 import { sweepLists } from './sweep.ts';
@@ -43,12 +43,9 @@ export function goneWith(book: Book, places: readonly Place[], outsides: readonl
     FAMILIES.map((family): Key => ({ family, key: slotKeyOf(family, ifindex, family === 6 ? 0n : 0) })),
   );
   const keys: readonly Key[] = [...outsides, ...places, ...interfaces];
-  const amends = (family: Family): Amends => {
-    const its = keys.filter((each) => each.family === family).map(({ key }) => key);
-    const nothing = { count: 0, keys: new Uint8Array(), values: new Uint8Array() };
-    return { deletes: { count: its.length, keys: Buffer.concat(its) }, sets: nothing };
-  };
-  return { 4: amends(4), 6: amends(6) };
+  const amends = (family: Family): Amends =>
+    deletesOf(keys.filter((each) => each.family === family).map(({ key }) => key));
+  return { slots: amends(4), slots6: amends(6) };
 }
 
 /** The entry of its outside, if that says the same. */

@@ -4,7 +4,7 @@
 import { type Address, familyOf, formatAddress } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
 import type { SlotMapping } from '../../mapping.ts';
-import { getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
+import { getSlotRecord, SLOT_FORMATS, type SlotRecord } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Use, Uses } from '../../uses.ts';
 import { afterwards, inTurn } from '../afterwards.ts';
@@ -22,6 +22,7 @@ import { nextTurn } from './record.ts';
 import { replaySlots } from './recover.ts';
 import { goneWith } from './remove.ts';
 import { addInterface, addSlot } from './seat-entries.ts';
+import { sameHardware } from './stale.ts';
 import { sweepLists } from './sweep.ts';
 import type { SlotPolicy } from './types.ts';
 import { type Seat, seatsFor, type Wanted } from './wish.ts';
@@ -43,7 +44,10 @@ export function reserveSlots(bench: Bench, wanted: readonly Wanted[], policy: Sl
   const { list, make } = listFor(pins.name, maps, policy.allow);
   const writing = new Writing(maps);
   const fresh = new Map<number, string>();
-  for (const seat of seats) addInterface(pins.name, book, writing, seat, policy, fresh);
+  for (const seat of seats) {
+    // Of a slot that is reserved already the interface's policy is what it is, too.
+    if (!book.has(seat.ifindex, seat.inside)) addInterface(pins.name, book, writing, seat, policy, fresh);
+  }
   for (const seat of seats)
     addSlot({ maps, book, writing }, seat, moved.get(seat), { flags: flagsOf(policy), list });
   const mappings = seats.flatMap(mappingOf);
@@ -110,21 +114,35 @@ function movedPlaces({ pins, book, opened: { maps } }: Bench, seats: readonly Se
   const moved = new Map<Seat, Place>();
   for (const seat of seats) {
     const there = book.find(seat.interface, seat.inside);
-    if (there?.ifindex === seat.ifindex) requireToBind(pins.name, maps, there, seat);
+    if (there?.ifindex === seat.ifindex) requireSomethingNew(pins.name, maps, there, seat);
     else if (there !== undefined) moved.set(seat, there);
     requireNoOther(pins.name, book, seat);
   }
   return moved;
 }
 
-/** A slot that is reserved already may be wished to be bound. @throws InstanceError with code `EEXIST` or `EBOUND` */
-function requireToBind(instance: string, maps: SlotMaps, { family, key }: Place, seat: Seat): void {
+/**
+ * A slot that is reserved already may be wished to be bound, or to have what has changed since.
+ *
+ * @throws InstanceError with code `EEXIST` or `EBOUND`
+ */
+function requireSomethingNew(instance: string, maps: SlotMaps, { family, key }: Place, seat: Seat): void {
   const what = `instance '${instance}': slot '${slotText(seat)}'`;
+  const { raw } = maps[SLOT_FORMATS[family].name];
+  const recordAt = (at: Uint8Array): SlotRecord | undefined => {
+    const value = raw.get(at);
+    return value && getSlotRecord(viewOf(value), 0, family);
+  };
+  const former = recordAt(key);
   if (seat.outside === undefined) {
+    const back =
+      former?.state === SLOT_STATES.bound ? recordAt(slotKeyOf(family, 0, former.address)) : undefined;
+    const isNew = (record: SlotRecord | undefined): boolean =>
+      record !== undefined &&
+      (!sameHardware(record, seat) || (seat.station !== 0 && seat.station !== record.station));
+    if (isNew(former) || isNew(back)) return;
     throw new InstanceError('EEXIST', `${what} is reserved already; nothing was reserved`);
   }
-  const value = maps[SLOT_FORMATS[family].name].raw.get(key);
-  const former = value && getSlotRecord(viewOf(value), 0, family);
   if (former?.state !== SLOT_STATES.bound) return;
   throw new InstanceError(
     'EBOUND',

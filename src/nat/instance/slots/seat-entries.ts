@@ -48,15 +48,19 @@ export function addSlot(
   const { raw } = maps[SLOT_FORMATS[family].name];
   const key = slotKeyOf(family, seat.ifindex, seat.inside);
   const there = book.has(seat.ifindex, seat.inside) ? raw.get(key) : undefined;
-  const former = moved && raw.get(moved.key);
+  const former = moved === undefined ? there : raw.get(moved.key);
   const known = former && getSlotRecord(viewOf(former), 0, family);
   const wasBound = known?.state === SLOT_STATES.bound;
   const outside = seat.outside ?? (wasBound ? known.address : undefined);
-  // Of a slot that is reserved already, policy and station are what they are.
+  // Of a slot that is reserved already, policy and station are what they are, unless another station is said.
   const own = there && getSlotRecord(viewOf(there), 0, family);
-  const base = own === undefined ? policy : { flags: own.flags, list: own.list, station: own.station };
+  const base =
+    own === undefined
+      ? policy
+      : { flags: own.flags, list: own.list, station: seat.station === 0 ? own.station : seat.station };
   if (outside === undefined) {
-    writing.set(family, key, recordOf(family, seat, { state: 'reserved', ...base }), there);
+    const since = own === undefined ? {} : { since: own.since };
+    writing.set(family, key, recordOf(family, seat, { state: 'reserved', ...base, ...since }), there);
     return;
   }
   const outsideKey = slotKeyOf(family, 0, outside);

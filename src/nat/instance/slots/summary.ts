@@ -39,6 +39,13 @@ export function slotsState(
       `the interfaces of ${stale.length} slots are gone or others than they were (${names}): 'tsnat slot list ${pins.name}' says what to do`,
     );
   }
+  const changed = slots.filter(({ state, problem }) => state !== 'stale' && problem !== undefined);
+  if (changed.length > 0) {
+    const names = [...new Set(changed.map((slot) => slot.interface))];
+    problems.push(
+      `slots have the former MAC or MTU of ${names.length} interfaces (${shown(names)}): 'tsnat slot list ${pins.name}' says what to do`,
+    );
+  }
   const bare = slots.length === 0 ? [] : [...missingDevices(pins, record, maps).values()];
   if (bare.length > 0) {
     problems.push(

@@ -41,7 +41,7 @@ export interface SlotState {
   readonly inbound: Counters;
   readonly policy: Required<Omit<SlotPolicy, 'allow'>> & Pick<SlotPolicy, 'allow'>;
   readonly station?: string;
-  /** What is wrong with a stale one, and what to do. */
+  /** What is wrong with a stale one, or with one whose interface has another MAC or MTU now, and what to do. */
   readonly problem?: string;
 }
 

@@ -9,11 +9,12 @@ import {
   withNetns,
 } from '../../../loader/index.ts';
 import { type Address, formatAddress, parseAddress } from '../../address.ts';
-import { type Mac, macOf, parseMac } from '../../mac.ts';
+import { type Mac, parseMac } from '../../mac.ts';
 import { unusableAddress } from '../../unusable.ts';
 import { InstanceError } from '../error.ts';
 import { requireNamespace } from '../namespace.ts';
 import type { InstanceRecord } from '../record.ts';
+import { type Hardware, hardwareOf } from './stale.ts';
 import type { SlotWish } from './types.ts';
 
 /** A wish as numbers. */
@@ -27,14 +28,9 @@ export interface Wanted {
 }
 
 /** On an interface that is there. */
-export interface Seat extends Wanted {
+export interface Seat extends Wanted, Hardware {
   readonly ifindex: number;
-  readonly mac: Mac;
-  readonly mtu: number;
 }
-
-/** What a record can say. */
-const MOST_MTU = 0xffff;
 
 /** @throws RangeError, AddressError or InstanceError for what can be no slot, or is named twice. */
 export function readWishes(wishes: readonly SlotWish[]): Wanted[] {
@@ -89,15 +85,14 @@ export function seatsFor(room: Room, wanted: readonly Wanted[]): Seat[] {
   const ports = fresh.some(({ station }) => station === 0) ? portsIn(instance, record) : new Map();
   for (const each of fresh) requireFit(instance, each, known.get(each.interface)!, record.ifindex, ports);
   return wanted.map(({ interface: name, inside, station, outside }): Seat => {
-    const { index, mac, mtu } = known.get(name)!;
+    const facts = known.get(name)!;
     return {
       interface: name,
       inside,
       station,
       outside,
-      ifindex: index,
-      mac: macOf(mac),
-      mtu: Math.min(mtu, MOST_MTU),
+      ifindex: facts.index,
+      ...hardwareOf(facts),
     };
   });
 }

@@ -6,11 +6,13 @@ import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { LoaderError } from '../../../loader/index.ts';
 import type { Address, Family } from '../../address.ts';
 import { type Entries, putAddress, viewOf } from '../../entries.ts';
+import { putMac } from '../../mac.ts';
 import { SLOT_FORMATS, type SlotFormat } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Pins } from '../pins.ts';
 import { FAMILIES, type SlotMaps } from './book.ts';
 import { type Amends, beginSlotJournal, endSlotJournal, makeAmends, type SlotAmends } from './journal.ts';
+import type { Hardware } from './stale.ts';
 
 const FIRST_ROOM = 4;
 
@@ -56,7 +58,7 @@ class Rows {
     ifindex: number,
     address: Address,
     template: Uint8Array,
-    { state, other, since }: Change,
+    { state, other, since, hardware }: Change,
     former: Uint8Array | undefined,
   ): void {
     const at = this.#add(former);
@@ -68,6 +70,10 @@ class Rows {
     putAddress(this.#valueView, start + record.address, other);
     this.#valueView.setUint8(start + record.state, SLOT_STATES[state]);
     this.#valueView.setBigUint64(start + record.since, since, LITTLE_ENDIAN);
+    if (hardware !== undefined) {
+      putMac(this.#valueView, start + record.mac, hardware.mac);
+      this.#valueView.setUint16(start + record.mtu, hardware.mtu, LITTLE_ENDIAN);
+    }
     this.#values.fill(0, start + record.packets, start + valueSize);
   }
 
@@ -113,6 +119,8 @@ export interface Change {
   /** The other side's address. */
   readonly other: Address;
   readonly since: bigint;
+  /** Of the slot's interface; as in the template where left out. */
+  readonly hardware?: Hardware;
 }
 
 /** Writes in hand; nothing is done before `write` or `commit`. */
@@ -153,7 +161,7 @@ export class Writing {
 
   /** What puts back what was there. */
   amends(): SlotAmends {
-    return { 4: this.#of(4).amends(), 6: this.#of(6).amends() };
+    return { slots: this.#of(4).amends(), slots6: this.#of(6).amends() };
   }
 
   /** Writes all of it, without a journal: for who has one, or needs none. */

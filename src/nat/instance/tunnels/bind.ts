@@ -4,10 +4,12 @@
 import { type Address, familyOf, formatAddress } from '../../address.ts';
 import { indexValue, innerOf, slotKey, slotValue, type TunnelSlot } from '../../tunnel-entries.ts';
 import { InstanceError } from '../error.ts';
+import type { Pins } from '../pins.ts';
+import { deletesOf, setsOf } from '../slots/journal.ts';
 import { isIndexedEarly, keysOf, type Located, TunnelBook, type TunnelMaps } from './book.ts';
 import type { TunnelBindOptions } from './types.ts';
 import { readInner, requireVni } from './wish.ts';
-import { fullError, now, writeAll } from './writing.ts';
+import { commit, forget, now } from './writing.ts';
 
 /**
  * Gives a slot its VNI. To be called with the lock held.
@@ -15,7 +17,7 @@ import { fullError, now, writeAll } from './writing.ts';
  * @param isRebind where the slot is to have one already
  */
 export function bindTunnel(
-  name: string,
+  pins: Pins,
   maps: TunnelMaps,
   placeholder: number,
   vni: number,
@@ -23,6 +25,7 @@ export function bindTunnel(
   isRebind: boolean,
 ): void {
   requireVni(vni, 'VNI');
+  const { name } = pins;
   const book = new TunnelBook(name, maps);
   const located = book.one(placeholder);
   const { slot, port } = located;
@@ -38,11 +41,12 @@ export function bindTunnel(
     throw refuse('EUNBOUND', `has no VNI yet: 'tsnat vni bind ${name} ${placeholder} ${vni}' gives it one`);
   }
   const bound: TunnelSlot = { ...slot, vni, outside: outsideOf(slot, outside, refuse), since: now() };
-  write(book, located, { slot: bound, port });
+  write(pins, book, located, { slot: bound, port });
 }
 
 /** Takes slots their VNIs. They stay reserved. All or none. */
-export function releaseTunnels(name: string, maps: TunnelMaps, placeholders: readonly number[]): void {
+export function releaseTunnels(pins: Pins, maps: TunnelMaps, placeholders: readonly number[]): void {
+  const { name } = pins;
   const book = new TunnelBook(name, maps);
   const slots = placeholders.map((placeholder) => book.one(placeholder));
   for (const [i, { slot }] of slots.entries()) {
@@ -56,16 +60,20 @@ export function releaseTunnels(name: string, maps: TunnelMaps, placeholders: rea
   }
   const since = now();
   const released = slots.map(({ slot }) => ({ ...slot, vni: undefined, outside: slot.inside, since }));
-  writeAll(
-    maps.tunnels.raw,
-    released.map((slot) => ({ key: slotKey(slot.port, slot.placeholder), value: slotValue(slot) })),
+  const { raw } = maps.tunnels;
+  const elements = released.map((slot) => ({
+    key: slotKey(slot.port, slot.placeholder),
+    value: slotValue(slot),
+  }));
+  const formers = elements.map(({ key }) => ({ key, value: raw.get(key)! }));
+  commit(pins, book, { elements, amends: { tunnels: setsOf(formers) } });
+  forget(
+    raw,
+    slots.flatMap((located) => (isIndexedEarly(located.port) ? [] : keysOf(located))),
   );
-  for (const located of slots) {
-    if (!isIndexedEarly(located.port)) for (const key of keysOf(located)) maps.tunnels.raw.delete(key);
-  }
 }
 
-function write(book: TunnelBook, before: Located, after: Located): void {
+function write(pins: Pins, book: TunnelBook, before: Located, after: Located): void {
   const { raw } = book.maps.tunnels;
   const { slot, port } = after;
   const isEarly = isIndexedEarly(port);
@@ -75,16 +83,16 @@ function write(book: TunnelBook, before: Located, after: Located): void {
   const isAmong = (key: Uint8Array, list: readonly Uint8Array[]): boolean =>
     list.some((each) => Buffer.compare(each, key) === 0);
   const fresh = keys.filter((key) => !isAmong(key, former));
-  try {
-    writeAll(raw, [
-      ...fresh.map((key) => ({ key, value: indexValue(slot.placeholder) })),
-      { key: slotKey(slot.port, slot.placeholder), value: slotValue(slot) },
-    ]);
-  } catch (error) {
-    for (const key of fresh) raw.delete(key);
-    throw fullError(book.name, error);
-  }
-  for (const key of former) if (!isAmong(key, keys)) raw.delete(key);
+  const elements = [
+    ...fresh.map((key) => ({ key, value: indexValue(slot.placeholder) })),
+    { key: slotKey(slot.port, slot.placeholder), value: slotValue(slot) },
+  ];
+  // The slot's own entry is the last one: if it could not be written it is what it was.
+  commit(pins, book, { elements, amends: { tunnels: deletesOf(fresh) } });
+  forget(
+    raw,
+    former.filter((key) => !isAmong(key, keys)),
+  );
 }
 
 function outsideOf(

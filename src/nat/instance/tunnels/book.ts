@@ -80,6 +80,12 @@ export class TunnelBook {
     }
   }
 
+  /** Keys of index entries that none of these slots goes by. */
+  strays(slots: Iterable<Located>): Uint8Array[] {
+    const used = new Set([...slots].flatMap(keysOf).map(textOf));
+    return [...this.entries()].flatMap(({ key }) => (isSlotKey(key) || used.has(textOf(key)) ? [] : [key]));
+  }
+
   *entries(): Generator<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
     const { raw } = this.maps.tunnels;
     const { count, keys, values } = raw.elements();
@@ -91,6 +97,8 @@ export class TunnelBook {
     }
   }
 }
+
+const textOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
 
 /** Whether index entries are written when a slot is reserved: they need nothing that only the bind says. */
 export const isIndexedEarly = ({ marks }: TunnelPort): boolean =>

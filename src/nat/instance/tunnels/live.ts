@@ -26,15 +26,15 @@ export interface LiveTunnels extends Disposable {
 
 /** @param hand is closed with it */
 export function tunnelsIn(hand: Hand): LiveTunnels {
-  const { name, parts } = hand;
+  const { name, pins, parts } = hand;
   const close = (): void => hand[Symbol.dispose]();
   return {
     name,
     bind: (placeholder, vni, options = {}) =>
-      parts.lockedAlone(({ maps }) => bindTunnel(name, maps, placeholder, vni, options, false)),
+      parts.lockedAlone(({ maps }) => bindTunnel(pins, maps, placeholder, vni, options, false)),
     rebind: (placeholder, vni, options = {}) =>
-      parts.lockedAlone(({ maps }) => bindTunnel(name, maps, placeholder, vni, options, true)),
-    release: (placeholders) => parts.lockedAlone(({ maps }) => releaseTunnels(name, maps, placeholders)),
+      parts.lockedAlone(({ maps }) => bindTunnel(pins, maps, placeholder, vni, options, true)),
+    release: (placeholders) => parts.lockedAlone(({ maps }) => releaseTunnels(pins, maps, placeholders)),
     list: () => listTunnels(name, parts.open().maps),
     close,
     [Symbol.dispose]: close,

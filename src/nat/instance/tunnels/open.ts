@@ -42,11 +42,11 @@ export function openTunnels(name: string, context: Context = {}): Tunnels {
       const wanted = readTunnelWishes(wishes);
       if (wanted.length === 0) return;
       parts.locked(({ maps }, record) => {
-        const plan = planTunnels(name, maps, record, wanted, options);
+        const plan = planTunnels(pins, maps, record, wanted, options);
         const isNew = [...plan.uses].some((use) => !record.uses.has(use));
         inTurn(() => isNew && works.extendUses(pins, plan.uses), plan.write);
       });
     },
-    remove: (placeholders) => parts.locked(({ maps }) => removeTunnels(name, maps, placeholders)),
+    remove: (placeholders) => parts.locked(({ maps }) => removeTunnels(pins, maps, placeholders)),
   };
 }

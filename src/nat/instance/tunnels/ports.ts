@@ -1,6 +1,6 @@
 // The UDP ports that tunnels of an instance use, and by what their slots are told apart on the way in.
 
-import { decode } from '../../../asm/data.ts';
+import { decode, encode } from '../../../asm/data.ts';
 import type { BpfMap } from '../../../loader/index.ts';
 import { sameBytes } from '../../entries.ts';
 import type { InstanceMaps } from '../../maps.ts';
@@ -48,8 +48,19 @@ export function readPorts(map: PortsMap): readonly TunnelPort[] {
   return ports;
 }
 
+/** The one entry, as it is. */
+export const portsElement = (map: PortsMap): { key: Uint8Array; value: Uint8Array } => ({
+  key: KEY,
+  value: map.raw.get(KEY)!,
+});
+
 /** Of several changes to what packets meet the only one that all of them meet at once. */
 export function writePorts(map: PortsMap, ports: readonly TunnelPort[]): void {
+  map.raw.set(KEY, encodePorts(ports));
+}
+
+/** The value that says so. */
+export function encodePorts(ports: readonly TunnelPort[]): Uint8Array {
   const used = ports.map(({ port, kind, marks, needs }) => ({
     ...UNUSED,
     port,
@@ -57,7 +68,9 @@ export function writePorts(map: PortsMap, ports: readonly TunnelPort[]): void {
     marks: markBits(marks),
     needs: needs.reduce((bits, need) => bits | TUNNEL_NEEDS[need], 0),
   }));
-  map.set(0, { ports: Array.from({ length: MOST_TUNNEL_PORTS }, (_, i) => used[i] ?? UNUSED) });
+  return encode(tunnelPorts, {
+    ports: Array.from({ length: MOST_TUNNEL_PORTS }, (_, i) => used[i] ?? UNUSED),
+  });
 }
 
 /** What the programs have to be able to do for these. */

@@ -1,17 +1,18 @@
 // Reserving tunnel slots: what the programs need, then the slots, then the port, from which on packets meet them.
 
-import { BatchError } from '../../../loader/index.ts';
 import { familyOf } from '../../address.ts';
 import { indexKeys, indexValue, innerOf, slotKey, slotValue, type TunnelSlot } from '../../tunnel-entries.ts';
 import { MOST_TUNNEL_PORTS, TUNNEL_MARKS, type TunnelMark } from '../../tunnel-layout.ts';
 import type { Use } from '../../uses.ts';
 import { InstanceError } from '../error.ts';
+import type { Pins } from '../pins.ts';
 import type { InstanceRecord } from '../record.ts';
+import { deletesOf, setsOf } from '../slots/journal.ts';
 import { isIndexedEarly, TunnelBook, type TunnelMaps } from './book.ts';
-import { requireNoXdpBeside, type TunnelPort, usesOfPorts, writePorts } from './ports.ts';
+import { portsElement, requireNoXdpBeside, type TunnelPort, usesOfPorts } from './ports.ts';
 import type { TunnelReserveOptions } from './types.ts';
 import type { WantedTunnel } from './wish.ts';
-import { fullError, now, writeAll } from './writing.ts';
+import { commit, now } from './writing.ts';
 
 export interface Plan {
   /** What the programs have to be able to do first. */
@@ -22,12 +23,13 @@ export interface Plan {
 
 /** To be called with the lock held; nothing is changed before the plan is carried out. */
 export function planTunnels(
-  name: string,
+  pins: Pins,
   maps: TunnelMaps,
   record: InstanceRecord,
   wanted: readonly WantedTunnel[],
   { by }: TunnelReserveOptions,
 ): Plan {
+  const { name } = pins;
   requireNoXdpBeside(name, record.xdp, wanted);
   if (by !== undefined) requireMarks(by);
   const book = new TunnelBook(name, maps);
@@ -48,18 +50,18 @@ export function planTunnels(
     ];
   });
   requireApartFromEachOther(name, elements);
-  const write = (): void => {
-    try {
-      writeAll(maps.tunnels.raw, elements);
-    } catch (error) {
-      const written = error instanceof BatchError ? error.processed : elements.length;
-      for (const { key } of elements.slice(0, written)) maps.tunnels.raw.delete(key);
-      throw fullError(name, error);
-    }
-    writePorts(maps.tunnel_ports, ports);
-  };
+  const former = portsElement(maps.tunnel_ports);
+  const write = (): void =>
+    commit(pins, book, {
+      elements,
+      ...(!samePorts(ports, book.ports) && { ports }),
+      amends: { tunnels: deletesOf(elements.map(({ key }) => key)), tunnel_ports: setsOf([former]) },
+    });
   return { uses: new Set(usesOfPorts(ports)), write };
 }
+
+const samePorts = (a: readonly TunnelPort[], b: readonly TunnelPort[]): boolean =>
+  JSON.stringify(a) === JSON.stringify(b);
 
 function requireFree(book: TunnelBook, slot: TunnelSlot, port: TunnelPort): void {
   const { placeholder, remote, local, inside } = slot;

@@ -1,17 +1,14 @@
 // Each call to the kernel fails, or is the last, in turn: the instance is as it was or as it was asked to be, after
 // the next command at the latest, and nothing is left over.
 
-import { constants } from 'node:os';
 import type { ExecutionContext, TestFn } from 'ava';
 import { parseEndpoint } from '../../../../src/nat/endpoint.ts';
 import { attach, detach, listInstances, openInstance } from '../../../../src/nat/instance/index.ts';
 import { formatMapping } from '../../../../src/nat/mapping.ts';
 import { formatPrefix, type Prefix, parsePrefix } from '../../../../src/nat/prefix.ts';
-import { type Fault, UNSTOPPABLE, withFault } from './faults.ts';
+import { faultTestsOf } from './fault-steps.ts';
 import { many, mapped, type Site, site } from './site.ts';
 
-const { EAGAIN, EINTR, ENOMEM, ENOSPC, EPERM } = constants.errno;
-const ERRNOS = [ENOMEM, EPERM, ENOSPC, EAGAIN, EINTR];
 const PORT = '10.0.0.6:8080/tcp=203.0.113.9:80/tcp';
 const BEFORE = mapped('10.0.0.1=203.0.113.1', '10.0.0.2=203.0.113.2', '10.0.0.3=203.0.113.3', PORT);
 const AFTER = mapped(
@@ -136,7 +133,13 @@ function look(t: ExecutionContext, { context }: Site, what: string): string[] | 
 }
 
 /** What may be there: of an instance the usual pins and a program at each hook, else nothing. */
-function requireClean(t: ExecutionContext, here: Site, hook: string, exists: boolean, what: string): void {
+export function requireClean(
+  t: ExecutionContext,
+  here: Site,
+  hook: string,
+  exists: boolean,
+  what: string,
+): void {
   const pins = here.pins().filter((pin) => /changeover|relay|journal|%new/.test(pin));
   t.deepEqual(pins, [], what);
   if (hook === 'tcx') {
@@ -158,62 +161,24 @@ function prepare({ context, netns }: Site, hook: 'tcx' | 'clsact', attached: boo
   if (attached) attach({ interface: 'out0', netns, hook, mappings: BEFORE, capacity: 200 }, context);
 }
 
-/** Every how many calls a fault is tried; `npm run faults` tries each, with packets and a real kill. */
-const STRIDE = Number(process.env.TSNAT_FAULT_STRIDE ?? 7);
-
 /** Declares the tests of one hook. */
 export function faultTests(test: TestFn, hook: 'tcx' | 'clsact'): void {
-  OPERATIONS.forEach((operation, i) => {
-    test(`${hook}: ${operation.title}, killed at a call`, (t) => {
-      t.timeout(280_000);
-      everyStep(t, hook, operation, i % STRIDE, (step) => ({ kind: 'kill', step }));
-    });
-    test(`${hook}: ${operation.title}, failure of a call`, (t) => {
-      t.timeout(280_000);
-      everyStep(t, hook, operation, (i + 2) % STRIDE, (step) => ({
-        kind: 'errno',
-        step,
-        errno: ERRNOS[Math.floor(step / STRIDE) % ERRNOS.length]!,
-      }));
-    });
-    test(`${hook}: ${operation.title}, failure of a call and of all after it`, (t) => {
-      t.timeout(280_000);
-      const fault = { kind: 'errno', errno: ENOMEM, onwards: true } as const;
-      everyStep(t, hook, operation, (i + 4) % STRIDE, (step) => ({ ...fault, step }));
-    });
-  });
-}
-
-function everyStep(
-  t: ExecutionContext,
-  hook: 'tcx' | 'clsact',
-  { run, attached, after }: Operation,
-  first: number,
-  faultAt: (step: number) => Fault,
-): void {
-  const here = site(t);
-  const before = attached ? texts(BEFORE) : undefined;
-  const [old, next] = [before, after].map((each) => JSON.stringify(each));
-  const seen = { old: 0, new: 0 };
-  let ready = false;
-  for (let step = first; ; step += STRIDE) {
-    if (!ready) prepare(here, hook, attached);
-    const fault = faultAt(step);
-    const { error, calls } = withFault(fault, () => run(here, hook));
-    if (calls.length <= step) break;
-    const errno = fault.kind === 'errno' ? `, errno ${fault.errno}` : '';
-    const what = `call ${step} (${calls[step]})${errno}: ${error}`;
-    if (fault.kind === 'kill' && !UNSTOPPABLE.has(calls[step] ?? '')) t.regex(`${error}`, /Killed/, what);
-    const state = look(t, here, what);
-    const is = JSON.stringify(state);
-    t.true(is === old || is === next, `${what}: ${is} is neither ${old} nor ${next}`);
-    // Of an error that is no death it is known which: nothing was done.
-    if (fault.kind === 'errno' && !fault.onwards)
-      t.true(is === (error === undefined ? next : old), `${what}: ${is}`);
-    requireClean(t, here, hook, state !== undefined, what);
-    seen[is === old ? 'old' : 'new']++;
-    ready = is === old && old !== next;
-  }
-  t.log(`${seen.old} times as it was, ${seen.new} times as asked`);
-  t.true(seen.old + seen.new > 0);
+  faultTestsOf(
+    test,
+    hook,
+    OPERATIONS.map(({ title, run, attached, after }) => ({
+      title,
+      make: (t) => {
+        const here = site(t);
+        return {
+          before: attached ? texts(BEFORE) : undefined,
+          after,
+          prepare: () => prepare(here, hook, attached),
+          run: () => run(here, hook),
+          look: (what) => look(t, here, what),
+          requireClean: (exists, what) => requireClean(t, here, hook, exists, what),
+        };
+      },
+    })),
+  );
 }

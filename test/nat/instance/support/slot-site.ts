@@ -1,8 +1,13 @@
 // A site with devices for slots, and their slots in hand.
 
 import type { ExecutionContext } from 'ava';
+import { BpfMap } from '../../../../src/loader/index.ts';
 import type { AttachOptions, SlotWish } from '../../../../src/nat/instance/index.ts';
 import { attach, openSlots, type Slots } from '../../../../src/nat/instance/index.ts';
+import { formatMac } from '../../../../src/nat/mac.ts';
+import { instanceMaps } from '../../../../src/nat/maps.ts';
+import { decodeSlots } from '../../../../src/nat/slot-entries.ts';
+import { SLOT_STATES } from '../../../../src/nat/slot-layout.ts';
 import { type Site, site } from './site.ts';
 
 export const CLONE = '172.16.0.2';
@@ -17,6 +22,14 @@ export function addDevices(here: Pick<Site, 'ip'>, count: number, first = 0): st
   const names = Array.from({ length: count }, (_, i) => `tap${first + i}`);
   for (const name of names) here.ip(`link add ${name} type veth peer name p${name}`);
   return names;
+}
+
+/** The MACs and MTUs that the entries of a slot's inside and outside have. */
+export function hardwareIn({ root }: Site, device: string): string[] {
+  using map = BpfMap.openPin(`${root}/out0/maps/slots`, instanceMaps().slots)!;
+  return decodeSlots(4, map.raw.elements()).flatMap(({ record: { name, state, mac, mtu } }) =>
+    name === device && state !== SLOT_STATES.interface ? [`${formatMac(mac)} ${mtu}`] : [],
+  );
 }
 
 export function slotSite(
