@@ -6,16 +6,18 @@ import type { Namespace } from '../test/support/namespace.ts';
 import { interleave, type Summary } from './measure.ts';
 import type { Row, Section } from './report.ts';
 import { CONTESTANTS, type Contestant, type ContestantName } from './traffic/contestants.ts';
+import { NAMES } from './traffic/labs.ts';
 import { passage } from './traffic/passage.ts';
 import { type FloodOptions, Router } from './traffic/router.ts';
 
 /** Connections that the kernel may follow; more than a turn makes. */
 const MOST_CONNECTIONS = 1 << 20;
-const NAMES = Object.keys(CONTESTANTS) as ContestantName[];
 
 interface Case {
   readonly title: string;
   readonly flood: FloodOptions;
+  /** So many times the packets in a turn, and as much fewer turns. */
+  readonly longer?: number;
   readonly targets: readonly Target[];
 }
 
@@ -26,6 +28,7 @@ interface Target {
   readonly factor?: number;
 }
 
+const FEWEST_ROUNDS = 3;
 const SMALL = 64;
 const ONE = { nearCount: 1, flows: 1, size: SMALL };
 const MANY = { nearCount: 1, flows: 2 ** 16, size: SMALL };
@@ -37,6 +40,11 @@ const toPlain: readonly Target[] = [
   { ours: 'tsnat xdp', peer: 'plain', factor: 2 },
   { ours: 'tsnat', peer: 'C twin' },
   { ours: 'tsnat', peer: 'nft stateless' },
+];
+/** The way in, which leads past the routing table. */
+const slotsToPlain: readonly Target[] = [
+  { ours: 'tsnat slot', peer: 'plain', factor: 1.2 },
+  { ours: 'tsnat slot xdp', peer: 'plain', factor: 2.5 },
 ];
 const toStateful = (ours: ContestantName, factor: number): Target[] =>
   (['iptables-legacy', 'iptables-nft', 'nft stateful'] as const).map((peer) => ({ ours, peer, factor }));
@@ -52,6 +60,8 @@ const CASES: readonly Case[] = [
   {
     title: 'outbound, every packet a new flow',
     flood: { direction: 'outbound', ...NEW },
+    // The more connections are known, the longer a new one takes; what never ends does not stop at a few.
+    longer: 3,
     targets: toStateful('tsnat', 4),
   },
 ];
@@ -69,14 +79,22 @@ interface Group {
 const GROUPS: readonly Group[] = [
   { contestants: NAMES, mappings: 1, cases: CASES },
   {
+    contestants: ['plain', 'tsnat slot', 'tsnat slot xdp'],
+    mappings: 1,
+    cases: [
+      { title: 'for slots, one flow', flood: { direction: 'inbound', ...ONE }, targets: slotsToPlain },
+      { title: 'for slots, 65,536 flows', flood: { direction: 'inbound', ...MANY }, targets: slotsToPlain },
+    ],
+  },
+  {
     // The stack keeps a route as long as one destination follows the other (ip_sublist_rcv).
-    contestants: ['plain', 'tsnat', 'tsnat redirect', 'tsnat xdp'],
+    contestants: ['plain', 'tsnat', 'tsnat redirect', 'tsnat xdp', 'tsnat slot', 'tsnat slot xdp'],
     mappings: HOSTS,
     cases: [
       {
         title: `inbound, ${HOSTS} hosts in turn`,
         flood: { direction: 'inbound', nearCount: HOSTS, flows: 1, size: SMALL },
-        targets: toPlain.filter(({ factor }) => factor !== undefined),
+        targets: [...toPlain.filter(({ factor }) => factor !== undefined), ...slotsToPlain],
       },
     ],
   },
@@ -146,8 +164,9 @@ export async function forwarding(rounds: number, packets: number): Promise<Secti
     const rows: Row[] = [];
     for (const group of GROUPS) {
       await withRouters(group, async (routers) => {
-        for (const { title, flood, targets } of group.cases) {
-          const measured = await measure(routers, flood, rounds, packets);
+        for (const { title, flood, targets, longer = 1 } of group.cases) {
+          const turns = Math.max(FEWEST_ROUNDS, Math.ceil(rounds / longer));
+          const measured = await measure(routers, flood, turns, packets * longer);
           results[title] = measured;
           rows.push(...targets.map((target) => rowOf(title, measured, target)));
         }

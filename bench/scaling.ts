@@ -1,5 +1,6 @@
 // Whether it matters how many mappings there are, and how many flows: packets through a router with each number of them.
-// With a million mappings each packet is of another one, far from the last, which no cache helps with.
+// With a million mappings each packet is of another one, far from the last, which no cache helps with; and, in a row of
+// its own, of some of them that take turns.
 
 import { interleave, type Summary } from './measure.ts';
 import type { Row, Section } from './report.ts';
@@ -8,9 +9,13 @@ import { passage } from './traffic/passage.ts';
 import { type FloodOptions, Router } from './traffic/router.ts';
 
 const MAPPINGS = [1, 4_096, 131_072, 1_048_576];
+const MOST = MAPPINGS.at(-1)!;
 const FLOWS = [1, 16_384, 1_048_576];
 const SIZE = 64;
 const TARGETS = { mappings: 0.85, flows: 0.98 };
+
+/** Hosts that speak at a time, where not all do. */
+const ACTIVE = 1_024;
 
 type Times = ReadonlyMap<number, Summary>;
 type Shape = Pick<FloodOptions, 'nearCount' | 'flows'>;
@@ -48,24 +53,36 @@ export async function scaling(rounds: number, packets: number): Promise<Section>
       routers.get(1)!,
       { nearCount: 1, flows: count },
     ]);
+    const some = await measure(rounds, packets, [1, MOST], (count) => [
+      routers.get(count)!,
+      { nearCount: Math.min(count, ACTIVE), flows: 1 },
+    ]);
     return {
       title: 'Packets through a router: numbers of mappings and flows',
-      rows: [...rowsOf('mappings', mappings), ...rowsOf('flows', flows)],
-      data: { mappings: Object.fromEntries(mappings), flows: Object.fromEntries(flows) },
+      rows: [
+        ...rowsOf('mappings', mappings),
+        ...rowsOf('mappings', some, `, of which ${ACTIVE.toLocaleString('en')} speak,`),
+        ...rowsOf('flows', flows),
+      ],
+      data: {
+        mappings: Object.fromEntries(mappings),
+        some: Object.fromEntries(some),
+        flows: Object.fromEntries(flows),
+      },
     };
   } finally {
     for (const step of undo) await step();
   }
 }
 
-function rowsOf(what: keyof typeof TARGETS, times: Times): Row[] {
+function rowsOf(what: keyof typeof TARGETS, times: Times, which = ''): Row[] {
   const counts = [...times.keys()];
   const one = times.get(1)!;
   const rate = ({ median }: Summary): string => `${(1_000 / median).toFixed(2)} Mpps`;
   return counts.slice(1).map((count) => {
     const ratio = one.median / times.get(count)!.median;
     return {
-      what: `${count.toLocaleString('en')} ${what} against one`,
+      what: `${count.toLocaleString('en')} ${what}${which} against one`,
       ours: rate(times.get(count)!),
       peer: rate(one),
       ratio: `${ratio.toFixed(2)}x`,

@@ -2,14 +2,14 @@
 // one and all; and a packet's way where slots are translated at their devices and at the uplink.
 
 import { spawnSync } from 'node:child_process';
-import { attach, detach, openSlots, type SlotPlace, type Slots } from '../src/nat/instance/index.ts';
+import { attach, detach, openSlots, type Slots } from '../src/nat/instance/index.ts';
 import { Namespace } from '../test/support/namespace.ts';
 import { ownFolder, PINS, uniqueName } from '../test/support/registry.ts';
 import { interleave, type Summary, summarize, timed } from './measure.ts';
 import type { Row, Section } from './report.ts';
-import { tsnat } from './traffic/contestants.ts';
+import { slotted, tsnat } from './traffic/contestants.ts';
 import { passage } from './traffic/passage.ts';
-import { type FloodOptions, INSIDES, MACS, OUTSIDES, Router } from './traffic/router.ts';
+import { type FloodOptions, Router } from './traffic/router.ts';
 
 const INSIDE = '172.16.0.2';
 const ATTACH_TARGET = 10;
@@ -160,24 +160,11 @@ function bindings(host: Host, count: number): { readonly rows: Row[]; readonly d
   };
 }
 
-const slotted =
-  (place: SlotPlace) =>
-  async (namespace: Namespace): Promise<() => void> => {
-    const name = uniqueName('bench');
-    ownFolder(`${PINS}/${name}`);
-    attach({ interface: 'out0', netns: namespace.name, name, slots: place });
-    using slots = openSlots(name);
-    const text = (address: number): string => [24, 16, 8, 0].map((n) => (address >>> n) & 255).join('.');
-    slots.reserve([{ interface: 'in0', inside: text(INSIDES), station: MACS.in1 }]);
-    slots.bind('in0', text(OUTSIDES));
-    return () => detach(name);
-  };
-
 const WAYS = {
   plain: async () => () => {},
   address: (namespace: Namespace) => tsnat({ hook: 'auto' })(namespace, 1),
-  device: slotted('device'),
-  uplink: slotted('uplink'),
+  device: (namespace: Namespace) => slotted({ slots: 'device' })(namespace, 1),
+  uplink: (namespace: Namespace) => slotted({ slots: 'uplink' })(namespace, 1),
 } as const satisfies {
   readonly [name: string]: (namespace: Namespace) => Promise<() => void | Promise<void>>;
 };

@@ -1,12 +1,12 @@
 // Who translates: nobody (plain routing), tsnat in its modes, the C twin by clang on the same hook, and the kernel's own
 // NAT, stateful and stateless. Each gets a router of its own and the same mappings, one inside address each.
 
-import { type AttachOptions, attach, detach } from '../../src/index.ts';
+import { type AttachOptions, attach, detach, openSlots } from '../../src/index.ts';
 import { formatIpv4 } from '../../src/nat/ipv4.ts';
 import type { Namespace } from '../../test/support/namespace.ts';
 import { ownFolder, PINS, uniqueName } from '../../test/support/registry.ts';
 import { attachTwin } from '../../test/support/twin.ts';
-import { INSIDES, OUTSIDES } from './router.ts';
+import { INSIDES, MACS, OUTSIDES } from './router.ts';
 
 /** Puts itself into the router's namespace. @returns what takes it away again. */
 type SetUp = (namespace: Namespace, count: number) => Promise<() => void | Promise<void>>;
@@ -15,6 +15,8 @@ export interface Contestant {
   readonly setUp: SetUp;
   /** Follows connections: what it knows of them is thrown away after each turn. */
   readonly stateful?: boolean;
+  /** The inside is slots, known by the MAC of the generator at the far end of `in0`. */
+  readonly slots?: boolean;
 }
 
 const pairs = (count: number): [inside: string, outside: string][] =>
@@ -35,6 +37,22 @@ export const tsnat =
       outside: OUTSIDES + i,
     }));
     attach({ ...options, interface: 'out0', netns, name, mappings, capacity: Math.max(count, 65_536) });
+    return () => {
+      detach(name);
+    };
+  };
+
+/** tsnat as these options say, with slots at `in0`. */
+export const slotted =
+  (options: Omit<AttachOptions, 'interface' | 'mappings' | 'netns' | 'name'>): SetUp =>
+  async ({ name: netns }, count) => {
+    const name = uniqueName('bench');
+    ownFolder(`${PINS}/${name}`);
+    attach({ ...options, interface: 'out0', netns, name });
+    using slots = openSlots(name);
+    const all = pairs(count).map(([inside, outside]) => ({ interface: 'in0', inside, outside }));
+    slots.reserve(all.map((slot) => ({ ...slot, station: MACS.in1 })));
+    slots.bindAll(all.map(({ inside, outside }) => [`${inside}%in0`, outside] as const));
     return () => {
       detach(name);
     };
@@ -88,6 +106,8 @@ export type ContestantName =
   | 'tsnat'
   | 'tsnat redirect'
   | 'tsnat xdp'
+  | 'tsnat slot'
+  | 'tsnat slot xdp'
   | 'C twin'
   | 'nft stateless'
   | 'nft stateful'
@@ -99,6 +119,8 @@ export const CONTESTANTS: { readonly [N in ContestantName]: Contestant } = {
   tsnat: { setUp: tsnat({ hook: 'auto' }) },
   'tsnat redirect': { setUp: tsnat({ hook: 'auto', redirect: true, inside: ['in0'] }) },
   'tsnat xdp': { setUp: tsnat({ hook: 'xdp', inside: ['in0'], xdpMode: 'native' }) },
+  'tsnat slot': { setUp: slotted({ hook: 'auto' }), slots: true },
+  'tsnat slot xdp': { setUp: slotted({ hook: 'xdp', xdpMode: 'native' }), slots: true },
   'C twin': { setUp: twin },
   'nft stateless': { setUp: nft(STATELESS) },
   'nft stateful': { setUp: nft(STATEFUL), stateful: true },

@@ -6,7 +6,6 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type Options, readOptions, USAGE, WHOLE } from './options.ts';
 import { Interrupted, Progress } from './progress.ts';
-import { writeReport } from './report/write.ts';
 import type { Quick, Results } from './results.ts';
 import { CHURN, run } from './run.ts';
 import { summary } from './summary.ts';
@@ -32,12 +31,18 @@ function read(args: readonly string[]): Options | undefined {
 
 const isWhole = (results: Quick | Results): results is Results => 'peers' in results;
 
-function keep(results: Quick | Results, { slots, seconds, report, data }: Options): void {
+/** What draws is loaded only for this. */
+async function write(results: Results, file: string): Promise<void> {
+  const { writeReport } = await import('./report/write.ts');
+  say(`written: ${writeReport(results, file).join(', ')}`);
+}
+
+async function keep(results: Quick | Results, { slots, seconds, report, data }: Options): Promise<void> {
   if (data !== undefined) writeFileSync(data, `${JSON.stringify(results, null, 2)}\n`);
   if (!isWhole(results)) return;
   const usual = slots === WHOLE.slots && seconds === WHOLE.seconds ? REPORT : undefined;
   const file = report ?? usual;
-  if (file !== undefined) say(`written: ${writeReport(results, file).join(', ')}`);
+  if (file !== undefined) await write(results, file);
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -49,7 +54,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (options.render !== undefined) {
     const results = JSON.parse(readFileSync(options.render, 'utf8')) as Results;
-    say(`written: ${writeReport(results, options.report ?? REPORT).join(', ')}`);
+    await write(results, options.report ?? REPORT);
     return 0;
   }
   for (const what of sweep()) say(`removed what another run had left: ${what}`);
@@ -62,7 +67,7 @@ async function main(args: readonly string[]): Promise<number> {
     const { slots, seconds, peers } = options;
     const results = await run({ slots, peers, churn: { ...CHURN, seconds } }, progress);
     process.stdout.write(summary(results));
-    keep(results, options);
+    await keep(results, options);
     return results.problems.length > 0 ? 1 : 0;
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;

@@ -14,10 +14,11 @@ export function placeOf(status: InstanceStatus): string {
   return `interface ${status.interface} (index ${ifindex})${where}, hook ${hookText(status)}, ${counted(status.mappings, 'mapping')}`;
 }
 
-/** `tcx`, `tcx and native xdp with lan0`, or `tcx and redirect with lan0` */
+/** `tcx`, `tcx and native xdp with lan0`, `tcx and native xdp for slots`, or `tcx and redirect with lan0` */
 function hookText({ hook, xdp, redirect }: InstanceStatus): string {
   if (redirect !== undefined) return `${hook} and redirect with ${redirect.inside.join(' ')}`;
-  return xdp === undefined ? hook : `${hook} and ${xdp.mode} xdp with ${xdp.inside.join(' ')}`;
+  if (xdp === undefined) return hook;
+  return `${hook} and ${xdp.mode} xdp ${xdp.inside.length === 0 ? 'for slots' : `with ${xdp.inside.join(' ')}`}`;
 }
 
 /** What native XDP costs on these interfaces; undefined where nothing. */
@@ -82,11 +83,12 @@ export function statusText(status: InstanceStatus, output: Output): string {
 }
 
 /** Where there are none, and they would be translated where they usually are, there is nothing to say. */
-function slotFacts({ slots: { place, bound, reserved } }: InstanceStatus): [string, string][] {
+function slotFacts({ slots: { place, bound, reserved, xdp } }: InstanceStatus): [string, string][] {
   if (place === 'device' && bound + reserved === 0) return [];
   const where =
     place === 'device' ? 'translated at their own interfaces' : 'translated at the outside interface';
-  return [['slots', `${grouped(bound)} bound, ${grouped(reserved)} reserved, ${where}`]];
+  const byXdp = xdp === undefined ? '' : `; XDP delivers to ${grouped(xdp.delivered)} of them`;
+  return [['slots', `${grouped(bound)} bound, ${grouped(reserved)} reserved, ${where}${byXdp}`]];
 }
 
 const tunnelFacts = ({ tunnels }: InstanceStatus): [string, string][] =>

@@ -148,7 +148,7 @@ export const INSIDE: OptionSpec = {
   value: 'IFACE',
   repeat: true,
   offer: 'interface',
-  summary: 'with redirect or xdp: an interface of the inside',
+  summary: 'with redirect or xdp: an interface of the inside; slots are without',
 };
 export const REDIRECT: OptionSpec = {
   name: 'redirect',

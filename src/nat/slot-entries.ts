@@ -32,6 +32,8 @@ export interface SlotRecord {
   readonly state: number;
   /** Of SLOT_FLAGS, added up. */
   readonly flags: number;
+  /** 1 where XDP may send to the interface, else 0. */
+  readonly xdp: number;
   /** CLOCK_MONOTONIC in nanoseconds. */
   readonly since: bigint;
   /** Of the interface, up to 15 bytes. */
@@ -144,6 +146,7 @@ export function putSlotRecord(view: DataView, at: number, family: Family, record
   requireFit('list', record.list, U16);
   requireFit('state', record.state, U8);
   requireFit('flags', record.flags, U8);
+  requireFit('xdp', record.xdp, U8);
   putAddress(view, at + offsets.address, record.address);
   view.setUint32(at + offsets.interface, record.interface, LITTLE_ENDIAN);
   putMac(view, at + offsets.station, record.station);
@@ -152,6 +155,7 @@ export function putSlotRecord(view: DataView, at: number, family: Family, record
   view.setUint16(at + offsets.list, record.list, LITTLE_ENDIAN);
   view.setUint8(at + offsets.state, record.state);
   view.setUint8(at + offsets.flags, record.flags);
+  view.setUint8(at + offsets.xdp, record.xdp);
   if (record.since < 0n) throw new RangeError(`slot since ${record.since} is before time began`);
   view.setBigUint64(at + offsets.since, record.since, LITTLE_ENDIAN);
   putName(view, at + offsets.name, record.name);
@@ -170,6 +174,7 @@ export function getSlotRecord(view: DataView, at: number, family: Family): SlotR
     list: view.getUint16(at + offsets.list, LITTLE_ENDIAN),
     state: view.getUint8(at + offsets.state),
     flags: view.getUint8(at + offsets.flags),
+    xdp: view.getUint8(at + offsets.xdp),
     since: view.getBigUint64(at + offsets.since, LITTLE_ENDIAN),
     name: getName(view, at + offsets.name),
     packets: view.getBigUint64(at + offsets.packets, LITTLE_ENDIAN),

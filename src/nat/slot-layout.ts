@@ -71,6 +71,7 @@ export const SLOT_FLAGS = {
 /**
  * An entry, 72 bytes. `interface`, `station` (the slot's own MAC, zero where unknown: the kernel's neighbour table is
  * asked) and `mac` (that of the interface; zero where it has none) say where to deliver and how; `mtu` is the interface's.
+ * `xdp` is 1 where XDP may send to the interface, in the mode that the instance has; else XDP leaves the slot's packets to TC.
  * `since` is CLOCK_MONOTONIC in nanoseconds: when the state began, of a quarantined outside when it ends. `name` is the
  * interface's name when the slot was reserved, by which a stale index is noticed.
  */
@@ -83,6 +84,7 @@ export const slotRecord: StructType<{
   list: U16;
   state: U8;
   flags: U8;
+  xdp: U8;
   reserved: BytesType;
   since: U64;
   name: BytesType;
@@ -97,7 +99,8 @@ export const slotRecord: StructType<{
   list: u16,
   state: u8,
   flags: u8,
-  reserved: bytes(6),
+  xdp: u8,
+  reserved: bytes(5),
   since: u64,
   name: bytes(SLOT_NAME_SIZE),
   packets: u64,
@@ -114,6 +117,7 @@ export const slot6Record: StructType<{
   list: U16;
   state: U8;
   flags: U8;
+  xdp: U8;
   reserved: BytesType;
   since: U64;
   name: BytesType;
@@ -128,7 +132,8 @@ export const slot6Record: StructType<{
   list: u16,
   state: u8,
   flags: u8,
-  reserved: bytes(2),
+  xdp: u8,
+  reserved: bytes(1),
   since: u64,
   name: bytes(SLOT_NAME_SIZE),
   packets: u64,

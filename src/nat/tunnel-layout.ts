@@ -47,8 +47,8 @@ export const TUNNEL_MARKS = {
 } as const;
 export type TunnelMark = keyof typeof TUNNEL_MARKS;
 
-/** What the slots of a port need of the programs, besides tunnels over IPv4. */
-export const TUNNEL_NEEDS = { ipv6: 1, inner: 2 } as const;
+/** What the slots of a port need of the programs, besides tunnels over IPv4. `golden`: it is there for a self-test only. */
+export const TUNNEL_NEEDS = { ipv6: 1, inner: 2, golden: 128 } as const;
 
 /** `kind` of a key. */
 export const TUNNEL_ENTRIES = { slot: 1, index: 2 } as const;

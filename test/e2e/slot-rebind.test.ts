@@ -1,10 +1,12 @@
 // Slots bound anew while they talk: no packet goes out under the address of another slot, and none comes in to another.
 
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { PYTHON, ROOT } from '../support/root.ts';
-import { attachBare, makeSlotLab, takeSlots } from '../support/slot-lab.ts';
+import { attachBare, CLONE_MAC, makeSlotLab, takeSlots } from '../support/slot-lab.ts';
+import { MODES } from '../support/xdp.ts';
+import { arrivedAtTc, onTheWire, withXdp } from '../support/xdp-slots.ts';
 
 needsRootAndBpf(test);
 
@@ -19,10 +21,19 @@ interface Account {
   readonly strange: readonly string[];
 }
 
-test.serial('rebound under traffic', async (t) => {
+/** With XDP on the uplink, in this mode. */
+const CASES = [undefined, ...MODES];
+
+for (const mode of CASES) {
+  test.serial(`rebound under traffic, ${mode ?? 'without'} XDP`, (t) => rebound(t, mode));
+}
+
+async function rebound(t: ExecutionContext, mode: (typeof CASES)[number]): Promise<void> {
   const lab = await makeSlotLab(t, { slots: 3 });
-  const name = await attachBare(t, lab, ['--unmapped', 'drop']);
-  const slots = takeSlots(t, lab, name, { bind: false });
+  if (mode !== undefined) await onTheWire(lab);
+  const xdp = mode === undefined ? [] : withXdp(mode);
+  const name = await attachBare(t, lab, ['--unmapped', 'drop', ...xdp]);
+  const slots = takeSlots(t, lab, name, { bind: false, ...(mode && { station: CLONE_MAC }) });
   const server = lab.outside.start([PYTHON, PEER, 'serve', lab.server]);
   t.teardown(() => server.stop());
   await server.says(/ready/);
@@ -38,16 +49,21 @@ test.serial('rebound under traffic', async (t) => {
   const clients = lab.slots.map((slot, i) => slot.start([PYTHON, PEER, 'ask', lab.server, `${i}`]));
   for (const client of clients) t.teardown(() => client.stop());
   for (const client of clients) await client.says(/ready/);
-  for (let i = 0; i < REBINDS; i++) {
-    const slot = i % lab.devices.length;
-    slots.rebind(lab.devices[slot]!, own(fresh(), slot), { quarantine: QUARANTINE });
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  const atTc = await arrivedAtTc(name, async () => {
+    for (let i = 0; i < REBINDS; i++) {
+      const slot = i % lab.devices.length;
+      slots.rebind(lab.devices[slot]!, own(fresh(), slot), { quarantine: QUARANTINE });
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  });
   const accounts: Account[] = [];
   for (const client of clients) {
     client.process.stdin?.end();
     accounts.push(JSON.parse((await client.ended).stdout.replace('ready', '')) as Account);
   }
+  // Answers to who has been rebound meanwhile are quarantined, which TC says.
+  const received = accounts.reduce((sum, account) => sum + account.received, 0);
+  t.is(atTc < received / 2, mode !== undefined, `TC got ${atTc} packets, the slots ${received}`);
   server.process.stdin?.end();
   const seen = JSON.parse((await server.ended).stdout.replace('ready', '')) as Record<string, string[]>;
   t.true(
@@ -67,4 +83,4 @@ test.serial('rebound under traffic', async (t) => {
     );
   }
   t.true(Object.keys(seen).length > REBINDS / 2, 'most addresses were in use');
-});
+}

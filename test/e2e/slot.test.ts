@@ -1,12 +1,10 @@
 // Slots: clones with the very same address, each of which has an outside of its own. In namespaces behind veth pairs,
 // behind a bridge with the same MAC as well, and on taps.
 
-import { join } from 'node:path';
 import test from 'ava';
 import { openSlots } from '../../src/nat/instance/index.ts';
 import { GATEWAY, NEAR_OUTSIDE } from '../support/lab.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
-import { PYTHON, ROOT } from '../support/root.ts';
 import { ask, overBoth, serve } from '../support/seen.ts';
 import {
   attachBare,
@@ -20,6 +18,7 @@ import {
   outsideOf,
   takeSlots,
 } from '../support/slot-lab.ts';
+import { startTapGuests } from '../support/tap-guests.ts';
 import { pingOk, sendDatagrams, startEcho, startHttp, transfer } from '../support/traffic.ts';
 
 needsRootAndBpf(test);
@@ -99,16 +98,7 @@ test.serial('taps: identical MACs and addresses, spoken for in user space', asyn
   const lab = await makeSlotLab(t, { slots: 0 });
   const name = await attachBare(t, lab, ['--unmapped', 'drop']);
   const devices = ['tap0', 'tap1', 'tap2'];
-  const guests = await Promise.all(
-    devices.map(async (device) => {
-      const peer = join(ROOT, 'test/support/peer/tap.py');
-      const guest = lab.gateway.start([PYTHON, peer, device, CLONE_MAC, CLONE, CLONE_GATEWAY]);
-      t.teardown(() => guest.stop());
-      await guest.says(/ready/, 30_000);
-      await lab.gateway.ip(`link set ${device} up`);
-      return guest;
-    }),
-  );
+  const guests = await startTapGuests(t, lab, devices);
   using slots = openSlots(name);
   slots.reserve(devices.map((device) => ({ interface: device, inside: CLONE })));
   slots.bindAll(devices.map((device, i) => [device, outsideOf(i)] as const));

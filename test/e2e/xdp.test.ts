@@ -141,7 +141,7 @@ test.serial('what XDP cannot be attached to is refused, with nothing left behind
     t.false(isPinned(name));
     t.notRegex(await lab.gateway.must(['ip', 'link']), /xdp/);
   };
-  await refused([], ['--inside']);
+  await refused(['--map', `${INSIDE}=${ON_LINK}`], ['--inside']);
   await refused(['--inside', 'nosuch0'], ['nosuch0', 'down0']);
   await refused(['--inside', lab.device], [lab.device]);
   await lab.inside.offload('up0', 'gro off');

@@ -18,6 +18,11 @@ export interface Status {
   readonly hook: 'tcx' | 'clsact';
   readonly xdp?: { readonly mode: 'native' | 'generic'; readonly inside: readonly string[] };
   readonly redirect?: { readonly inside: readonly string[] };
+  readonly slots: {
+    readonly bound: number;
+    readonly reserved: number;
+    readonly xdp?: { readonly delivered: number; readonly left: number };
+  };
   readonly unmapped: Policy | { readonly outbound: Policy; readonly inbound: Policy };
   readonly healthy: boolean;
   readonly problems: readonly string[];

@@ -60,7 +60,7 @@ export async function acquaint({ inside, outside, server }: Lab): Promise<void> 
 }
 
 /** Packets that the gateway's stack has forwarded (RFC 1213, ipForwDatagrams, and its like of IPv6). */
-export async function forwarded({ gateway }: Lab): Promise<number> {
+export async function forwarded({ gateway }: Pick<Lab, 'gateway'>): Promise<number> {
   const [four, six] = await Promise.all([
     gateway.must(['grep', '^Ip:', '/proc/net/snmp']),
     gateway.must(['grep', '^Ip6OutForwDatagrams', '/proc/net/snmp6']),

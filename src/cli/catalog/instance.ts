@@ -84,6 +84,7 @@ export const INSTANCE_COMMANDS: readonly CommandSpec[] = [
       'and its firewall; what it leaves is translated as without it (docs/redirect.md).',
       'Hook xdp is auto, and XDP on top of it: most packets between IFACE and the interfaces named by --inside',
       'go past the stack, and past its firewall. What XDP leaves is translated as without it (docs/xdp.md).',
+      'What is for slots XDP sends to their own interfaces: where there is nothing else, no --inside is needed.',
     ],
     examples: [
       ['attach eth0 --map 10.0.0.5=203.0.113.5', '10.0.0.5 is 203.0.113.5 beyond eth0'],

@@ -48,8 +48,9 @@ export function instanceFindings({ states, interrupted, unreadable }: InstanceFa
   ];
 }
 
-function xdpFindings({ name, xdp }: InstanceStatus): Finding[] {
+function xdpFindings({ name, xdp, slots }: InstanceStatus): Finding[] {
   if (xdp === undefined) return [];
+  const { left = 0 } = slots.xdp ?? {};
   const past = `instance '${name}': what XDP sends on meets no firewall, reverse path filter or qdisc of this host`;
   const slow = slowXdp(xdp);
   return [
@@ -62,6 +63,16 @@ function xdpFindings({ name, xdp }: InstanceStatus): Finding[] {
             'instances.xdp_veth',
             `instance '${name}': ${slow}`,
             "detach it, and attach with '--xdp-mode generic'",
+          ),
+        ]),
+    ...(left === 0
+      ? []
+      : [
+          worse(
+            'note',
+            'instances.xdp_slots',
+            `instance '${name}': XDP leaves ${left} slots to TC, whose MAC is not known or whose interface native XDP cannot send to`,
+            `'tsnat slot reserve' with '--station MAC' says the MAC; of a veth the peer needs 'ethtool -K PEER gro on' before 'tsnat attach --replace'`,
           ),
         ]),
   ];

@@ -29,37 +29,40 @@ export interface FrameOptions {
   /** What a TCP SYN announces. */
   readonly mss: number;
   readonly hops?: number;
+  /** What UDP carries; `golden` where left out. */
+  readonly payload?: Uint8Array;
+  /** UDP without a checksum. */
+  readonly unsummed?: boolean;
 }
 
 /** A frame, or a bare packet. */
-export function frameOf(
-  transport: Transport,
-  ends: Ends,
-  { link, mss, hops = HOPS }: FrameOptions,
-): Uint8Array {
+export function frameOf(transport: Transport, ends: Ends, options: FrameOptions): Uint8Array {
+  const { link, hops = HOPS } = options;
   const family = familyOf(ends.source);
   const protocol = transport === 'echo' && family === 6 ? ICMPV6 : PROTOCOLS[transport];
-  const message = { tcp, udp, echo }[transport](ends, mss);
+  const message = { tcp, udp, echo }[transport](ends, options);
   const packet = (family === 6 ? ipv6 : ipv4)(ends, protocol, message, hops);
   return link === 'none' ? packet : join(ETHERNET, be16(ETHERTYPES[family]), packet);
 }
 
 interface Message {
   readonly bytes: Uint8Array;
-  readonly checkAt: number;
+  /** Undefined for none. */
+  readonly checkAt: number | undefined;
   /** Whether the checksum covers the addresses, of IPv4; of IPv6 all do. */
   readonly hasPseudo: boolean;
 }
 
-function tcp({ sport, dport }: Ends, mss: number): Message {
+function tcp({ sport, dport }: Ends, { mss }: FrameOptions): Message {
   const fixed = join(be16(sport), be16(dport), be32(1), be32(0), Uint8Array.of(TCP_WORDS << 4, SYN));
   const option = join(Uint8Array.of(2, 4), be16(mss));
   return { bytes: join(fixed, be16(64_240), be16(0), be16(0), option), checkAt: 16, hasPseudo: true };
 }
 
-function udp({ sport, dport }: Ends): Message {
-  const length = be16(8 + PAYLOAD.length);
-  return { bytes: join(be16(sport), be16(dport), length, be16(0), PAYLOAD), checkAt: 6, hasPseudo: true };
+function udp({ sport, dport }: Ends, { payload = PAYLOAD, unsummed }: FrameOptions): Message {
+  const length = be16(8 + payload.length);
+  const bytes = join(be16(sport), be16(dport), length, be16(0), payload);
+  return { bytes, checkAt: unsummed ? undefined : 6, hasPseudo: true };
 }
 
 function echo({ source, sport }: Ends): Message {
@@ -89,7 +92,8 @@ function ipv6(
 }
 
 /** With its checksum, over `covered` as well. A UDP checksum of zero would mean that there is none. */
-function sealed(bytes: Uint8Array, checkAt: number, covered: ArrayLike<number>): Uint8Array {
+function sealed(bytes: Uint8Array, checkAt: number | undefined, covered: ArrayLike<number>): Uint8Array {
+  if (checkAt === undefined) return bytes;
   const sum = ~onesSum(join(Uint8Array.from(covered), bytes)) & 0xffff;
   const out = Uint8Array.from(bytes);
   out.set(be16(sum === 0 && checkAt === 6 ? 0xffff : sum), checkAt);
@@ -109,10 +113,10 @@ function addressBytes(address: Address): Uint8Array {
   return Uint8Array.from({ length: size }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
 }
 
-const be16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value);
-const be32 = (value: number): Uint8Array => join(be16(value >>> 16), be16(value & 0xffff));
+export const be16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value);
+export const be32 = (value: number): Uint8Array => join(be16(value >>> 16), be16(value & 0xffff));
 
-function join(...parts: readonly Uint8Array[]): Uint8Array {
+export function join(...parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let at = 0;
   for (const part of parts) {

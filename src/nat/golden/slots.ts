@@ -5,7 +5,7 @@ import type { Address, Family } from '../address.ts';
 import type { SlotEntry, SlotRecord } from '../slot-entries.ts';
 import { SLOT_STATES } from '../slot-layout.ts';
 import { type Ends, frameOf, type Transport } from './frame.ts';
-import { INSIDES, OUTSIDES } from './slot-addresses.ts';
+import { type GoldenPlaces, NEVER_ON_A_WIRE } from './slot-addresses.ts';
 
 export interface GoldenSlotPacket {
   readonly program: 'slot' | 'inbound';
@@ -15,6 +15,8 @@ export interface GoldenSlotPacket {
   readonly after: Uint8Array;
   /** Whether it goes on, or is sent out of another interface. */
   readonly fate: 'next' | 'redirect';
+  /** Whether the slot's MAC is known. */
+  readonly isKnown: boolean;
 }
 
 /** Slots of both families, and packets of those that `remoteOf` has somebody for. */
@@ -23,6 +25,11 @@ export interface GoldenSlots {
   readonly packets: readonly GoldenSlotPacket[];
 }
 
+/** 10.81.7.1 and the like. */
+const ORDINARY: GoldenPlaces = {
+  insides: { 4: 0x0a51_0701, 6: (0xfd51n << 112n) | 0x0701n },
+  outsides: { 4: [0x0a51_0702, 0x0a51_0703], 6: [(0xfd51n << 112n) | 0x0702n, (0xfd51n << 112n) | 0x0703n] },
+};
 const LOOPBACK = 1;
 const STATION = 0x02_51_07_00_00_01;
 const MAC = 0x02_51_07_00_00_02;
@@ -34,25 +41,44 @@ const PORT = 40_000;
 const REMOTE_PORT = 53;
 const ANNOUNCED_MSS = 9000;
 
-export function goldenSlots(
+export const goldenSlots = (
+  families: readonly Family[],
+  remoteOf: (family: Family) => Address | undefined,
+  options: { readonly mss?: number },
+): GoldenSlots => goldenAt(NEVER_ON_A_WIRE, families, remoteOf, options);
+
+/** The same with addresses that XDP takes, for maps of their own: what arrives. */
+export function goldenXdpSlots(
+  families: readonly Family[],
+  remoteOf: (family: Family) => Address | undefined,
+  options: { readonly mss?: number },
+): GoldenSlots {
+  const { entries, packets } = goldenAt(ORDINARY, families, remoteOf, options);
+  return { entries, packets: packets.filter(({ program }) => program === 'inbound') };
+}
+
+function goldenAt(
+  places: GoldenPlaces,
   families: readonly Family[],
   remoteOf: (family: Family) => Address | undefined,
   { mss = ANNOUNCED_MSS }: { readonly mss?: number },
 ): GoldenSlots {
   const packets = families.flatMap((family) => {
     const remote = remoteOf(family);
-    return remote === undefined ? [] : TRANSPORTS.flatMap((one) => packetsOf(family, one, remote, mss));
+    return remote === undefined
+      ? []
+      : TRANSPORTS.flatMap((one) => packetsOf(places, family, one, remote, mss));
   });
   const entries = {
-    4: families.includes(4) ? entriesOf(4) : [],
-    6: families.includes(6) ? entriesOf(6) : [],
+    4: families.includes(4) ? entriesOf(places, 4) : [],
+    6: families.includes(6) ? entriesOf(places, 6) : [],
   };
   return { entries, packets };
 }
 
-function entriesOf(family: Family): SlotEntry[] {
-  const inside = INSIDES[family];
-  const [known, sought] = OUTSIDES[family];
+function entriesOf({ insides, outsides }: GoldenPlaces, family: Family): SlotEntry[] {
+  const inside = insides[family];
+  const [known, sought] = outsides[family];
   return [
     { key: { interface: LOOPBACK, address: inside }, record: recordOf(known, STATION) },
     { key: { interface: 0, address: known }, record: recordOf(inside, STATION) },
@@ -69,15 +95,22 @@ const recordOf = (address: Address, station: number): SlotRecord => ({
   list: 0,
   state: SLOT_STATES.bound,
   flags: 0,
+  xdp: 1,
   since: 0n,
   name: '',
   packets: 0n,
   bytes: 0n,
 });
 
-function packetsOf(family: Family, transport: Transport, remote: Address, mss: number): GoldenSlotPacket[] {
-  const inside = INSIDES[family];
-  const [known, sought] = OUTSIDES[family];
+function packetsOf(
+  { insides, outsides }: GoldenPlaces,
+  family: Family,
+  transport: Transport,
+  remote: Address,
+  mss: number,
+): GoldenSlotPacket[] {
+  const inside = insides[family];
+  const [known, sought] = outsides[family];
   const clamped = Math.min(mss, ANNOUNCED_MSS);
   const out = (source: Address): Ends => ({ source, destination: remote, sport: PORT, dport: REMOTE_PORT });
   const back = (destination: Address): Ends => exchanged(out(destination), transport);
@@ -85,12 +118,12 @@ function packetsOf(family: Family, transport: Transport, remote: Address, mss: n
     addressed(frameOf(transport, ends, { link: 'ethernet', mss: announced, hops }), dest, source);
   const common = { family, transport };
   const sent: GoldenSlotPacket = {
-    ...{ ...common, program: 'slot', fate: 'next' },
+    ...{ ...common, program: 'slot', fate: 'next', isKnown: true },
     before: frame(out(inside), ANNOUNCED_MSS, HOPS, [MAC, STATION]),
     after: frame(out(known), clamped, HOPS, [MAC, STATION]),
   };
   const come = (outside: Address, station: number): GoldenSlotPacket => ({
-    ...{ ...common, program: 'inbound', fate: 'redirect' },
+    ...{ ...common, program: 'inbound', fate: 'redirect', isKnown: station !== 0 },
     // For the loopback device, whose MAC is zero: what is for another one is nobody's here.
     before: frame(back(outside), ANNOUNCED_MSS, HOPS, [0, 0]),
     after: frame(back(inside), clamped, HOPS - 1, [station, MAC]),

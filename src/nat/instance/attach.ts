@@ -37,7 +37,7 @@ import { ROLES } from './roles.ts';
 import { interfacesIn, NO_SLOTS } from './slots/contents.ts';
 import { joinDevices, withBlocks } from './slots/devices.ts';
 import { nameSlotProgram, pinSlotEntry } from './slots/entry.ts';
-import { planSlots, requireNoXdp } from './slots/plan.ts';
+import { planSlots } from './slots/plan.ts';
 import { wake } from './stations.ts';
 import { statusOf } from './status.ts';
 import { outsideFields, outsidesOf } from './subnet.ts';
@@ -129,7 +129,7 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   requireFit(pins.name, mappings, capacity);
   const destinations = encodeDestinations({ include, exclude });
   const redirect = redirectWish(request, target, target.hook);
-  const wish = xdpWish(xdpPart(request, redirect), target);
+  const wish = xdpWish(xdpPart({ ...request, mappings }, redirect), target);
   const state = uplinkState(target.socket, target.uplink);
   const blank: InstanceRecord = {
     hook: target.hook,
@@ -152,7 +152,6 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
   };
   const slots = planSlots(pins.name, blank, undefined, mappings);
   const devices = interfacesIn(slots);
-  requireNoXdp(pins.name, wish, slots);
   const record: InstanceRecord = { ...blank, uses: usesOfInstance(mappings, destinations, slots, []) };
   const { outbound, inbound, slot, maps: definitions } = making.datapath(datapathOptions(record));
   const shadow = new Pins(instances, pins.name, true);
@@ -177,7 +176,8 @@ function build(pins: Pins, instances: string, request: Request, target: Target, 
     const placed = withPrograms(blocked, loaded.programs, place(shadow, target, changeover.relays));
     nameSlotProgram(shadow, changeover.relays.slot);
     joinDevices(shadow, placed, devices);
-    const xdp = prepareXdp(pins, shadow, maps, { record, programs: loaded.programs, xdp: wish ?? 'none' });
+    const asked = { record, mappings, programs: loaded.programs, xdp: wish ?? 'none' } as const;
+    const xdp = prepareXdp(pins, shadow, maps, asked);
     prepareRedirect(pins, shadow, maps, placed);
     const whole = { ...placed, xdp };
     shadow.writeRecord(whole);

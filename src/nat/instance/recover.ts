@@ -11,6 +11,7 @@ import { recordMap } from './record.ts';
 import { replaySlots } from './slots/recover.ts';
 import { wake } from './stations.ts';
 import { complete, openPrograms, settleAttach, undo } from './transition.ts';
+import { sweepGoldenTunnels } from './tunnels/self-test.ts';
 import { endWork } from './work-mark.ts';
 
 /** To be called with the lock held. */
@@ -57,4 +58,5 @@ function replay(pins: Pins): void {
   using own = attempt(() => openMaps(pins, DEFAULT_CAPACITY));
   if (record === undefined || own === undefined) return;
   new Journal(pins, record.raw).replay(own.maps);
+  sweepGoldenTunnels(own.maps);
 }

@@ -20,7 +20,7 @@ import { datapathOptions, type InstanceRecord } from './record.ts';
 import { redirectWish } from './redirect/wish.ts';
 import type { Replaced } from './replacement.ts';
 import { readSlots } from './slots/contents.ts';
-import { planSlots, requireNoXdp } from './slots/plan.ts';
+import { planSlots } from './slots/plan.ts';
 import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
@@ -41,11 +41,11 @@ export function replace(
   const record = pins.requireWhole();
   requireSame(pins, request, record, uplink);
   const redirect = redirectWish(request, { socket, uplink }, record.hook, record);
-  const xdp = xdpWish(xdpPart(request, redirect), { socket, uplink }, record.xdp);
   using own = openMaps(pins, record.capacity);
   const { maps } = own;
   const table = new Table(pins.name, maps);
   const mappings = request.mappings ?? mappingsOf(maps);
+  const xdp = xdpWish(xdpPart({ ...request, mappings }, redirect), { socket, uplink }, record.xdp);
   const lists = readDestinations(maps);
   const known = decodeDestinations(lists);
   const { include = known.include, exclude = known.exclude } = request;
@@ -70,8 +70,7 @@ export function replace(
     redirect,
   };
   using fresh = loadPrograms(making.datapath(datapathOptions(wanted)), maps);
-  requireNoXdp(pins.name, xdp === undefined ? record.xdp : xdp, slots ?? readSlots(maps));
-  requireNoXdpBeside(pins.name, xdp === undefined ? record.xdp : xdp, ports);
+  requireNoXdpBeside(pins.name, record, xdp === undefined ? record.xdp : xdp, ports);
   const contents = { ...entries, ...slots, ...(isListed && destinations) };
   const next: Wanted = { record: wanted, programs: fresh.programs, contents, mappings, ...(xdp && { xdp }) };
   withInterface(pins, maps, { ...state.record, ...outsideFields(outsidesOf(mappings)) }, mappings, () =>
@@ -88,7 +87,6 @@ export function replaceMappings(pins: Pins, mappings: readonly Mapping[], making
   const entries = encodeMappings(mappings);
   new Table(pins.name, maps).requireRoom(entries);
   const slots = planSlots(pins.name, record, maps, mappings);
-  requireNoXdp(pins.name, record.xdp, slots);
   const uses = usesOfInstance(mappings, readDestinations(maps), slots, readPorts(maps.tunnel_ports));
   const known = { ...maps.interface.get(0)!, ...outsideFields(outsidesOf(mappings)) };
   return withInterface(pins, maps, known, mappings, () =>

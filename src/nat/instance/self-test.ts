@@ -8,7 +8,7 @@ import { decodeDestinations } from '../destinations.ts';
 import { formatFor, type TableFormat, type TableName, viewOf } from '../entries.ts';
 import { isMark, viewsOf } from '../entries-decode.ts';
 import { encodeMappings, NET_OFFSETS } from '../entries-encode.ts';
-import { type GoldenPacket, goldenPackets, remoteOf } from '../golden/packets.ts';
+import { type GoldenOptions, type GoldenPacket, goldenPackets, remoteOf } from '../golden/packets.ts';
 import { goldenSlots } from '../golden/slots.ts';
 import { formatMapping, type Mapping } from '../mapping.ts';
 import { instanceMaps } from '../maps.ts';
@@ -19,6 +19,7 @@ import { InstanceError } from './error.ts';
 import type { InstanceRecord } from './record.ts';
 import { settle } from './settlement.ts';
 import { slotFamilies, testSlots } from './slots/self-test.ts';
+import { testTunnels } from './tunnels/self-test.ts';
 
 /** `TC_ACT_UNSPEC`, as a test run gives it: the packet goes on. */
 const GOES_ON = 0xffff_ffff;
@@ -36,9 +37,8 @@ export function selfTest(
   mappings: readonly Mapping[],
   { link, mss, uses }: Pick<InstanceRecord, 'link' | 'mss' | 'uses'>,
 ): void {
-  const { include, exclude } = decodeDestinations(readDestinations(maps));
-  const isRemote = (address: Address): boolean => isTranslatedFor(address, include, exclude);
-  const options = { link, isRemote, included: include, ...(mss !== undefined && { mss }) };
+  const peers = peersOf(maps);
+  const options = { link, ...peers, ...(mss !== undefined && { mss }) };
   const tried: GoldenPacket[] = [];
   try {
     for (const packet of goldenPackets(mappings, options)) {
@@ -50,8 +50,15 @@ export function selfTest(
   } finally {
     uncount(maps, tried, link);
   }
-  const remote = (family: Family): Address | undefined => remoteOf(family, mappings, options);
+  testTunnels(name, programs, maps, { link, uses });
+  const remote = (family: Family): Address | undefined => remoteOf(family, mappings, peers);
   if (link === 'ethernet') testSlots(name, programs, maps, goldenSlots(slotFamilies(uses), remote, options));
+}
+
+/** Whom traffic is translated with, by the lists of destinations. */
+export function peersOf(maps: Owned): Pick<GoldenOptions, 'included' | 'isRemote'> {
+  const { include, exclude } = decodeDestinations(readDestinations(maps));
+  return { included: include, isRemote: (address) => isTranslatedFor(address, include, exclude) };
 }
 
 /** The longest prefix says; with an include list what is in none is not translated for. */

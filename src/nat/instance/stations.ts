@@ -16,6 +16,7 @@ import type { Owned } from './contents.ts';
 import { findNamespace } from './namespace.ts';
 import type { Pins } from './pins.ts';
 import { type InstanceRecord, sidesOf } from './record.ts';
+import { markSlots } from './slots/xdp-marks.ts';
 
 type Switches = Pick<Owned, 'xdp' | 'redirect'>;
 
@@ -41,6 +42,10 @@ export function restIfThere(pins: Pins): void {
 /** It takes part again, on the interfaces of the record that are there. */
 export function wake(pins: Pins, record: InstanceRecord): void {
   if (record.xdp !== undefined) {
+    const definitions = instanceMaps(record.capacity);
+    using slots = pins.map('slots', definitions.slots);
+    using slots6 = pins.map('slots6', definitions.slots6);
+    markSlots({ slots, slots6 }, record);
     using stations = openStations(pins);
     for (const [ifindex, mac] of stationsOf(record)) {
       const side = ifindex === record.ifindex ? XDP_SIDES.outside : XDP_SIDES.inside;

@@ -28,7 +28,10 @@ export interface AttachOptions {
   readonly hook?: Hook | 'auto' | 'xdp';
   /** Translates and sends on past the stack what can be, between the outside interface and `inside`; not with `xdp`. */
   readonly redirect?: boolean;
-  /** With `xdp` or `redirect`: the interfaces that what is translated comes from and goes to, on the same host. */
+  /**
+   * With `xdp` or `redirect`: the interfaces that what is translated comes from and goes to, on the same host. XDP for slots
+   * alone needs none.
+   */
   readonly inside?: readonly string[];
   /** With `xdp`: `auto`, the default, is native where all the interfaces can and none is a veth, else generic. */
   readonly xdpMode?: XdpMode | 'auto';
@@ -55,7 +58,7 @@ export interface ProgramState {
   readonly tag: string;
 }
 
-/** XDP on top of the hook, and the interfaces it takes packets from besides the outside one. */
+/** XDP on top of the hook, and the interfaces it takes packets from besides the outside one; none where only slots are. */
 export interface XdpState {
   readonly mode: XdpMode;
   readonly inside: readonly string[];
@@ -75,6 +78,8 @@ export interface SlotsSummary {
   readonly reserved: number;
   /** Of them, those whose interface is gone or another one. */
   readonly stale: number;
+  /** Of an instance with XDP: those that XDP delivers to, and those that it leaves to TC. */
+  readonly xdp?: { readonly delivered: number; readonly left: number };
 }
 
 /** How many tunnel slots there are. */

@@ -254,17 +254,6 @@ test('more slots than fit', (t) => {
   t.is(shown(here.slots).length, 3);
 });
 
-test('slots and XDP exclude each other', (t) => {
-  const { slots, netns, context, ip } = slotSite(t);
-  slots.reserve(wishes(['tap0']));
-  ip('link add in0 type veth peer name in1');
-  const xdp = { interface: 'out0', netns, replace: true, hook: 'xdp', inside: ['in0'] } as const;
-  t.throws(() => attach(xdp, context), { code: 'ENOTSUP', message: /XDP knows no slots yet/ });
-  slots.remove(['tap0']);
-  attach(xdp, context);
-  t.throws(() => slots.reserve(wishes(['tap0'])), { code: 'ENOTSUP' });
-});
-
 test('another program writes, by the layout', (t) => {
   const { slots, root } = slotSite(t);
   slots.reserve(wishes(['tap0']));

@@ -134,7 +134,7 @@ test('not beside XDP, in whichever order', (t) => {
   attach({ interface: 'out0', netns: where.netns, hook: 'xdp', inside: ['out1'] }, where.context);
   using tunnels = openTunnels('out0', where.context);
   t.throws(() => tunnels.reserve([{ placeholder: 1 }]), {
-    message: /XDP does not look into tunnels: .*--hook tcx/,
+    message: /XDP does not look into tunnels, .*--hook tcx/,
   });
   attach({ interface: 'out0', netns: where.netns, hook: 'tcx', replace: true }, where.context);
   tunnels.reserve([{ placeholder: 1 }]);

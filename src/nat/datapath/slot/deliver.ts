@@ -1,23 +1,14 @@
 // Delivers what came for a slot: out of the slot's interface, past the stack, whose routing could not tell the slots apart.
 // What the stack would have done is done here: a hop less, nothing that is larger than the interface's MTU.
 
-import {
-  HELPERS,
-  LITTLE_ENDIAN,
-  type ScalarType,
-  type StructType,
-  struct,
-  u32,
-  u64,
-  type Value,
-  type ViewOf,
-} from '../../../asm/index.ts';
+import { HELPERS, type Value } from '../../../asm/index.ts';
 import type { Frame } from '../frame.ts';
 import { ETH_P_IP, ETH_P_IPV6, ethhdr } from '../headers.ts';
 import type { IpPacket } from '../ip-packet.ts';
 import type { TcPath } from '../path.ts';
 import type { IpVersion } from '../tables.ts';
 import { read } from '../words.ts';
+import { hasStation, slotStations, stationsOf } from './stations.ts';
 import type { Slot } from './table.ts';
 import { refuseTooBig } from './too-big.ts';
 
@@ -25,14 +16,6 @@ import { refuseTooBig } from './too-big.ts';
 const PACKET_HOST = 0;
 /** The most tags a frame can have: one beside it, the others in it (frame.ts). */
 const MOST_TAGS = 3;
-
-/** The slot's MAC and that of its interface: in a record as in a frame, 12 bytes. */
-const stations: StructType<{ first: ScalarType<'u64'>; rest: ScalarType<'u32'> }> = struct('stations', {
-  first: u64,
-  rest: u32,
-});
-/** What of `first` is the interface's MAC. */
-const INTERFACE_BITS = 16;
 
 /** What is known of a packet beside itself. */
 export interface Passage {
@@ -59,7 +42,7 @@ export function refuseUndeliverable(
 /** Writes the Ethernet header of the frame that the slot gets, while the views of the packet are valid. */
 export function addressFrame({ p, leave }: TcPath, { link }: Pick<Frame, 'link'>, slot: Slot): void {
   if (link === 'none') return;
-  const [header] = p.packet.read([stations], { orElse: () => leave('helper_failed') });
+  const [header] = p.packet.read([slotStations], { orElse: () => leave('helper_failed') });
   const known = stationsOf(p, slot);
   header.first.set(known.first);
   header.rest.set(known.rest);
@@ -72,8 +55,7 @@ export function deliver(path: TcPath, frame: Frame, version: IpVersion, slot: Sl
   else giveHeader(path, version, slot);
   const { first, rest } = stationsOf(p, slot);
   const send = (): void => p.redirect(slot.interface);
-  const station = LITTLE_ENDIAN ? first.shl(INTERFACE_BITS) : first.shr(INTERFACE_BITS);
-  p.usually(station.ne(0), send);
+  p.usually(hasStation(first), send);
   // A device without addresses: the kernel takes the Ethernet header off. With the station, which is zero, all is known.
   p.when(first.eq(0).and(rest.eq(0)), send);
   p.redirectNeigh(slot.interface, { family: version, nexthop: read(slot.address) });
@@ -98,6 +80,3 @@ function giveHeader(path: TcPath, version: IpVersion, slot: Slot): void {
   eth.proto.set(version === 4 ? ETH_P_IP : ETH_P_IPV6);
   addressFrame(path, { link: 'ethernet' }, slot);
 }
-
-const stationsOf = (p: TcPath['p'], slot: Slot): ViewOf<typeof stations> =>
-  p.overlay(slot.station.at(0), stations);

@@ -29,6 +29,7 @@ export interface Slot extends Counters {
   readonly list: Place<'u16'>;
   readonly state: Place<'u8'>;
   readonly flags: Place<'u8'>;
+  readonly xdp: Place<'u8'>;
   readonly since: Place<'u64'>;
 }
 

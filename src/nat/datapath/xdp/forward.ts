@@ -1,11 +1,9 @@
 // Translates a packet and sends it on to where routing says, or leaves it to the stack as it came: nothing is written, and
 // nothing counted, before all is known. What is left is translated, counted and judged by the program on TC.
 
-import type { Value } from '../../../asm/index.ts';
-import { difference, updatedChecksum } from '../checksum.ts';
 import { excluded } from '../destinations.ts';
 import { isForOutside } from '../hairpin.ts';
-import { ethhdr, half } from '../headers.ts';
+import { ethhdr } from '../headers.ts';
 import { sideOf } from '../ip-packet.ts';
 import type { Question } from '../route.ts';
 import { addressFrame } from '../station.ts';
@@ -18,14 +16,22 @@ import {
   translationOf,
 } from '../tables.ts';
 import { icmpOf, shifted } from '../transport.ts';
-import { read, type Words, write } from '../words.ts';
+import { read } from '../words.ts';
 import { type PlainPacket, readPlainIpv4, readPlainIpv6 } from './packet.ts';
+import { rewrite } from './rewrite.ts';
 import { findRoute } from './route.ts';
+import { deliverToSlot } from './slot.ts';
 import { requireOtherSide, type XdpPath } from './station.ts';
 import { type PlainTransport, readPlainTransport, tailOf } from './transport.ts';
 
+export interface ForwardOptions {
+  readonly clampsMss: boolean;
+  /** Whether there are interfaces inside, which plain mappings go between. */
+  readonly hasInsides: boolean;
+}
+
 /** Ends the path. */
-export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): void {
+export function forward(path: XdpPath, version: IpVersion, { clampsMss, hasInsides }: ForwardOptions): void {
   const { p, direction } = path;
   const pass = (): void => p.pass();
   const { own, other } = sideOf(direction);
@@ -36,11 +42,16 @@ export function forward(path: XdpPath, version: IpVersion, clampsMss: boolean): 
   const [ours, theirs] =
     own === 'source' ? [transport.source, transport.dest] : [transport.dest, transport.source];
 
+  const isExcluded = excluded(path, version, packet[other]);
+  if (isExcluded) p.rarely(isExcluded.ne(0), pass);
+  deliverToSlot(path, packet, transport);
+  if (!hasInsides) {
+    p.pass();
+    return;
+  }
   const tables = tablesOf(path, direction, version);
   const before = read(packet[own]);
   const counted = p.pointer(counters);
-  const isExcluded = excluded(path, version, packet[other]);
-  if (isExcluded) p.rarely(isExcluded.ne(0), pass);
   const translation = translationOf(path, tables, before, tailOf(packet, ours, tables.hasPorts), {
     onFound: () => {},
     onUsed: ({ packets }) => counted.point(packets),
@@ -87,49 +98,3 @@ function endsOf(
     ports: (say) => p.when(hasPorts.ne(0), () => say(sport, dport)),
   };
 }
-
-/** One hop less in the high byte of its word (RFC 1624, equation 3: ~m + m'). */
-const HOP_CHANGE = 0xfeff;
-
-/** Writes addresses, port, hop limit and checksums. */
-function rewrite(
-  path: XdpPath,
-  packet: PlainPacket,
-  transport: PlainTransport,
-  before: Words,
-  { address: after, shift, neutral }: Translation,
-): void {
-  const { p, direction } = path;
-  const { own } = sideOf(direction);
-  const place = (at: Value<'u32'>) => {
-    const atMost = packet.at + MAX_CHECK;
-    const [view] = p.packet.read([half], { at, atMost, orElse: () => p.pass() });
-    return view.value;
-  };
-  const check = place(transport.checkAt.get());
-  const port = shift && place((own === 'source' ? transport.sourceAt : transport.destAt).get());
-
-  const moved = difference(before, after);
-  const change = p.variable('u64', 0);
-  const covered = transport.covers.ne(0);
-  p.when(neutral === undefined ? covered : covered.and(neutral.eq(0)), () => change.set(moved));
-  if (port !== undefined && shift !== undefined) {
-    p.when(shift.ne(0), () => {
-      const [from, to] = [port.get(), shifted(port.get(), shift.get())];
-      change.set(change.add(from.bits().not()).add(to.bits()));
-      port.set(to);
-    });
-  }
-  const sum = p.variable('u16', updatedChecksum(check.get(), change.get()).bits());
-  p.when(sum.eq(0), () => sum.set(transport.zero));
-  check.set(sum.get().bits());
-
-  write(packet[own], after);
-  packet.hopLimit.set(packet.hopLimit.sub(1).as('u8'));
-  const { headerChecksum } = packet;
-  const hop = p.constant('be16', HOP_CHANGE).bits();
-  headerChecksum?.set(updatedChecksum(headerChecksum.get(), moved.add(hop)));
-}
-
-/** The last place of a checksum behind the start of a transport header: TCP's. */
-const MAX_CHECK = 16;

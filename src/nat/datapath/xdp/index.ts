@@ -7,6 +7,8 @@ import type { Direction } from '../../reason.ts';
 import { hasIpv6, usesOf } from '../../uses.ts';
 import { ETH_P_IP, ETH_P_IPV6, ethhdr } from '../headers.ts';
 import type { DatapathOptions } from '../index.ts';
+import { hasSlots } from '../slot/table.ts';
+import type { IpVersion } from '../tables.ts';
 import { forward } from './forward.ts';
 import { requireOurs, type XdpPath } from './station.ts';
 
@@ -17,27 +19,30 @@ export interface XdpPrograms {
   readonly inbound: Program;
 }
 
-export function xdpPrograms(options: DatapathOptions): XdpPrograms {
+/** @param hasInsides whether there are interfaces inside; without them only what is for slots is taken. */
+export function xdpPrograms(options: DatapathOptions, hasInsides = true): XdpPrograms {
   const { isa = NEWEST_ISA } = options;
   const direction = (name: string, way: Direction): Program =>
-    program('xdp', name, (p) => dispatch(p, way, options), { isa });
+    program('xdp', name, (p) => dispatch(p, way, options, hasInsides), { isa });
   return {
     outbound: direction('tsnat_xdp_out', 'outbound'),
     inbound: direction('tsnat_xdp_in', 'inbound'),
   };
 }
 
-function dispatch(p: XdpBuilder, direction: Direction, options: DatapathOptions): void {
+function dispatch(p: XdpBuilder, direction: Direction, options: DatapathOptions, hasInsides: boolean): void {
   const { uses = usesOf([]), capacity = DEFAULT_CAPACITY, mss } = options;
   const maps = instanceMaps(capacity);
   // Whatever the reason, it is TC that counts it and decides.
   const path: XdpPath = { p, direction, maps, uses, leave: () => p.pass(), length: () => p.length() };
-  requireOurs(path);
-  const [eth] = p.packet.read([ethhdr], { orElse: () => p.pass() });
-  const clampsMss = mss !== undefined;
-  if (hasIpv6(uses)) {
-    p.when(eth.proto.eq(ETH_P_IPV6), () => forward(path, 6, clampsMss));
+  const takes = (version: IpVersion): boolean =>
+    hasInsides ? version === 4 || hasIpv6(uses) : direction === 'inbound' && hasSlots(uses, version);
+  if (takes(4) || takes(6)) {
+    requireOurs(path);
+    const [eth] = p.packet.read([ethhdr], { orElse: () => p.pass() });
+    const how = { clampsMss: mss !== undefined, hasInsides };
+    if (takes(6)) p.when(eth.proto.eq(ETH_P_IPV6), () => forward(path, 6, how));
+    if (takes(4)) p.usually(eth.proto.eq(ETH_P_IP), () => forward(path, 4, how));
   }
-  p.rarely(eth.proto.ne(ETH_P_IP), () => p.pass());
-  forward(path, 4, clampsMss);
+  p.pass();
 }

@@ -152,7 +152,15 @@ class Plan {
   }
 }
 
-const freshRecord = ({ interface: name, ifindex, station, mac, mtu, inside }: Seat): SlotRecord => ({
+const freshRecord = ({
+  interface: name,
+  ifindex,
+  station,
+  mac,
+  mtu,
+  inside,
+  takesXdp,
+}: Seat): SlotRecord => ({
   address: typeof inside === 'bigint' ? 0n : 0,
   interface: ifindex,
   station,
@@ -161,6 +169,7 @@ const freshRecord = ({ interface: name, ifindex, station, mac, mtu, inside }: Se
   list: 0,
   state: SLOT_STATES.reserved,
   flags: 0,
+  xdp: takesXdp ? 1 : 0,
   since: 0n,
   name,
   packets: 0n,

@@ -10,20 +10,6 @@ import { Book, type SlotMaps } from './book.ts';
 import { NO_SLOTS, readSlots, slotContents } from './contents.ts';
 import { seatsFor } from './wish.ts';
 
-/**
- * @param xdp what there is of it, or is to be
- * @param slots left out where there are some
- * @throws InstanceError with code `ENOTSUP`
- */
-export function requireNoXdp(instance: string, xdp: object | 'none' | undefined, slots?: SlotContents): void {
-  const isSlotless = slots !== undefined && slots.slots.count + slots.slots6.count === 0;
-  if (xdp === undefined || xdp === 'none' || isSlotless) return;
-  throw new InstanceError(
-    'ENOTSUP',
-    `instance '${instance}': XDP knows no slots yet: without '--hook xdp', or with '--replace --hook auto', there can be some`,
-  );
-}
-
 const isSlot = (mapping: Mapping): mapping is SlotMapping => mapping.kind === 'slot';
 
 /**

@@ -16,7 +16,6 @@ import type { Bench } from './desk.ts';
 import { joinDevices, leaveStrays, withBlocks } from './devices.ts';
 import { beginSlotJournal, endSlotJournal, makeAmends, turnSlotJournal } from './journal.ts';
 import { requireUnslotted, Taken } from './outside.ts';
-import { requireNoXdp } from './plan.ts';
 import { flagsOf, listFor } from './policy.ts';
 import { nextTurn } from './record.ts';
 import { replaySlots } from './recover.ts';
@@ -33,9 +32,8 @@ import { Writing } from './writing.ts';
  * slot is reserved already.
  */
 export function reserveSlots(bench: Bench, wanted: readonly Wanted[], policy: SlotPolicy): void {
-  const { pins, opened, record, works, book } = bench;
+  const { pins, opened, works, book } = bench;
   const { maps } = opened;
-  requireNoXdp(pins.name, record.xdp);
   const seats = seatsOf(bench, wanted);
   requireOutsides(bench, seats);
   const moved = movedPlaces(bench, seats);

@@ -79,7 +79,7 @@ export function addSlot(
 /** Written out, since V8 makes thousands of literals ten times faster than copies. */
 function recordOf(
   family: Family,
-  { interface: name, ifindex, station, mac, mtu }: Seat,
+  { interface: name, ifindex, station, mac, mtu, takesXdp }: Seat,
   { state, ...rest }: { readonly state: keyof typeof SLOT_STATES } & Partial<Omit<SlotRecord, 'state'>>,
 ): Uint8Array {
   const value = new Uint8Array(SLOT_FORMATS[family].valueSize);
@@ -93,6 +93,7 @@ function recordOf(
     list: rest.list ?? 0,
     state: SLOT_STATES[state],
     flags: rest.flags ?? 0,
+    xdp: takesXdp ? 1 : 0,
     since: rest.since ?? process.hrtime.bigint(),
     name,
     packets: rest.packets ?? 0n,

@@ -1,13 +1,18 @@
 // How many slots an instance has, and what is wrong with them.
 
-import { InterfaceQueries, withNetns } from '../../../loader/index.ts';
+import { InterfaceQueries, withNetns, type XdpMode } from '../../../loader/index.ts';
+import { decodeSlots, SLOT_FORMATS } from '../../slot-entries.ts';
 import type { Owned } from '../contents.ts';
 import { findNamespace } from '../namespace.ts';
 import type { Pins } from '../pins.ts';
 import type { InstanceRecord } from '../record.ts';
 import type { SlotsSummary } from '../types.ts';
+import { reachable } from '../xdp/reach.ts';
+import { FAMILIES, type SlotMaps } from './book.ts';
 import { missingDevices } from './devices.ts';
 import { listSlots } from './list.ts';
+import type { SlotState } from './types.ts';
+import { isSlot } from './xdp-marks.ts';
 
 /** The most names worth listing. */
 const MOST_NAMES = 5;
@@ -52,5 +57,50 @@ export function slotsState(
       `what slots send is not translated on ${bare.length} interfaces (${shown(bare)}), from which the program was taken off: 'tsnat attach ${record.interface} --name ${pins.name} --replace' puts it there again`,
     );
   }
-  return { slots: { place, bound, reserved: slots.length - bound, stale: stale.length }, problems };
+  const whole = slots.filter(({ state }) => state !== 'stale');
+  const xdp = record.xdp && xdpSlots(maps, whole);
+  if (record.xdp && xdp) {
+    const { mode } = record.xdp;
+    const deaf = withNetns(where.enter, () => deafOnes(mode, xdp.delivered));
+    if (deaf.length > 0) {
+      problems.push(
+        `native XDP sends to ${deaf.length} interfaces of slots that cannot take it any more, and it is lost (${shown(deaf)}): of a veth the peer needs GRO or XDP; 'tsnat attach ${record.interface} --name ${pins.name} --replace' leaves them to TC`,
+      );
+    }
+  }
+  return {
+    slots: {
+      place,
+      bound,
+      reserved: slots.length - bound,
+      stale: stale.length,
+      ...(xdp && { xdp: { delivered: xdp.delivered.length, left: xdp.left } }),
+    },
+    problems,
+  };
+}
+
+/** Slots that XDP delivers to, by what their entries say, and how many it leaves. */
+function xdpSlots(
+  maps: SlotMaps,
+  slots: readonly SlotState[],
+): { readonly delivered: readonly SlotState[]; readonly left: number } {
+  const known = new Set(
+    FAMILIES.flatMap((family) =>
+      decodeSlots(family, maps[SLOT_FORMATS[family].name].raw.elements()).flatMap((entry) => {
+        const { key, record } = entry;
+        const isKnown = isSlot(entry) && key.interface !== 0 && record.xdp === 1 && record.station !== 0;
+        return isKnown ? [`${key.interface} ${key.address}`] : [];
+      }),
+    ),
+  );
+  const delivered = slots.filter(({ ifindex, inside }) => known.has(`${ifindex} ${inside}`));
+  return { delivered, left: slots.length - delivered.length };
+}
+
+/** Names of interfaces that XDP cannot send to though it does. */
+function deafOnes(mode: XdpMode, slots: readonly SlotState[]): string[] {
+  const names = new Map(slots.map((slot) => [slot.ifindex, slot.interface]));
+  const taking = reachable(mode, [...names.keys()]);
+  return [...names].flatMap(([index, name]) => (taking.has(index) ? [] : [name]));
 }

@@ -7,6 +7,7 @@ import {
   listBridgePorts,
   NetlinkSocket,
   withNetns,
+  type XdpMode,
 } from '../../../loader/index.ts';
 import { type Address, formatAddress, parseAddress } from '../../address.ts';
 import { type Mac, parseMac } from '../../mac.ts';
@@ -14,6 +15,7 @@ import { unusableAddress } from '../../unusable.ts';
 import { InstanceError } from '../error.ts';
 import { requireNamespace } from '../namespace.ts';
 import type { InstanceRecord } from '../record.ts';
+import { reachable } from '../xdp/reach.ts';
 import { type Hardware, hardwareOf } from './stale.ts';
 import type { SlotWish } from './types.ts';
 
@@ -30,6 +32,8 @@ export interface Wanted {
 /** On an interface that is there. */
 export interface Seat extends Wanted, Hardware {
   readonly ifindex: number;
+  /** Whether XDP of the instance can send to it. */
+  readonly takesXdp: boolean;
 }
 
 /** @throws RangeError, AddressError or InstanceError for what can be no slot, or is named twice. */
@@ -84,6 +88,8 @@ export function seatsFor(room: Room, wanted: readonly Wanted[]): Seat[] {
   const fresh = wanted.filter(({ interface: name, inside }) => !isKnown(known.get(name)!.index, inside));
   const ports = fresh.some(({ station }) => station === 0) ? portsIn(instance, record) : new Map();
   for (const each of fresh) requireFit(instance, each, known.get(each.interface)!, record.ifindex, ports);
+  const indexes = Array.from(known.values(), ({ index }) => index);
+  const taking = record.xdp === undefined ? undefined : takingXdp(instance, record, record.xdp.mode, indexes);
   return wanted.map(({ interface: name, inside, station, outside }): Seat => {
     const facts = known.get(name)!;
     return {
@@ -93,9 +99,17 @@ export function seatsFor(room: Room, wanted: readonly Wanted[]): Seat[] {
       outside,
       ifindex: facts.index,
       ...hardwareOf(facts),
+      takesXdp: taking?.has(facts.index) ?? false,
     };
   });
 }
+
+const takingXdp = (
+  instance: string,
+  record: InstanceRecord,
+  mode: XdpMode,
+  indexes: readonly number[],
+): ReadonlySet<number> => withNetns(requireNamespace(instance, record).enter, () => reachable(mode, indexes));
 
 /** A bridge takes all that arrives at its ports, the answers to our own questions too. */
 function portsIn(instance: string, record: InstanceRecord): Map<number, number> {

@@ -1,6 +1,7 @@
 // The tunnel slots there are, as the maps say just now, and what stands in the way of another.
 
 import { type Address, formatAddress } from '../../address.ts';
+import { isGoldenTunnel } from '../../golden/tunnels.ts';
 import {
   decodeSlot,
   indexKeys,
@@ -76,7 +77,9 @@ export class TunnelBook {
     const ports = new Map(this.ports.map((each) => [each.port, each]));
     for (const { key, value } of this.entries()) {
       const port = ports.get(portOf(key));
-      if (isSlotKey(key) && port !== undefined) yield { slot: decodeSlot(port.port, value), port, value };
+      if (!isSlotKey(key) || port === undefined) continue;
+      const slot = decodeSlot(port.port, value);
+      if (!isGoldenTunnel(slot)) yield { slot, port, value };
     }
   }
 

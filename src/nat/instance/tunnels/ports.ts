@@ -15,6 +15,7 @@ import {
 } from '../../tunnel-layout.ts';
 import type { Use } from '../../uses.ts';
 import { InstanceError } from '../error.ts';
+import type { InstanceRecord } from '../record.ts';
 
 export interface TunnelPort {
   readonly port: number;
@@ -40,7 +41,7 @@ export function readPorts(map: PortsMap): readonly TunnelPort[] {
   if (last !== undefined && sameBytes(last.data, 0, data, 0, data.length)) return last.ports;
   const ports = decode(tunnelPorts, data).ports.flatMap(({ port, kind, marks, needs }): TunnelPort[] => {
     const name = KINDS.find((each) => TUNNEL_KINDS[each] === kind);
-    if (port === 0 || name === undefined) return [];
+    if (port === 0 || name === undefined || (needs & TUNNEL_NEEDS.golden) !== 0) return [];
     const needed = NEEDS.filter((need) => (needs & TUNNEL_NEEDS[need]) !== 0);
     return [{ port, kind: name, marks: marksOf(marks), needs: needed }];
   });
@@ -86,12 +87,13 @@ export function usesOfPorts(ports: readonly TunnelPort[]): Use[] {
 /** @throws InstanceError with code `ENOTSUP` where there would be both XDP and tunnel slots. */
 export function requireNoXdpBeside(
   instance: string,
+  { interface: uplink, hook }: Pick<InstanceRecord, 'interface' | 'hook'>,
   xdp: object | 'none' | undefined,
   ports: readonly Pick<TunnelPort, 'port'>[],
 ): void {
   if (xdp === undefined || xdp === 'none' || ports.length === 0) return;
   throw new InstanceError(
     'ENOTSUP',
-    `instance '${instance}': XDP does not look into tunnels: with '--replace --hook tcx' or '--hook clsact' there can be tunnel slots`,
+    `instance '${instance}': XDP does not look into tunnels, so that there is either XDP or tunnel slots: 'tsnat attach ${uplink} --name ${instance} --replace --hook ${hook}' takes XDP off ('--hook auto' keeps it)`,
   );
 }

@@ -30,7 +30,7 @@ export function planTunnels(
   { by }: TunnelReserveOptions,
 ): Plan {
   const { name } = pins;
-  requireNoXdpBeside(name, record.xdp, wanted);
+  requireNoXdpBeside(name, record, record.xdp, wanted);
   if (by !== undefined) requireMarks(by);
   const book = new TunnelBook(name, maps);
   const ports = portsWith(book, wanted, by);

@@ -56,7 +56,7 @@ function attemptCommit(pins: Pins, maps: TunnelMaps, { elements, ports, amends }
 }
 
 /** By one call. */
-function writeAll(map: RawMap, elements: readonly Element[]): void {
+export function writeAll(map: RawMap, elements: readonly Element[]): void {
   const [first] = elements;
   if (first !== undefined && elements.length === 1) {
     map.set(first.key, first.value);

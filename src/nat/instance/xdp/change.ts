@@ -10,6 +10,8 @@ import {
   type XdpMode,
 } from '../../../loader/index.ts';
 import { xdpPrograms } from '../../datapath/xdp/index.ts';
+import { remoteOf } from '../../golden/packets.ts';
+import type { Mapping } from '../../mapping.ts';
 import { DIRECTIONS } from '../../reason.ts';
 import { attempt } from '../attempt.ts';
 import type { Pair } from '../changeover.ts';
@@ -21,7 +23,9 @@ import { xdpLink } from '../pin-parts.ts';
 import { pinnedXdpLink, pinnedXdpProgram } from '../pinned.ts';
 import type { Pins } from '../pins.ts';
 import { datapathOptions, type InstanceRecord, type XdpRecord } from '../record.ts';
+import { peersOf } from '../self-test.ts';
 import { attachLinks } from './links.ts';
+import { testXdpSlots } from './self-test.ts';
 
 /** What is asked for; the mode that is there stays where there is one. */
 export interface XdpWish {
@@ -31,6 +35,7 @@ export interface XdpWish {
 
 interface Wanted {
   readonly record: InstanceRecord;
+  readonly mappings: readonly Mapping[];
   readonly programs?: Pair;
   readonly xdp?: XdpWish | 'none';
 }
@@ -44,11 +49,17 @@ export function prepareXdp(
   pins: Pins,
   shadow: Pins,
   maps: Owned,
-  { record, programs, xdp = record.xdp }: Wanted,
+  { record, mappings, programs, xdp = record.xdp }: Wanted,
 ): XdpRecord | undefined {
   if (xdp === undefined || xdp === 'none') return undefined;
   if (programs === undefined) return record.xdp;
-  using loaded = loadPair(xdpPrograms(datapathOptions(record)), maps);
+  const made = xdpPrograms(datapathOptions(record), xdp.insides.length > 0);
+  const peers = peersOf(maps);
+  testXdpSlots(pins.name, made, maps, record, (family, isFit) => {
+    const isRemote: typeof peers.isRemote = (address) => isFit(address) && peers.isRemote(address);
+    return remoteOf(family, mappings, { ...peers, isRemote });
+  });
+  using loaded = loadPair(made, maps);
   for (const direction of DIRECTIONS) loaded.pair[direction].pin(shadow.path(`progs/xdp_${direction}`));
   const { ifindex: outside } = record;
   const wish = { mode: record.xdp?.mode ?? xdp.mode, insides: xdp.insides, outside };

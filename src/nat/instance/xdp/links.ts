@@ -48,7 +48,8 @@ export function attachLinks(
         links.set(ifindex, linkTo(socket, ifindex, program, each));
       }
       // Asked when the programs are there, which is what makes some drivers able to.
-      if (each === 'native' && missing.length > 0) requireReachable(socket, all);
+      // Without interfaces inside nothing is sent to the outside one.
+      if (each === 'native' && missing.length > 0 && insides.length > 0) requireReachable(socket, all);
       return attached;
     } catch (error) {
       closeAll(links);

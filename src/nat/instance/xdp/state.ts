@@ -46,7 +46,8 @@ export function xdpProblems(pins: Pins, record: InstanceRecord, { enter }: Where
         `the MAC of interface '${name}' has changed, so that XDP leaves everything to TC: ${again} takes the new one`,
       ];
     }
-    if (xdp.mode === 'generic' || takes[i] !== false) return [];
+    // Without interfaces inside nothing is sent to the outside one.
+    if (xdp.mode === 'generic' || xdp.insides.length === 0 || takes[i] !== false) return [];
     return [
       `interface '${name}' cannot take what native XDP sends to it, which is lost: of a veth the peer needs GRO or XDP`,
     ];

@@ -1,6 +1,7 @@
 // What is asked of XDP, as far as a request says anything, and what is there already.
 
 import type { Interface, NetlinkSocket } from '../../../loader/index.ts';
+import { formatMapping, type Mapping } from '../../mapping.ts';
 import { InstanceError } from '../error.ts';
 import { requireInsides } from '../insides.ts';
 import type { RedirectRecord, XdpRecord } from '../record.ts';
@@ -14,7 +15,7 @@ import type { XdpWish } from './change.ts';
  * @throws InstanceError for interfaces that cannot be used, or options that are about XDP where there is none.
  */
 export function xdpWish(
-  { hook = 'auto', inside, xdpMode, netns }: AttachOptions,
+  { hook = 'auto', inside, xdpMode, netns, mappings = [] }: AttachOptions,
   { socket, uplink }: { readonly socket: NetlinkSocket; readonly uplink: Interface },
   former?: XdpRecord,
 ): XdpWish | 'none' | undefined {
@@ -39,7 +40,18 @@ export function xdpWish(
     inside === undefined && former !== undefined
       ? former.insides
       : requireInsides('XDP', socket, uplink, inside ?? [], netns);
+  if (insides.length === 0 && former === undefined) requireSlotsOnly(mappings);
   return { mode: former?.mode ?? xdpMode ?? 'auto', insides };
+}
+
+/** What is for slots is sent to their interfaces; what is for anybody else goes to one that has to be named. */
+function requireSlotsOnly(mappings: readonly Mapping[]): void {
+  const plain = mappings.find(({ kind }) => kind !== 'slot');
+  if (plain === undefined) return;
+  throw new InstanceError(
+    'EINTERFACE',
+    `XDP takes what is for mappings such as ${formatMapping(plain)} between two sides: name the inside interfaces ('--inside'); only slots need none`,
+  );
 }
 
 /** A request without the inside interfaces, where they are those of redirect. */

@@ -25,6 +25,8 @@ export interface SlotEntry {
   readonly list?: number;
   readonly state: State;
   readonly flags?: readonly Flag[];
+  /** Whether XDP may send to the interface. */
+  readonly xdp?: boolean;
   /** CLOCK_MONOTONIC, nanoseconds. */
   readonly since?: bigint;
 }
@@ -43,8 +45,9 @@ export function slotValueBytes(entry: SlotEntry): Bytes {
     Uint8Array.of(
       STATES[state],
       flags.reduce((all, flag) => all | FLAGS[flag], 0),
+      entry.xdp === true ? 1 : 0,
     ),
-    ...[zeros(six ? 2 : 6), new Uint8Array(since.buffer), zeros(16), zeros(16)],
+    ...[zeros(six ? 1 : 5), new Uint8Array(since.buffer), zeros(16), zeros(16)],
   );
 }
 

@@ -70,6 +70,7 @@ const entries = (
   const common = fc.record({
     ...{ station: fc.constantFrom(...STATIONS), mac: fc.constantFrom(...MACS), flags },
     ...{ mtu: fc.constantFrom(1500, 1500, 68, 576, 1280, 0), list: fc.nat(1) },
+    xdp: fc.nat(4).map((n) => n > 0),
   });
   const one = fc.record({
     ...{ common, inside: fc.constantFrom(...insides), at: fc.constantFrom(...INTERFACES) },

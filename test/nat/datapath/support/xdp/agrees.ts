@@ -56,8 +56,18 @@ function question(routed: Bytes, arrivedOn: number): string {
   return hex(out);
 }
 
-/** @returns what became of it. @throws Error where XDP does not do what TC and routing do. */
-export function agrees(name: string, direction: Direction, frame: Bytes, routing: Answer): string {
+/**
+ * @param ours the MAC of the interface
+ * @returns what became of it.
+ * @throws Error where XDP does not do what TC and routing do.
+ */
+export function agrees(
+  name: string,
+  direction: Direction,
+  frame: Bytes,
+  routing: Answer,
+  ours: Bytes = OURS,
+): string {
   const rig = rigNamed(name);
   const fail = (why: string): never => {
     throw new Error(`${why}\n${name} ${direction} ${JSON.stringify(routing)}\n${hex(frame)}`);
@@ -68,7 +78,7 @@ export function agrees(name: string, direction: Direction, frame: Bytes, routing
   const stack = rig.tc.run(direction, frame);
   const isTranslated = stack.mappings.length > 0 && Object.keys(stack.reasons).length === 0;
   const clamped = OPTIONS[name]!.mss !== undefined && isSyn(frame);
-  const isOurs = hex(frame.subarray(0, 6)) === hex(OURS);
+  const isOurs = hex(frame.subarray(0, 6)) === hex(ours);
   const isTaken = isOurs && isTranslated && isPlain(frame) && !clamped && isWayOn(routing, direction);
   if (seen.ifindex === undefined) {
     if (hex(seen.frame) !== hex(frame)) fail(`changed though it passes:\n${hex(seen.frame)}`);

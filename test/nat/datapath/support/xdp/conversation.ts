@@ -115,10 +115,16 @@ export interface Plain {
   readonly frame: Bytes;
 }
 
-export const plain = (family: Family): Arbitrary<Plain> =>
+/** Addresses of theirs on the outside. */
+export const outsides = (family: Family): string[] => ENDS[family].outside.map(([address]) => address);
+
+export const plain = (
+  family: Family,
+  directions: readonly Direction[] = ['outbound', 'inbound'],
+): Arbitrary<Plain> =>
   fc
     .record({
-      direction: fc.constantFrom<Direction>('outbound', 'inbound'),
+      direction: fc.constantFrom(...directions),
       own: fc.nat(ENDS[family].inside.length - 1),
       peer: fc.oneof(fc.constantFrom(...ENDS[family].peers), fc.constant(ENDS[family].peers[0]!)),
       peerPort: fc.nat(0xffff),

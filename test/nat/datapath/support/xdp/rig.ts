@@ -38,6 +38,11 @@ export interface Forwarded {
 const XDP_PASS = 2;
 const XDP_REDIRECT = 4;
 
+export interface XdpRigOptions extends RigOptions {
+  /** Whether there is anything inside but slots; true where left out. */
+  readonly hasInsides?: boolean;
+}
+
 export class XdpRig {
   /** The programs of TC. */
   readonly tc: Rig;
@@ -45,15 +50,11 @@ export class XdpRig {
   #answer: Answer = { result: 0, ifindex: OUTSIDE };
   #asked: Bytes | undefined;
 
-  constructor(options: RigOptions) {
+  constructor(options: XdpRigOptions) {
     this.tc = new Rig({ ...options, machine: 'interpreter' });
-    const { unmapped = 'pass', uses = USES, mss } = options;
-    const made = xdpPrograms({
-      unmapped,
-      uses: new Set(uses),
-      ...(mss !== undefined && { mss }),
-      capacity: 4096,
-    });
+    const { unmapped = 'pass', uses = USES, mss, isa, hasInsides = true } = options;
+    const given = { unmapped, uses: new Set(uses), ...(mss !== undefined && { mss }), capacity: 4096 };
+    const made = xdpPrograms({ ...given, ...(isa && { isa }) }, hasInsides);
     const maps = this.tc.machine.tables as { readonly [map: string]: VmMap };
     const fibLookup = (params: Bytes): number => {
       this.#asked = params.slice();
