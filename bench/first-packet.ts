@@ -14,7 +14,7 @@ import type { Row, Section } from './report.ts';
 import { tsnat } from './traffic/contestants.ts';
 import { Router } from './traffic/router.ts';
 
-const CLI = join(ROOT, 'dist/cli/main.js');
+const CLI = join(ROOT, 'dist/cli/main.cjs');
 const FLOOD = { direction: 'outbound', nearCount: 1, flows: 1, size: 64 } as const;
 const HANDFUL = 16;
 const PATIENCE = 20_000;

@@ -142,4 +142,5 @@ export function build() {
   for (const project of ['tsconfig.build.json', 'tsconfig.json']) {
     must(process.execPath, [compiler, '-p', project]);
   }
+  must(process.execPath, [join(ROOT, 'scripts', 'bundle.mjs')]);
 }

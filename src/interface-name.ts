@@ -25,3 +25,29 @@ const NO_BREAK_SPACE = 0xa0;
 /** The kernel's isspace(), lib/ctype.c, by bytes: Latin-1's no-break space is one, wherever in a letter of UTF-8. */
 const isSpace = (byte: number): boolean =>
   byte === 0x20 || (byte >= 0x09 && byte <= 0x0d) || byte === NO_BREAK_SPACE;
+
+/**
+ * In the order in which people count: tap2 before tap10. By itself, since a collator takes 9 ms to make, a sixth of what
+ * starting Node takes.
+ */
+export function compareInterfaceNames(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
+  // Back to where the number begins in which they differ.
+  while (at > 0 && isDigit(a, at - 1)) at--;
+  const [first, second] = [numberAt(a, at), numberAt(b, at)];
+  if (first !== undefined && second !== undefined && first !== second) return first - second;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const isDigit = (text: string, at: number): boolean => {
+  const code = text.charCodeAt(at);
+  return code >= 0x30 && code <= 0x39;
+};
+
+/** The number that begins there, if one does; no name is so long that it could not be told exactly. */
+function numberAt(name: string, at: number): number | undefined {
+  let end = at;
+  while (isDigit(name, end)) end++;
+  return end === at ? undefined : Number(name.slice(at, end));
+}

@@ -1,7 +1,7 @@
 // Names of interfaces, held against the kernel, which is asked to give each of them to an interface.
 
 import test from 'ava';
-import { interfaceNameProblem } from '../src/interface-name.ts';
+import { compareInterfaceNames, interfaceNameProblem } from '../src/interface-name.ts';
 import { Namespace } from './support/namespace.ts';
 import { PYTHON } from './support/root.ts';
 
@@ -61,4 +61,32 @@ test('why it cannot be', (t) => {
   t.is(interfaceNameProblem('a b'), 'has a blank in it');
   t.is(interfaceNameProblem('a\0b'), 'has a zero in it');
   t.is(interfaceNameProblem('aaaaaaaaaaaaaaaé'), 'has 17 bytes, more than 15');
+});
+
+test('names in order: numbers by their values, everything else by its letters', (t) => {
+  const sorted = [
+    'a',
+    'a-1',
+    'a1',
+    'a1b',
+    'a01',
+    'a2',
+    'a10',
+    'a10b2',
+    'a10b10',
+    'b',
+    'eth0',
+    'eth0.9',
+    'eth0.10',
+  ];
+  for (const [i, a] of sorted.entries()) {
+    for (const [j, b] of sorted.entries()) {
+      // Numbers that are equal go by their letters.
+      const expected = Math.sign(i - j);
+      if (['a1', 'a1b', 'a01'].includes(a) && ['a1', 'a1b', 'a01'].includes(b)) continue;
+      t.is(Math.sign(compareInterfaceNames(a, b)), expected, `${a} ${b}`);
+    }
+  }
+  t.deepEqual(['a1b', 'a1', 'a01'].sort(compareInterfaceNames), ['a01', 'a1', 'a1b']);
+  t.deepEqual(['tap10', 'tap2', 'tap1', 'tap'].sort(compareInterfaceNames), ['tap', 'tap1', 'tap2', 'tap10']);
 });

@@ -1,5 +1,6 @@
 // Mappings and what went by them, as text for people and as JSON for programs. docs/mappings.md says what JSON has.
 
+import { compareInterfaceNames } from '../interface-name.ts';
 import { compareAddresses } from '../nat/address.ts';
 import { endpointOf, formatEndpoint } from '../nat/endpoint.ts';
 import type { MappingState } from '../nat/instance/types.ts';
@@ -44,13 +45,10 @@ function widthOf(mapping: Mapping): number {
   return mapping.kind === 'slot' ? -3 : -2;
 }
 
-let names: Intl.Collator | undefined;
-
 /** tap9 before tap10. */
 function compareInterfaces(a: Mapping, b: Mapping): number {
   if (a.kind !== 'slot' || b.kind !== 'slot') return 0;
-  names ??= new Intl.Collator('en', { numeric: true });
-  return names.compare(a.interface, b.interface);
+  return compareInterfaceNames(a.interface, b.interface);
 }
 
 const portOf = (mapping: Mapping): number => ('insidePort' in mapping ? mapping.insidePort : 0);

@@ -2,7 +2,8 @@
 // with --json the same as a document on stdout.
 
 import { formatJson } from './output.ts';
-import { UsageError } from './usage-error.ts';
+import { print, STDERR, STDOUT } from './print.ts';
+import type { UsageError } from './usage-error.ts';
 
 export const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -30,7 +31,7 @@ const DETAILS = ['kind', 'reason', 'instruction', 'source', 'state', 'hint', 'lo
 
 /** Says what went wrong. @returns the exit status. */
 export function tell(error: unknown, { json, verbose }: { json: boolean; verbose: boolean }): number {
-  const status = error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
+  const status = isWrongUsage(error) ? EXIT_USAGE : EXIT_FAILED;
   const { complaints, log } = error as Told;
   const lines = complaints?.map(({ message }) => message) ?? [messageOf(error)];
   const shown = lines.length > MOST_LINES && !verbose ? lines.slice(0, MOST_LINES) : lines;
@@ -40,7 +41,7 @@ export function tell(error: unknown, { json, verbose }: { json: boolean; verbose
     text.push(`tsnat: and ${lines.length - shown.length} more (all of them with --verbose or --json)\n`);
   }
   if (verbose) text.push(...story(error));
-  process.stderr.write(text.join(''));
+  print(STDERR, text.join(''));
   if (json) {
     const document = {
       code: codeOf(error),
@@ -49,7 +50,7 @@ export function tell(error: unknown, { json, verbose }: { json: boolean; verbose
       ...(complaints && { complaints }),
       ...(typeof log === 'string' && detailsOf(error as object)),
     };
-    process.stdout.write(formatJson({ error: document }));
+    print(STDOUT, formatJson({ error: document }));
   }
   return status;
 }
@@ -65,6 +66,10 @@ function codeOf(error: unknown): string {
   if (typeof code === 'string') return code;
   return isOurs(error) ? 'bad_value' : 'internal';
 }
+
+/** By its name: commands are bundled apart (scripts/bundle.mjs), each bundle with a class of its own. */
+const isWrongUsage = (error: unknown): error is UsageError =>
+  error instanceof Error && error.name === ('UsageError' satisfies UsageError['name']);
 
 /** Errors meant for the user: those with a code, and refused values. Anything else is a mistake of ours. */
 function isOurs(error: unknown): error is Error {
@@ -87,7 +92,7 @@ function story(error: unknown): string[] {
   if (typeof log === 'string' && log !== '') parts.push(`${log.trimEnd()}\n`);
   for (let at = error; at instanceof Error; at = at.cause) {
     const intro = at === error ? '' : 'caused by: ';
-    if (!(at instanceof UsageError)) parts.push(`${intro}${at.stack ?? String(at)}\n`);
+    if (!isWrongUsage(at)) parts.push(`${intro}${at.stack ?? String(at)}\n`);
   }
   return parts;
 }

@@ -3,8 +3,11 @@
 // Loads as little as it can: help and wrong usage must be there at once.
 
 import { tell } from './failure.ts';
+import { helpText } from './help.ts';
 import { Output } from './output.ts';
 import { parseCommandLine, type Request } from './parse.ts';
+import { print, STDERR, STDOUT } from './print.ts';
+import { version } from './version.ts';
 
 async function main(argv: readonly string[]): Promise<void> {
   // Read here as well, since the command line may be the very thing that is wrong.
@@ -28,27 +31,18 @@ async function answer(request: Request, json: boolean): Promise<void> {
       break;
     }
     case 'version': {
-      const { version } = await import('./version.ts');
-      process.stdout.write(json ? `${JSON.stringify({ version: version() })}\n` : `${version()}\n`);
+      print(STDOUT, json ? `${JSON.stringify({ version: version() })}\n` : `${version()}\n`);
       break;
     }
     default: {
-      const { helpText } = await import('./help.ts');
-      if (request.kind === 'help') process.stdout.write(helpText(request.topic));
+      if (request.kind === 'help') print(STDOUT, helpText(request.topic));
       else {
         // Nothing was asked for, which is wrong usage, but what helps is the overview.
-        process.stderr.write(helpText(''));
+        print(STDERR, helpText(''));
         process.exitCode = 2;
       }
     }
   }
 }
 
-// `tsnat map list eth0 | head` closes the pipe early; that is no failure of ours.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
-}
-await main(process.argv.slice(2));
+void main(process.argv.slice(2));

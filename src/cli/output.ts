@@ -1,14 +1,14 @@
 // What a command prints on stdout: one JSON document with --json, else text for people.
 // 64-bit counters are JSON numbers up to 2^53-1, which every reader takes as they are, and strings above.
 
+import { isTerminal, print, STDOUT } from './print.ts';
+
 export class Output {
   readonly json: boolean;
-  /** Whether headings may be emphasised: only on a terminal, and not under NO_COLOR (no-color.org). */
-  readonly #styled: boolean;
+  #terminal: boolean | undefined;
 
   constructor(json: boolean) {
     this.json = json;
-    this.#styled = process.stdout.isTTY === true && !process.env.NO_COLOR;
   }
 
   /** Prints `data` with --json, else the text. */
@@ -17,12 +17,18 @@ export class Output {
   }
 
   write(text: string | Uint8Array): void {
-    process.stdout.write(text);
+    print(STDOUT, text);
   }
 
   /** Whether somebody reads this on a terminal. */
   get terminal(): boolean {
-    return process.stdout.isTTY === true;
+    this.#terminal ??= isTerminal();
+    return this.#terminal;
+  }
+
+  /** Whether headings may be emphasised: only on a terminal, and not under NO_COLOR (no-color.org). */
+  get #styled(): boolean {
+    return !process.env.NO_COLOR && this.terminal;
   }
 
   bold(text: string): string {

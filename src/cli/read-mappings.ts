@@ -1,7 +1,6 @@
-// The mappings and settings a command line gives, by itself and through a file, checked all together.
+// The mappings and settings a command line gives, by itself and with those of a file, checked all together.
 // Whatever is wrong with them is wrong usage.
 
-import { readFileSync } from 'node:fs';
 import { AddressError } from '../nat/address-error.ts';
 import { destinationComplaints, type LocatedPrefix } from '../nat/destination-lists.ts';
 import { type Mapping, parseMapping } from '../nat/mapping.ts';
@@ -9,7 +8,6 @@ import { type LocatedMapping, mappingComplaints } from '../nat/mapping-check.ts'
 import { type Complaint, complain, MappingError } from '../nat/mapping-error.ts';
 import type { MappingFile } from '../nat/mapping-file.ts';
 import { type Prefix, parsePrefix } from '../nat/prefix.ts';
-import { FileError } from './file.ts';
 import { UsageError } from './usage-error.ts';
 
 /** What is said in words: each of a kind is called by its label and its place, `--map #2`. */
@@ -29,13 +27,19 @@ export interface Said {
   readonly file?: MappingFile;
 }
 
+/** A mapping file as it was read: undefined, with complaints, where it could not be. */
+export interface FileRead {
+  readonly file: MappingFile | undefined;
+  readonly complaints: readonly Complaint[];
+}
+
 /**
- * @param path of a mapping file, whose mappings come first.
- * @throws UsageError with everything that is wrong with either, FileError when the file cannot be read.
+ * @param read of a file, whose mappings come first.
+ * @throws UsageError with everything that is wrong with either.
  */
-export async function readMappings(words: Words, path?: string): Promise<Said> {
-  const complaints: Complaint[] = [];
-  const file = path === undefined ? undefined : await readFile(path, complaints);
+export function readMappings(words: Words, read?: FileRead): Said {
+  const complaints: Complaint[] = [...(read?.complaints ?? [])];
+  const file = read?.file;
   // The file first: of two that collide a complaint opens with the later one, which was just typed.
   const located = <T>(
     texts: readonly string[],
@@ -86,23 +90,7 @@ function locatePrefix(text: string, origin: string): LocatedPrefix {
   }
 }
 
-async function readFile(path: string, complaints: Complaint[]): Promise<MappingFile | undefined> {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
-  } catch (error) {
-    throw new FileError('read the mapping file', path, error);
-  }
-  const { parseMappingFile } = await import('../nat/mapping-file.ts');
-  try {
-    return await parseMappingFile(text, path);
-  } catch (error) {
-    collect(error, complaints);
-    return undefined;
-  }
-}
-
-function collect(error: unknown, complaints: Complaint[]): void {
+export function collect(error: unknown, complaints: Complaint[]): void {
   if (!(error instanceof MappingError)) throw error;
   complaints.push(...error.complaints);
 }

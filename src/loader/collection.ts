@@ -9,7 +9,7 @@ import type {
   Program,
   RingBuffer,
   StructType,
-} from '../asm/index.ts';
+} from '../asm/data.ts';
 import { LoaderError } from './errors.ts';
 import { BpfMap } from './map.ts';
 import { BpfMapOfMaps } from './map-of-maps.ts';

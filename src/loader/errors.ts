@@ -1,9 +1,7 @@
 // The loader's errors: what failed, on which object, why (the kernel's own words where it has some), what to do.
 
 import { constants } from 'node:os';
-import type { SourceLocation } from '../asm/index.ts';
 import { errnoHint } from './errno-hint.ts';
-import { explain, formatPlace, type ProgramText } from './verifier/explain.ts';
 
 /** The kernel's own ENOTSUPP, which is not in the C library (include/linux/errno.h). */
 const ENOTSUPP = 524;
@@ -59,47 +57,6 @@ export class LoaderError extends Error {
     this.hint = options.hint;
   }
 }
-
-/** The verifier refused a program. The message is one line: the reason, the place, what was known there, a hint. */
-export class VerifierError extends LoaderError {
-  override readonly name: string = 'VerifierError';
-  /** Everything the verifier said. */
-  readonly log: string;
-  /** The kernel's own words, in one line. */
-  readonly reason: string;
-  /** Stable name of the mistake, such as `packet_bounds`, for the commonest ones. */
-  readonly kind: string | undefined;
-  /** Index of the refused instruction in 8-byte units, where the log tells. */
-  readonly instruction: number | undefined;
-  /** What emitted it, with the text of the line where that is known. */
-  readonly source: SourceLocation | undefined;
-  /** What was known of the registers it uses, in words. */
-  readonly state: readonly string[];
-
-  /** @param program tells what the instructions are and where they come from */
-  constructor(object: string, errno: number, log: string, program: ProgramText = {}) {
-    const explanation = explain(log, program);
-    const { reason, state, hint } = explanation;
-    const place = formatPlace(explanation);
-    const known = state.length === 0 ? '' : ` (${state.join(', ')})`;
-    super(`the kernel refused ${object}${place === '' ? '' : ` at ${place}`}: ${reason}${known}`, {
-      code: 'VERIFIER',
-      syscall: 'bpf(BPF_PROG_LOAD)',
-      errno,
-      object,
-      ...(hint !== undefined && { hint }),
-    });
-    this.log = log;
-    this.reason = reason;
-    this.kind = explanation.kind;
-    this.instruction = explanation.instruction;
-    this.source = explanation.source;
-    this.state = state;
-  }
-}
-
-/** The line of a verifier's log that says why. */
-export const verdict = (log: string): string => explain(log).reason;
 
 /** An error out of a negative result of a system call: `<what>: <explanation> (<ENAME>); <hint>`. */
 export function systemError(

@@ -1,9 +1,10 @@
 // The one door to native code: the C library's functions through koffi, answering as the kernel does,
 // with -errno for a failure. What the numbers mean is not known here.
-// koffi is loaded at the first call, so that importing the loader costs nothing and works without it.
+// koffi is loaded at the first call, so that importing the loader costs nothing and works without it, and each function
+// is looked up at its own first call.
 
-import { createRequire } from 'node:module';
 import { constants } from 'node:os';
+import { loadKoffi } from './koffi.ts';
 
 /** Calls with EINTR or EAGAIN are repeated this often before the error is believed. */
 const MAX_RETRIES = 64;
@@ -54,7 +55,8 @@ interface Library {
   ) => bigint | number;
   readonly unmap: (address: bigint, length: number) => number;
   readonly view: (address: bigint, length: number) => ArrayBuffer;
-  readonly functions: { readonly [N in keyof typeof PROTOTYPES]: Native };
+  readonly functions: { -readonly [N in keyof typeof PROTOTYPES]?: Native };
+  readonly define: (prototype: string) => Native;
 }
 
 const PROTOTYPES = {
@@ -93,22 +95,28 @@ function library(): Library {
       `bpf(2) cannot be called on ${process.platform} ${process.arch}: it needs Linux on a known architecture`,
     );
   }
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const koffi = loadKoffi();
   const libc = koffi.load(null);
-  const define = (definition: string) => libc.func(definition) as Native;
-  const functions = Object.fromEntries(
-    Object.entries(PROTOTYPES).map(([name, definition]) => [name, define(definition)]),
-  ) as Library['functions'];
+  const define = (prototype: string): Native => libc.func(prototype);
+  let map: Library['map'] | undefined;
+  let unmap: Library['unmap'] | undefined;
   loaded = {
-    bpf: define('long syscall(long nr, long command, uintptr_t attr, uint size)'),
+    bpf: libc.func('long syscall(long nr, long command, uintptr_t attr, uint size)'),
     errno: () => koffi.errno(),
     address: (buffer) => Number(koffi.address(buffer)),
-    map: libc.func(
-      'uintptr_t mmap(void *address, size_t length, int prot, int flags, int fd, int64_t offset)',
-    ),
-    unmap: libc.func('int munmap(uintptr_t address, size_t length)'),
+    map: (...args) => {
+      map ??= libc.func(
+        'uintptr_t mmap(void *address, size_t length, int prot, int flags, int fd, int64_t offset)',
+      ) as Library['map'];
+      return map(...args);
+    },
+    unmap: (...args) => {
+      unmap ??= libc.func('int munmap(uintptr_t address, size_t length)') as Library['unmap'];
+      return unmap(...args);
+    },
     view: (address, length) => koffi.view(address, length),
-    functions,
+    functions: {},
+    define,
   };
   return loaded;
 }
@@ -126,7 +134,8 @@ export function libc(name: keyof typeof PROTOTYPES, ...args: Parameters<Native>)
 }
 
 function callLibc(name: keyof typeof PROTOTYPES, args: Parameters<Native>): number {
-  const { functions, errno } = loaded ?? library();
+  const { functions, define, errno } = loaded ?? library();
+  functions[name] ??= define(PROTOTYPES[name]);
   const result = functions[name](...args);
   return result === -1 ? -errno() : result;
 }
@@ -198,7 +207,8 @@ export function interpose(next: Tap | undefined): void {
 
 /** Runs `run` with the signals of this thread held back until it is done. */
 function withoutSignals<T>(run: () => T): T {
-  const { pthread_sigmask: mask } = library().functions;
+  const mask = (how: number, set: Uint8Array, old: Uint8Array | null): number =>
+    callLibc('pthread_sigmask', [how, set, old]);
   const former = new Uint8Array(SIGSET_SIZE);
   const blocked = mask(SIG_BLOCK, new Uint8Array(SIGSET_SIZE).fill(0xff), former) === 0;
   try {

@@ -92,3 +92,4 @@ export { BpfRingBuffer } from './ring-buffer.ts';
 export { RingBufferReader, type RingReaderOptions, type RingReaderStats } from './ring-buffer-reader.ts';
 export { RunStatistics } from './run-statistics.ts';
 export type * from './test-run.ts';
+export { VerifierError, verdict } from './verifier/error.ts';

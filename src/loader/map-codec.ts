@@ -10,7 +10,7 @@ import {
   type ScalarType,
   type StructType,
   type ValueOf,
-} from '../asm/index.ts';
+} from '../asm/data.ts';
 
 /** Values of one layout in memory. */
 export interface Codec<T> {

@@ -1,6 +1,6 @@
 // A map whose values are maps: a whole table is swapped for another in one step, and no packet sees half of either.
 
-import type { FieldType, MapDefinition, MapOfMaps, ValueOf } from '../asm/index.ts';
+import type { FieldType, MapDefinition, MapOfMaps, ValueOf } from '../asm/data.ts';
 import type { UpdateMode } from './bpf/map-commands.ts';
 import { BpfMap } from './map.ts';
 import { adopt, adoptIfThere } from './map-shape.ts';

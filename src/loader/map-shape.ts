@@ -1,6 +1,6 @@
 // Whether a map is what a definition says, and whose it is when it is not.
 
-import type { MapSpec } from '../asm/index.ts';
+import type { MapSpec } from '../asm/data.ts';
 import { LoaderError } from './errors.ts';
 import type { RawMap } from './raw-map.ts';
 

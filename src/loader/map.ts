@@ -1,7 +1,7 @@
 // A map with typed keys and values, used like a JavaScript `Map`: the layouts of its definition over the bytes of a
 // `RawMap`. What differs: `set` says whether it did, `size` counts, and others change the map while it is listed.
 
-import type { FieldType, MapDefinition, ValueOf } from '../asm/index.ts';
+import type { FieldType, MapDefinition, ValueOf } from '../asm/data.ts';
 import type { DeleteOptions, Elements } from './bpf/batch.ts';
 import type { UpdateMode } from './bpf/map-commands.ts';
 import { type Codec, codecOf } from './map-codec.ts';
@@ -21,16 +21,25 @@ export class BpfMap<K extends FieldType = FieldType, V extends FieldType = Field
 {
   readonly definition: MapDefinition<K, V>;
   readonly raw: RawMap;
-  readonly #key: Codec<ValueOf<K>>;
-  readonly #value: Codec<ValueOf<V>>;
+  #keyCodec: Codec<ValueOf<K>> | undefined;
+  #valueCodec: Codec<ValueOf<V>> | undefined;
 
   /** Takes over `raw`. @throws LoaderError with code `EMAPSHAPE` when it was not made as `definition` says. */
   constructor(raw: RawMap, definition: MapDefinition<K, V>) {
     requireShape(raw, definition);
     this.raw = raw;
     this.definition = definition;
-    this.#key = codecOf(definition.key);
-    this.#value = codecOf(definition.value);
+  }
+
+  /** Made when it is needed: whoever changes one map of an instance has all of them open. */
+  get #key(): Codec<ValueOf<K>> {
+    this.#keyCodec ??= codecOf(this.definition.key);
+    return this.#keyCodec;
+  }
+
+  get #value(): Codec<ValueOf<V>> {
+    this.#valueCodec ??= codecOf(this.definition.value);
+    return this.#valueCodec;
   }
 
   static create<K extends FieldType, V extends FieldType>(definition: MapDefinition<K, V>): BpfMap<K, V> {

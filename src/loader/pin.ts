@@ -2,7 +2,7 @@
 // or takes over by one rename. Left out: whose folder it is, and what a whole set of pins means.
 
 import { closeSync, readdirSync } from 'node:fs';
-import type { FieldType, MapDefinition, MapSpec, MapType } from '../asm/index.ts';
+import type { FieldType, MapDefinition, MapSpec, MapType } from '../asm/data.ts';
 import { MAP_TYPES, PROGRAM_TYPES } from './bpf/abi.ts';
 import { linkInfoOf, mapInfoOf, programInfoOf } from './bpf/info-commands.ts';
 import { type ObjectKind, openPin, pinObject } from './bpf/object.ts';

@@ -3,7 +3,7 @@
 
 import { accessSync, closeSync, constants, existsSync } from 'node:fs';
 import { release } from 'node:os';
-import { LITTLE_ENDIAN } from '../asm/index.ts';
+import { LITTLE_ENDIAN } from '../asm/data.ts';
 import { bpffsPath, isBpffs } from './bpffs.ts';
 import { readTrimmed } from './capability.ts';
 import { allocate, libc } from './ffi.ts';

@@ -27,9 +27,10 @@ import { programInfoOf } from './bpf/info-commands.ts';
 import { tryCreateLink } from './bpf/link-commands.ts';
 import { createMap } from './bpf/map-create.ts';
 import { loadCode } from './bpf/program-load.ts';
-import { ERRNO, LoaderError, VerifierError } from './errors.ts';
+import { ERRNO, LoaderError } from './errors.ts';
 import { libc } from './ffi.ts';
 import { XDP_MODE_FLAGS } from './netlink/xdp.ts';
+import { VerifierError } from './verifier/error.ts';
 
 /** Whether there is such a thing; `unknown` where the kernel would not say, for want of privilege or memory. */
 export type Answer = boolean | 'unknown';

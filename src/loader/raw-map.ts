@@ -1,6 +1,6 @@
 // A map in bytes: keys and values as the kernel takes them. `BpfMap` puts typed layouts on top.
 
-import type { MapSpec, MapType } from '../asm/index.ts';
+import type { MapSpec, MapType } from '../asm/data.ts';
 import { MAP_TYPES } from './bpf/abi.ts';
 import { chunkLength, type DeleteOptions, deleteBatch, type Elements, updateBatch } from './bpf/batch.ts';
 import type { MapInfo } from './bpf/info.ts';

@@ -2,7 +2,7 @@
 // ours to write, a page with the producer's position, and the data, mapped twice in a row so that no record is torn.
 // A record is a header of 8 bytes, the length and two flags in its first 4, and the data, rounded up to 8 bytes.
 
-import { LITTLE_ENDIAN } from '../asm/index.ts';
+import { LITTLE_ENDIAN } from '../asm/data.ts';
 import { LoaderError, systemError } from './errors.ts';
 import { libc, type Mapping, mapMemory } from './ffi.ts';
 

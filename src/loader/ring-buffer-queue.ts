@@ -1,7 +1,7 @@
 // Records that have come over from the thread, until somebody asks for them: decoded one by one, acknowledged in the
 // pieces they came in.
 
-import type { StructType, ValueOf } from '../asm/index.ts';
+import type { StructType, ValueOf } from '../asm/data.ts';
 import { LoaderError } from './errors.ts';
 import { type Codec, codecOf } from './map-codec.ts';
 import { recordAt } from './ring-buffer-memory.ts';

@@ -3,7 +3,7 @@
 
 import { writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import type { StructType, ValueOf } from '../asm/index.ts';
+import type { StructType, ValueOf } from '../asm/data.ts';
 import { Descriptor } from './descriptor.ts';
 import { LoaderError, systemError } from './errors.ts';
 import { libc } from './ffi.ts';

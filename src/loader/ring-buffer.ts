@@ -1,7 +1,7 @@
 // A ring buffer of events (BPF_MAP_TYPE_RINGBUF, since Linux 5.8): what programs put out, in order, to one reader.
 // `take` reads what is there, in this thread; `reader` waits for more in a thread of its own.
 
-import type { RingBuffer, StructType, ValueOf } from '../asm/index.ts';
+import type { RingBuffer, StructType, ValueOf } from '../asm/data.ts';
 import { LoaderError } from './errors.ts';
 import { adoptIfThere } from './map-shape.ts';
 import { RawMap } from './raw-map.ts';

@@ -1,6 +1,6 @@
 // BPF_ENABLE_STATS: the kernel counts how often programs run, and for how long, while somebody holds this open.
 
-import { struct, u32 } from '../asm/index.ts';
+import { struct, u32 } from '../asm/data.ts';
 import { BPF_ENABLE_STATS, BPF_STATS_RUN_TIME } from './bpf/abi.ts';
 import { Frame } from './bpf/frame.ts';
 import { permissionHint } from './bpf/privilege.ts';

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { SourceLocation } from '../asm/index.ts';
+import type { SourceLocation } from '../asm/data.ts';
 
 interface SourceFile {
   readonly lines: readonly string[];

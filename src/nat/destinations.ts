@@ -1,7 +1,7 @@
 // The lists of destinations as the entries of two tries, one for each family: with which other ends traffic is
 // translated. The longest prefix decides; an include list leaves out what it does not name, in both families.
 
-import { LITTLE_ENDIAN } from '../asm/index.ts';
+import { LITTLE_ENDIAN } from '../asm/data.ts';
 import { type Address, familyOf } from './address.ts';
 import { type Entries, getAddress, putAddress, viewOf } from './entries.ts';
 import { destination6Key, destinationKey } from './maps.ts';

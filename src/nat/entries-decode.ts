@@ -2,7 +2,7 @@
 // out, and is whole if all that it is encoded to is there; what belongs to no whole mapping is torn: another program
 // wrote it, or half of it.
 
-import { LITTLE_ENDIAN } from '../asm/index.ts';
+import { LITTLE_ENDIAN } from '../asm/data.ts';
 import { bitsOf, type Family } from './address.ts';
 import {
   type Counters,

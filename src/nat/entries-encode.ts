@@ -2,7 +2,7 @@
 // can hold, and a mark for each address that has ports at all. What reads them back is entries-decode.ts. Slots have none
 // here (slot-entries.ts).
 
-import { LITTLE_ENDIAN } from '../asm/index.ts';
+import { LITTLE_ENDIAN } from '../asm/data.ts';
 import { type Address, addressKey, bitsOf, type Family, familyOf } from './address.ts';
 import { type Entries, putAddress, TABLES, type TableEntries, type TableFormat } from './entries.ts';
 import type { Mapping, PortProtocol, PrefixMapping, TableMapping } from './mapping.ts';

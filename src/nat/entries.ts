@@ -2,7 +2,7 @@
 // else (maps.ts). A value is what the entry says, its identity, and behind that two counters. Written out rather than
 // encoded field by field, since lists are long: entries-encode.ts and entries-decode.ts are each other's inverse.
 
-import { type FieldType, LITTLE_ENDIAN, type StructType } from '../asm/index.ts';
+import { type FieldType, LITTLE_ENDIAN, type StructType } from '../asm/data.ts';
 import type { Address, Family } from './address.ts';
 import { address6Record, addressRecord, in6, net6Key, net6Record, netKey, netRecord } from './maps.ts';
 import type { Direction } from './reason.ts';

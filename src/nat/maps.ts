@@ -24,7 +24,7 @@ import {
   u16,
   u32,
   u64,
-} from '../asm/index.ts';
+} from '../asm/data.ts';
 import type { Family } from './address.ts';
 import { type Direction, REASONS } from './reason.ts';
 import { slot6Key, slot6Record, slotKey, slotList6Key, slotListKey, slotRecord } from './slot-layout.ts';

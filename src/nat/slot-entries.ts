@@ -1,10 +1,10 @@
 // The entries of slots as bytes, in both families. As in entries-encode.ts they are written out rather than encoded field
 // by field: thousands of slots are bound in one call.
 
-import { LITTLE_ENDIAN } from '../asm/index.ts';
+import { LITTLE_ENDIAN } from '../asm/data.ts';
 import { type Address, type Family, familyOf } from './address.ts';
 import { type Entries, getAddress, putAddress, viewOf } from './entries.ts';
-import { isGolden } from './golden/slots.ts';
+import { isGolden } from './golden/slot-addresses.ts';
 import { getMac, type Mac, putMac } from './mac.ts';
 import { SLOT_NAME_SIZE, slot6Key, slot6Record, slotKey, slotRecord } from './slot-layout.ts';
 

@@ -18,7 +18,7 @@ import {
   u16,
   u32,
   u64,
-} from '../asm/index.ts';
+} from '../asm/data.ts';
 
 type U8 = ScalarType<'u8'>;
 type U16 = ScalarType<'u16'>;

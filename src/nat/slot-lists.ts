@@ -1,6 +1,6 @@
 // The lists of destinations that slots may be limited to, as the entries of two tries, one for each family.
 
-import { LITTLE_ENDIAN } from '../asm/index.ts';
+import { LITTLE_ENDIAN } from '../asm/data.ts';
 import { type Family, familyOf } from './address.ts';
 import { type Entries, getAddress, putAddress, viewOf } from './entries.ts';
 import { formatPrefix, type Prefix } from './prefix.ts';

@@ -1,6 +1,6 @@
 // Tunnel slots as bytes (tunnel-layout.ts), written out field by field since a bind is to be quick.
 
-import { LITTLE_ENDIAN } from '../asm/index.ts';
+import { LITTLE_ENDIAN } from '../asm/data.ts';
 import { type Address, type Family, familyOf } from './address.ts';
 import { type Counters, getAddress, putAddress, viewOf } from './entries.ts';
 import type { Direction } from './reason.ts';

@@ -10,7 +10,8 @@ export {
   type SectionInfo,
 } from './ext.ts';
 export { addLayout, layoutsOf } from './layout.ts';
-export { mapBtf, programBtf } from './program.ts';
+export { mapBtf } from './map.ts';
+export { programBtf } from './program.ts';
 export { StringTable } from './strings.ts';
 export { TypeTable } from './table.ts';
 export type * from './types.ts';

@@ -1,17 +1,15 @@
-// Types and lines of a program or map, as the kernel takes them. What it insists on (kernel/bpf/verifier.c,
-// check_btf_func and check_btf_line): one record for each function, in order; a line for each function's first
-// instruction; offsets that only grow. And of maps (map_check_btf of each type): an array's key is an integer of 32
-// bits, that of a LPM trie a struct; what has no values of its own, such as a map of maps, has no types at all.
+// Types and lines of a program, as the kernel takes them. What it insists on (kernel/bpf/verifier.c, check_btf_func and
+// check_btf_line): one record for each function, in order; a line for each function's first instruction; offsets that
+// only grow.
 
 import { functionsOf } from '../functions.ts';
 import { INSTRUCTION_SIZE } from '../isa.ts';
-import type { MapType, ProgramType } from '../kernel.ts';
-import type { FieldType } from '../layout.ts';
-import type { MapBtf, MapSpec, Program, ProgramBtf } from '../program.ts';
+import type { ProgramType } from '../kernel.ts';
+import type { Program, ProgramBtf } from '../program.ts';
 import { BTF_FUNC, BTF_INT } from './abi.ts';
 import { encodeBtf } from './btf.ts';
 import { packFunctions, packLines } from './ext.ts';
-import { addLayout, addPlainInteger } from './layout.ts';
+import { addPlainInteger } from './layout.ts';
 import { linesOf } from './lines.ts';
 import { StringTable } from './strings.ts';
 import { identifier, TypeTable } from './table.ts';
@@ -81,52 +79,4 @@ export function programBtf(program: Program): ProgramBtf {
     funcInfo: packFunctions(records),
     lineInfo: packLines(lines),
   };
-}
-
-/** Map types whose elements have no types of their own to the kernel. */
-const UNTYPED: ReadonlySet<MapType> = new Set<MapType>([
-  'prog_array',
-  'perf_event_array',
-  'stack_trace',
-  'cgroup_array',
-  'array_of_maps',
-  'hash_of_maps',
-  'devmap',
-  'devmap_hash',
-  'sockmap',
-  'sockhash',
-  'cpumap',
-  'xskmap',
-  'reuseport_sockarray',
-  'queue',
-  'stack',
-  'ringbuf',
-  'user_ringbuf',
-  'bloom_filter',
-  'arena',
-  'struct_ops',
-]);
-const INDEXED: ReadonlySet<MapType> = new Set<MapType>(['array', 'percpu_array']);
-
-/** Layouts of a map's key and value, where it has any and the kernel takes them. */
-export function layoutsOfMap(map: MapSpec): { key?: FieldType; value?: FieldType } {
-  const { key, value } = map as { key?: FieldType; value?: FieldType };
-  if (INDEXED.has(map.type) && key?.kind !== 'u32') return {};
-  if (map.type === 'lpm_trie' && key?.kind !== 'struct') return {};
-  return {
-    ...(key?.size === map.keySize && map.keySize > 0 && { key }),
-    ...(value?.size === map.valueSize && map.valueSize > 0 && { value }),
-  };
-}
-
-/** Types of a map's key and value; undefined where it has none, or the kernel wants none. */
-export function mapBtf(map: MapSpec): MapBtf | undefined {
-  if (UNTYPED.has(map.type)) return undefined;
-  if (map.btf) return map.btf;
-  const { key, value } = layoutsOfMap(map);
-  if (key === undefined || value === undefined) return undefined;
-  const table = new TypeTable();
-  const keyType = addLayout(table, key);
-  const valueType = addLayout(table, value);
-  return { data: encodeBtf(table.types), keyType, valueType };
 }

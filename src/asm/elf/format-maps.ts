@@ -3,7 +3,7 @@
 
 import { BTF_VAR } from '../btf/abi.ts';
 import { addLayout } from '../btf/layout.ts';
-import { layoutsOfMap } from '../btf/program.ts';
+import { layoutsOfMap } from '../btf/map.ts';
 import type { TypeTable } from '../btf/table.ts';
 import { bytes } from '../layout.ts';
 import type { MapSpec } from '../program.ts';

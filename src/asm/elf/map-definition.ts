@@ -5,7 +5,7 @@
 import { BTF_INT } from '../btf/abi.ts';
 import { bareType, typeName } from '../btf/describe.ts';
 import { addLayout, addPlainInteger } from '../btf/layout.ts';
-import { layoutsOfMap } from '../btf/program.ts';
+import { layoutsOfMap } from '../btf/map.ts';
 import { identifier, type TypeTable } from '../btf/table.ts';
 import type { Btf, BtfMember, TypeId } from '../btf/types.ts';
 import { MAP_TYPES, mapTypeOf } from '../kernel.ts';

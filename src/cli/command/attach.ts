@@ -7,6 +7,7 @@ import type { Input } from '../input.ts';
 import { HOOKS, POLICIES, SLOT_PLACES, XDP_MODES } from '../options.ts';
 import type { Output } from '../output.ts';
 import { unmappedOf } from '../policy-options.ts';
+import { readMappingFile } from '../read-mapping-file.ts';
 import { readMappings } from '../read-mappings.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -35,7 +36,10 @@ async function attachOptions(input: Input): Promise<AttachOptions> {
     include: input.texts('include'),
     exclude: input.texts('exclude'),
   };
-  const { mappings, include, exclude, file } = await readMappings(words, path);
+  const { mappings, include, exclude, file } = readMappings(
+    words,
+    path === undefined ? undefined : await readMappingFile(path),
+  );
   const hook: AttachOptions['hook'] = input.choice('hook', HOOKS) ?? file?.hook?.value;
   const named = input.texts('inside');
   const inside = named.length > 0 ? named : file?.inside?.value;

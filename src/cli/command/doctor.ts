@@ -67,7 +67,7 @@ export async function run(input: Input, output: Output): Promise<void> {
 async function instanceFacts(bpffs: string): Promise<InstanceFacts> {
   const { openInstance } = await import('../../nat/instance/index.ts');
   const { listNames } = await import('../../nat/instance/pins.ts');
-  const { needsRecovery } = await import('../../nat/instance/recover.ts');
+  const { needsRecovery } = await import('../../nat/instance/require-pins.ts');
   const folder = `${bpffs}/${FOLDER}`;
   const states: InstanceStatus[] = [];
   const interrupted: string[] = [];

@@ -8,10 +8,9 @@ import { readMappings } from '../read-mappings.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const { mappings } = await readMappings({ mappings: input.rest('IN=OUT'), label: 'argument' });
-  const { openInstance } = await import('../../nat/instance/open.ts');
-  using instance = openInstance(name);
-  instance.addMappings(mappings);
+  const { mappings } = readMappings({ mappings: input.rest('IN=OUT'), label: 'argument' });
+  const { withMappings } = await import('../../nat/instance/light/mappings.ts');
+  await withMappings(name, (instance) => instance.addMappings(mappings));
   output.result({ name, added: mappings.map(mappingJson) }, () =>
     mappings.map((mapping) => `${name}: added ${formatMapping(mapping)}\n`).join(''),
   );

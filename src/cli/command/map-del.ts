@@ -9,9 +9,8 @@ import { UsageError } from '../usage-error.ts';
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const insides = readInsides(input.rest('IN'));
-  const { openInstance } = await import('../../nat/instance/open.ts');
-  using instance = openInstance(name);
-  instance.deleteMappings(insides);
+  const { withMappings } = await import('../../nat/instance/light/mappings.ts');
+  await withMappings(name, (instance) => instance.deleteMappings(insides));
   const deleted = insides.map(formatEndpoint);
   output.result({ name, deleted }, () => deleted.map((inside) => `${name}: deleted ${inside}\n`).join(''));
 }

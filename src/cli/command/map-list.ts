@@ -6,9 +6,9 @@ import type { Output } from '../output.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const { openInstance } = await import('../../nat/instance/open.ts');
-  using instance = openInstance(name);
-  const states = instance.listMappings().toSorted((a, b) => compareInsides(a.mapping, b.mapping));
+  const { withMappings } = await import('../../nat/instance/light/mappings.ts');
+  const listed = await withMappings(name, (instance) => instance.listMappings());
+  const states = listed.toSorted((a, b) => compareInsides(a.mapping, b.mapping));
   const mappings = states.map(({ mapping, outbound, inbound }) => ({
     ...mappingJson(mapping),
     outbound,

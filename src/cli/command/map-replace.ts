@@ -8,13 +8,15 @@ import type { Prefix } from '../../nat/prefix.ts';
 import { prefixesText, unmappedText } from '../describe.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
+import { readMappingFile } from '../read-mapping-file.ts';
 import { readMappings } from '../read-mappings.ts';
 import { counted } from '../table.ts';
 import { UsageError } from '../usage-error.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const { mappings, file } = await readMappings({ mappings: [], label: '' }, input.required('FILE'));
+  const read = await readMappingFile(input.required('FILE'));
+  const { mappings, file } = readMappings({ mappings: [], label: '' }, read);
   const { openInstance } = await import('../../nat/instance/open.ts');
   using instance = openInstance(name);
   if (file !== undefined) requireSame(instance.status(), file);

@@ -8,6 +8,7 @@ import { FileError, writeWhole } from '../file.ts';
 import type { Input } from '../input.ts';
 import { ObjectFileError, readObject, symbolsOf } from '../object-file.ts';
 import type { Output } from '../output.ts';
+import { print, STDERR } from '../print.ts';
 import { counted } from '../table.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -33,7 +34,7 @@ export async function run(input: Input, output: Output): Promise<void> {
     watch: [
       ...(input.text('lcov') === undefined ? [] : [coverage.watch]),
       ...(input.flag('trace')
-        ? [(step: Parameters<typeof formatStep>[0]) => void process.stderr.write(`${formatStep(step)}\n`)]
+        ? [(step: Parameters<typeof formatStep>[0]) => print(STDERR, `${formatStep(step)}\n`)]
         : []),
     ],
   });

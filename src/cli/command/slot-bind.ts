@@ -8,9 +8,8 @@ import { asUsage } from '../usage-error.ts';
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const bindings = readBindings('slot bind', input.rest('SLOT=OUT'));
-  const { openSlots } = await import('../../nat/instance/slots/open.ts');
-  using slots = openSlots(name);
-  asUsage(() => slots.bindAll(bindings));
+  const { withSlots } = await import('../../nat/instance/light/slots.ts');
+  await withSlots(name, (slots) => asUsage(() => slots.bindAll(bindings)));
   output.result({ name, bound: bindingsJson(bindings) }, () =>
     bindings.map(([slot, outside]) => `${name}: ${slot} is ${outside} now\n`).join(''),
   );

@@ -6,9 +6,11 @@ import type { Output } from '../output.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const { openSlots } = await import('../../nat/instance/slots/open.ts');
-  using slots = openSlots(name);
-  const [list, quarantined] = [slots.list(), slots.quarantine()];
+  const { withSlots } = await import('../../nat/instance/light/slots.ts');
+  const { list, quarantined } = await withSlots(name, (slots) => ({
+    list: slots.list(),
+    quarantined: slots.quarantine(),
+  }));
   output.result({ name, slots: list.map(slotJson), quarantine: quarantined.map(quarantineJson) }, () =>
     slotsText(name, list, quarantined, output),
   );

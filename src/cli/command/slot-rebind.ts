@@ -9,9 +9,10 @@ export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const bindings = readBindings('slot rebind', input.rest('SLOT=OUT'));
   const quarantine = input.count('quarantine');
-  const { openSlots } = await import('../../nat/instance/slots/open.ts');
-  using slots = openSlots(name);
-  asUsage(() => slots.rebindAll(bindings, { ...(quarantine !== undefined && { quarantine }) }));
+  const { withSlots } = await import('../../nat/instance/light/slots.ts');
+  await withSlots(name, (slots) =>
+    asUsage(() => slots.rebindAll(bindings, { ...(quarantine !== undefined && { quarantine }) })),
+  );
   output.result({ name, bound: bindingsJson(bindings) }, () =>
     bindings.map(([slot, outside]) => `${name}: ${slot} is ${outside} now\n`).join(''),
   );

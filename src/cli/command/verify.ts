@@ -3,6 +3,7 @@
 import { EXIT_FAILED, LOG_HINT } from '../failure.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
+import { print, STDERR } from '../print.ts';
 import { objectFor, programsFor } from '../programs.ts';
 import { counted, grouped } from '../table.ts';
 import type { Accepted } from '../verdict.ts';
@@ -19,8 +20,8 @@ export async function run(input: Input, output: Output): Promise<void> {
   process.exitCode = EXIT_FAILED;
   for (const each of refused) {
     const verbose = input.flag('verbose');
-    process.stderr.write(`tsnat: ${each.message}${verbose ? '' : LOG_HINT}\n`);
-    if (verbose) process.stderr.write(`${each.log.trimEnd()}\n`);
+    print(STDERR, `tsnat: ${each.message}${verbose ? '' : LOG_HINT}\n`);
+    if (verbose) print(STDERR, `${each.log.trimEnd()}\n`);
   }
 }
 

@@ -9,9 +9,9 @@ const MS_IN_SECOND = 1000;
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
-  const { openTunnels } = await import('../../nat/instance/tunnels/open.ts');
-  using tunnels = openTunnels(name);
-  const slots = tunnels.list().map(({ remote, local, inside, outside, since: _, ...rest }) => ({
+  const { withTunnels } = await import('../../nat/instance/light/tunnels.ts');
+  const listed = await withTunnels(name, (tunnels) => tunnels.list());
+  const slots = listed.map(({ remote, local, inside, outside, since: _, ...rest }) => ({
     ...rest,
     ...(remote !== undefined && { remote: formatAddress(remote) }),
     ...(local !== undefined && { local: formatAddress(local) }),

@@ -9,8 +9,7 @@ export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const [slot, vni] = [readVni(input.required('SLOT'), 'SLOT'), readVni(input.required('VNI'), 'VNI')];
   const outside = input.texts('outside');
-  const { openTunnels } = await import('../../nat/instance/tunnels/open.ts');
-  using tunnels = openTunnels(name);
-  asUsage(() => tunnels.rebind(slot, vni, { outside }));
+  const { withTunnels } = await import('../../nat/instance/light/tunnels.ts');
+  await withTunnels(name, (tunnels) => asUsage(() => tunnels.rebind(slot, vni, { outside })));
   output.result({ name, slot, vni, outside }, () => `${name}: tunnel slot ${slot} has VNI ${vni}\n`);
 }

@@ -7,9 +7,8 @@ import { readSlots } from '../vni-numbers.ts';
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const slots = readSlots(input.rest('SLOT'));
-  const { openTunnels } = await import('../../nat/instance/tunnels/open.ts');
-  using tunnels = openTunnels(name);
-  tunnels.release(slots);
+  const { withTunnels } = await import('../../nat/instance/light/tunnels.ts');
+  await withTunnels(name, (tunnels) => tunnels.release(slots));
   output.result({ name, released: slots }, () =>
     slots.map((slot) => `${name}: released tunnel slot ${slot}\n`).join(''),
   );

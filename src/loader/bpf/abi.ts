@@ -1,7 +1,7 @@
 // Numbers of include/uapi/linux/bpf.h, under the kernel's names. Those of map and program types are the
 // assembler's (src/asm/kernel.ts).
 
-export { MAP_TYPES, PROGRAM_TYPES } from '../../asm/index.ts';
+export { MAP_TYPES, PROGRAM_TYPES } from '../../asm/data.ts';
 
 // enum bpf_cmd
 export const BPF_MAP_CREATE = 0;

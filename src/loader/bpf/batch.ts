@@ -1,7 +1,7 @@
 // BPF_MAP_UPDATE_BATCH and BPF_MAP_DELETE_BATCH, since Linux 5.6: many elements for one system call, in bytes; element by
 // element where the kernel has no batch for the type of map, or none that can tell new from known. Listing is in walk.ts.
 
-import { struct, u32, u64 } from '../../asm/index.ts';
+import { struct, u32, u64 } from '../../asm/data.ts';
 import { ERRNO, errnoName, LoaderError } from '../errors.ts';
 import { BPF_MAP_DELETE_BATCH, BPF_MAP_UPDATE_BATCH } from './abi.ts';
 import { BatchError } from './batch-error.ts';

@@ -2,7 +2,7 @@
 // and programs are made without (Linux 4.18 has types of maps, 5.0 functions and lines of programs).
 
 import { closeSync } from 'node:fs';
-import { btf, struct, u32, u64 } from '../../asm/index.ts';
+import { BTF_FUNC, BTF_INT, encodeBtf, struct, u32, u64 } from '../../asm/data.ts';
 import { BPF_BTF_LOAD } from './abi.ts';
 import { Frame, spaceFor } from './frame.ts';
 
@@ -29,11 +29,11 @@ let functions: boolean | undefined;
 export function functionsSupported(): boolean {
   if (functions === undefined) {
     const fd = loadBtf(
-      btf.encodeBtf([
+      encodeBtf([
         { kind: 'void' },
-        { kind: 'int', name: 'int', size: 4, bits: 32, offset: 0, encoding: btf.BTF_INT.SIGNED },
+        { kind: 'int', name: 'int', size: 4, bits: 32, offset: 0, encoding: BTF_INT.SIGNED },
         { kind: 'func_proto', returns: 1, parameters: [] },
-        { kind: 'func', name: 'probe', type: 2, linkage: btf.BTF_FUNC.STATIC },
+        { kind: 'func', name: 'probe', type: 2, linkage: BTF_FUNC.STATIC },
       ]),
     );
     functions = fd >= 0;

@@ -1,7 +1,7 @@
 // The arguments of one bpf(2) call: the attribute at the start of a piece of memory, and what it points to behind.
 // The memory is reused, so a frame is good until the next one begins; nothing here waits, so they cannot mix.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import { allocate, bpf, bpfOnce, type Memory } from '../ffi.ts';
 
 /** Large enough for every call but batches, logs and test packets. */

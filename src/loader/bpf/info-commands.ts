@@ -1,6 +1,6 @@
 // BPF_OBJ_GET_INFO_BY_FD: what the kernel knows of a program, a map, a link or types. Decoding is in info.ts.
 
-import { LITTLE_ENDIAN, struct, u32, u64 } from '../../asm/index.ts';
+import { LITTLE_ENDIAN, struct, u32, u64 } from '../../asm/data.ts';
 import { LoaderError, systemError } from '../errors.ts';
 import { BPF_OBJ_GET_INFO_BY_FD } from './abi.ts';
 import { Frame, spaceFor } from './frame.ts';

@@ -1,7 +1,7 @@
 // Links: BPF_LINK_CREATE on an interface, BPF_LINK_UPDATE, BPF_LINK_DETACH.
 // A link lives as long as a descriptor or a pin holds it. Left out: links to anything but interfaces.
 
-import { bytes, struct, u32, u64 } from '../../asm/index.ts';
+import { bytes, struct, u32, u64 } from '../../asm/data.ts';
 import { ERRNO, LoaderError, systemError } from '../errors.ts';
 import { BPF_F_REPLACE, BPF_LINK_CREATE, BPF_LINK_DETACH, BPF_LINK_UPDATE } from './abi.ts';
 import { Frame } from './frame.ts';

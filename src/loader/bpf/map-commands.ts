@@ -1,7 +1,7 @@
 // The map commands of bpf(2) on single elements. Each map has memory of its own for a key and a value at addresses that
 // stay, so that a call is a key put in place, a system call, and a value read in place: nothing is made for it.
 
-import { bytes, LITTLE_ENDIAN, struct, u32, u64 } from '../../asm/index.ts';
+import { bytes, LITTLE_ENDIAN, struct, u32, u64 } from '../../asm/data.ts';
 import { ERRNO } from '../errors.ts';
 import { allocate, bpf, type Memory } from '../ffi.ts';
 import {

@@ -1,7 +1,7 @@
 // BPF_MAP_CREATE and BPF_MAP_FREEZE, and what errors of map commands say.
 
 import { readFileSync } from 'node:fs';
-import { btf, bytes, type MapSpec, struct, u32, u64 } from '../../asm/index.ts';
+import { bytes, type MapSpec, mapBtf, struct, u32, u64 } from '../../asm/data.ts';
 import { ERRNO, type LoaderError, systemError } from '../errors.ts';
 import { BPF_MAP_CREATE, BPF_MAP_FREEZE, BPF_OBJ_NAME_LEN, MAP_TYPES } from './abi.ts';
 import { withBtf } from './btf-commands.ts';
@@ -27,7 +27,7 @@ const encoder = new TextEncoder();
 
 /** @returns the descriptor, close-on-exec. The map has the types of its key and value where the kernel takes them. */
 export function createMap(spec: MapSpec, options: { innerMapFd?: number } = {}): number {
-  const types = btf.mapBtf(spec);
+  const types = mapBtf(spec);
   const attempt = (btfFd?: number): number => {
     const frame = new Frame(createAttr.size);
     const { offsets } = createAttr;

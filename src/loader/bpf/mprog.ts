@@ -2,7 +2,7 @@
 // attach by link or by program, before, after or instead of another, and list (kernel/bpf/mprog.c).
 // The interface is looked up in the network namespace of the calling thread.
 
-import { bytes, struct, u32, u64 } from '../../asm/index.ts';
+import { bytes, struct, u32, u64 } from '../../asm/data.ts';
 import { ERRNO, LoaderError, systemError } from '../errors.ts';
 import {
   BPF_F_AFTER,

@@ -1,7 +1,7 @@
 // What holds for maps, programs, links and types alike: pins in a bpffs, and identifiers.
 
 import { closeSync, readlinkSync } from 'node:fs';
-import { struct, u32, u64 } from '../../asm/index.ts';
+import { struct, u32, u64 } from '../../asm/data.ts';
 import { ERRNO, LoaderError, systemError } from '../errors.ts';
 import {
   BPF_BTF_GET_FD_BY_ID,

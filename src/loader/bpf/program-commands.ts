@@ -1,6 +1,6 @@
 // BPF_PROG_TEST_RUN: a program on a packet that is on no wire. Loading is next door, in program-load.ts.
 
-import { struct, u32, u64 } from '../../asm/index.ts';
+import { struct, u32, u64 } from '../../asm/data.ts';
 import { ERRNO, systemError } from '../errors.ts';
 import { BPF_F_TEST_XDP_LIVE_FRAMES, BPF_PROG_TEST_RUN } from './abi.ts';
 import { Frame, spaceFor } from './frame.ts';

@@ -9,8 +9,9 @@ import {
   struct,
   u32,
   u64,
-} from '../../asm/index.ts';
-import { ERRNO, type LoaderError, systemError, VerifierError } from '../errors.ts';
+} from '../../asm/data.ts';
+import { ERRNO, type LoaderError, systemError } from '../errors.ts';
+import { VerifierError } from '../verifier/error.ts';
 import { hasStates } from '../verifier/log.ts';
 import { BPF_OBJ_NAME_LEN, BPF_PROG_LOAD, PROGRAM_TYPES } from './abi.ts';
 import { functionsSupported, withBtf } from './btf-commands.ts';

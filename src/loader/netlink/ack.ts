@@ -1,7 +1,7 @@
 // Acknowledgements (struct nlmsgerr) and the kernel's extended ones: its words, the attribute it did not like,
 // what it would have liked, the attribute it missed (Documentation/userspace-api/netlink/intro.rst).
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import {
   NL_POLICY_TYPE_ATTR_BITFIELD32_MASK,
   NL_POLICY_TYPE_ATTR_MASK,

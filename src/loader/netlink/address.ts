@@ -11,7 +11,7 @@ import {
   struct,
   u8,
   u32 as u32Type,
-} from '../../asm/index.ts';
+} from '../../asm/data.ts';
 import {
   AF_INET,
   AF_INET6,

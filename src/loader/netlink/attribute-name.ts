@@ -1,7 +1,7 @@
 // The names of the attributes in our requests, for errors: an offset into a request becomes
 // `TCA_OPTIONS/TCA_BPF_FD`. Left out: attributes that nothing here sends.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import * as abi from './abi.ts';
 import { align } from './attribute.ts';
 import { NLMSG_HDRLEN } from './message.ts';

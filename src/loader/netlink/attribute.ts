@@ -1,6 +1,6 @@
 // Netlink attributes (struct nlattr): encode and decode, side by side. Native byte order, padded to 4 bytes.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import { LoaderError } from '../errors.ts';
 import { NLA_F_NESTED, NLA_TYPE_MASK } from './abi.ts';
 

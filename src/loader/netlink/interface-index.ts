@@ -1,7 +1,7 @@
 // The indexes of interfaces by name, many at a time: SIOCGIFINDEX (netdevice(7)), which answers in a microsecond where
 // RTM_GETLINK tells all there is to know. In the network namespace of the calling thread.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import { Descriptor } from '../descriptor.ts';
 import { ERRNO, systemError } from '../errors.ts';
 import { libc } from '../ffi.ts';

@@ -1,7 +1,7 @@
 // Whether any interface has come, gone or changed: the kernel's announcements to RTNLGRP_LINK, of which only that there
 // were some is kept. Asking is one system call, and waits for nothing.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import { Descriptor } from '../descriptor.ts';
 import { ERRNO, systemError } from '../errors.ts';
 import { libc } from '../ffi.ts';

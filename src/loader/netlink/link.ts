@@ -1,7 +1,7 @@
 // Interfaces: RTM_GETLINK, and making and changing veth pairs with RTM_NEWLINK.
 // Left out: every other kind, statistics, alternative names.
 
-import { decode, encode, struct, u8, u16, u32 as u32Type } from '../../asm/index.ts';
+import { decode, encode, struct, u8, u16, u32 as u32Type } from '../../asm/data.ts';
 import { interfaceNameProblem } from '../../interface-name.ts';
 import { LoaderError } from '../errors.ts';
 import {

@@ -1,6 +1,6 @@
 // Netlink messages (struct nlmsghdr): encode and decode, side by side. Native byte order, padded to 4 bytes.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import { align, copy, malformed } from './attribute.ts';
 
 export interface Message {

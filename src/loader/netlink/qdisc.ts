@@ -1,7 +1,7 @@
 // The clsact qdisc: RTM_GETQDISC, RTM_NEWQDISC, RTM_DELQDISC, and the header that all of traffic control shares.
 // Deleting clsact deletes every filter on it, whoever made it: that is the caller's to consider.
 
-import { bytes, decode, encode, LITTLE_ENDIAN, struct, u8, u32 } from '../../asm/index.ts';
+import { bytes, decode, encode, LITTLE_ENDIAN, struct, u8, u32 } from '../../asm/data.ts';
 import type { HookDirection } from '../bpf/mprog.ts';
 import { LoaderError } from '../errors.ts';
 import {

@@ -1,6 +1,6 @@
 // Requests as they are handed to a socket, one or thousands, and what they are called in errors.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 
 /** What a request is called in errors. */
 export interface Subject {

@@ -1,6 +1,6 @@
 // What routes ask for beside the way: RTM_GETROUTE, and of the answer the MTU alone.
 
-import { encode } from '../../asm/index.ts';
+import { encode } from '../../asm/data.ts';
 import {
   AF_UNSPEC,
   RTA_METRICS,

@@ -1,7 +1,7 @@
 // A netlink socket, of NETLINK_ROUTE unless said otherwise: requests with an acknowledgement, many at once, and dumps. Synchronous.
 // It belongs to the network namespace of the thread that opened it.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import { Descriptor } from '../descriptor.ts';
 import { ERRNO, LoaderError, systemError } from '../errors.ts';
 import { libc } from '../ffi.ts';

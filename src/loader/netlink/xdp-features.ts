@@ -1,7 +1,7 @@
 // What an interface can do for XDP, by generic netlink: the family "netdev" (include/uapi/linux/netdev.h, since Linux 6.3),
 // whose number has to be asked for first. Some drivers, such as veth, can do more or less as they are set up.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import { LoaderError } from '../errors.ts';
 import { NETLINK_GENERIC } from './abi.ts';
 import { type Attribute, AttributeSet, encodeAttributes, string, u32 } from './attribute.ts';

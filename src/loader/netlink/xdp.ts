@@ -1,7 +1,7 @@
 // XDP by rtnetlink: what is attached (RTM_GETLINK), and attaching without a link (RTM_SETLINK), which is how kernels
 // before 5.9 do it and how the driver says in words what it does not like. Left out: offload to hardware.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import * as abi from './abi.ts';
 import { type Attribute, type AttributeSet, nested, u32 } from './attribute.ts';
 import { decodeLinkAttributes, encodeLink, lookUpLink } from './link.ts';

@@ -2,9 +2,10 @@
 // that no real one has: addresses that are never on a wire, at the loopback device, where test runs are.
 
 import type { Address, Family } from '../address.ts';
-import type { SlotEntry, SlotKey, SlotRecord } from '../slot-entries.ts';
+import type { SlotEntry, SlotRecord } from '../slot-entries.ts';
 import { SLOT_STATES } from '../slot-layout.ts';
 import { type Ends, frameOf, type Transport } from './frame.ts';
+import { type GoldenPlaces, NEVER_ON_A_WIRE } from './slot-addresses.ts';
 
 export interface GoldenSlotPacket {
   readonly program: 'slot' | 'inbound';
@@ -24,19 +25,8 @@ export interface GoldenSlots {
   readonly packets: readonly GoldenSlotPacket[];
 }
 
-interface Places {
-  readonly insides: { readonly [F in Family]: Address };
-  /** Of one slot whose MAC is known, and of one whose MAC the kernel has to find. */
-  readonly outsides: { readonly [F in Family]: readonly [Address, Address] };
-}
-
-/** In 0.0.0.0/8 and ::ffff:0:0/96: see unusable.ts. */
-const NEVER_ON_A_WIRE: Places = {
-  insides: { 4: 0x0051_0701, 6: 0xffff_0051_0701n },
-  outsides: { 4: [0x0051_0702, 0x0051_0703], 6: [0xffff_0051_0702n, 0xffff_0051_0703n] },
-};
 /** 10.81.7.1 and the like. */
-const ORDINARY: Places = {
+const ORDINARY: GoldenPlaces = {
   insides: { 4: 0x0a51_0701, 6: (0xfd51n << 112n) | 0x0701n },
   outsides: { 4: [0x0a51_0702, 0x0a51_0703], 6: [(0xfd51n << 112n) | 0x0702n, (0xfd51n << 112n) | 0x0703n] },
 };
@@ -50,13 +40,6 @@ const TRANSPORTS: readonly Transport[] = ['tcp', 'udp', 'echo'];
 const PORT = 40_000;
 const REMOTE_PORT = 53;
 const ANNOUNCED_MSS = 9000;
-
-/** Whether an entry is one of a self-test, which nobody else is to see. */
-export const isGolden = ({ address }: SlotKey): boolean =>
-  ([4, 6] as const).some(
-    (family) =>
-      address === NEVER_ON_A_WIRE.insides[family] || NEVER_ON_A_WIRE.outsides[family].includes(address),
-  );
 
 export const goldenSlots = (
   families: readonly Family[],
@@ -75,7 +58,7 @@ export function goldenXdpSlots(
 }
 
 function goldenAt(
-  places: Places,
+  places: GoldenPlaces,
   families: readonly Family[],
   remoteOf: (family: Family) => Address | undefined,
   { mss = ANNOUNCED_MSS }: { readonly mss?: number },
@@ -93,7 +76,7 @@ function goldenAt(
   return { entries, packets };
 }
 
-function entriesOf({ insides, outsides }: Places, family: Family): SlotEntry[] {
+function entriesOf({ insides, outsides }: GoldenPlaces, family: Family): SlotEntry[] {
   const inside = insides[family];
   const [known, sought] = outsides[family];
   return [
@@ -120,7 +103,7 @@ const recordOf = (address: Address, station: number): SlotRecord => ({
 });
 
 function packetsOf(
-  { insides, outsides }: Places,
+  { insides, outsides }: GoldenPlaces,
   family: Family,
   transport: Transport,
   remote: Address,

@@ -12,16 +12,13 @@ import {
   u32,
 } from '../../asm/index.ts';
 import { BpfMap, type BpfProgram, loadProgram } from '../../loader/index.ts';
-import { DIRECTIONS, type Direction } from '../reason.ts';
+import type { Direction } from '../reason.ts';
 import type { Pins } from './pins.ts';
+import { ROLES, type Role } from './roles.ts';
 
 export type Pair = { readonly [D in Direction]: BpfProgram };
 /** All programs of an instance on TC; one for the devices of slots where it has such. */
 export type Programs = Pair & { readonly slot: BpfProgram | undefined };
-
-/** What a program is for; in the order of their places in the jump table. */
-export type Role = Direction | 'slot';
-export const ROLES: readonly Role[] = [...DIRECTIONS, 'slot'];
 
 /** What the word says; of each, the places in the jump table follow each other by role. */
 const WORDS = { former: 0, next: 1, nothing: 2 } as const;

@@ -7,7 +7,7 @@ import {
   type MapDefinition,
   type ScalarType,
   u32,
-} from '../../asm/index.ts';
+} from '../../asm/data.ts';
 import { BpfMap } from '../../loader/index.ts';
 
 const CHUNK_SIZE = 4096;

@@ -1,14 +1,17 @@
 // Detach: what attach added goes, whole or half-present; what others added stays.
 
+import { afterwards } from './afterwards.ts';
+import { attempt } from './attempt.ts';
 import { Changeover } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { putOn } from './hooks.ts';
 import type { Context } from './making.ts';
-import { unknownInstance } from './open.ts';
 import { instancesFolder, listNames, Pins, withFolder, withInstance } from './pins.ts';
-import { attempt, programIds } from './placement.ts';
+import { programIds } from './placement.ts';
+import { unknownInstance } from './require-pins.ts';
 import { restIfThere } from './stations.ts';
-import { afterwards, openPrograms } from './transition.ts';
+import { openPrograms } from './transition.ts';
+import { beginWork } from './work-mark.ts';
 
 /**
  * Removes an instance, or whatever is left of one.
@@ -52,6 +55,7 @@ function silence(pins: Pins, shadow: Pins): void {
   const { outbound, inbound, slot } = opened.programs;
   if (record === undefined || outbound === undefined || inbound === undefined) return;
   try {
+    beginWork(pins);
     shadow.make();
     restIfThere(pins);
     using changeover = Changeover.make(shadow, { former: { outbound, inbound, slot } });

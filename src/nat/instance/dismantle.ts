@@ -1,9 +1,10 @@
 // Takes an instance apart, however much of it there is: a whole one, a half-present one, or what a failed or killed
 // attach left in the shadow folder.
 
+import { attempt } from './attempt.ts';
 import { InstanceError } from './error.ts';
 import { listNames, Pins } from './pins.ts';
-import { attempt, detachFilters, detachLinks, programIds } from './placement.ts';
+import { detachFilters, detachLinks, programIds } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
 import { detachInsideFilters } from './redirect/change.ts';
 import { leaveAllDevices } from './slots/devices.ts';

@@ -3,12 +3,15 @@
 
 import { type BpfProgram, listFilters, NetlinkSocket, replaceFilter, withNetns } from '../../loader/index.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
-import type { Programs, Role } from './changeover.ts';
+import { attempt } from './attempt.ts';
+import type { Programs } from './changeover.ts';
 import { InstanceError } from './error.ts';
 import { findNamespace } from './namespace.ts';
+import { pinnedLink } from './pinned.ts';
 import type { Pins } from './pins.ts';
-import { attempt, placeOf } from './placement.ts';
+import { placeOf } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
+import type { Role } from './roles.ts';
 import { openSlotProgram, SLOT_PROGRAM_KEY } from './slots/entry.ts';
 
 /** What a hook runs: a program's identifier, or why that cannot be said. */
@@ -84,7 +87,7 @@ function onLink(
   wanted: BpfProgram | undefined,
   ours: ReadonlySet<number>,
 ): Running | undefined {
-  using link = attempt(() => pins.link(direction));
+  using link = attempt(() => pinnedLink(pins, direction));
   if (link === undefined || wanted === undefined) return 'gone';
   const { ifindex, programId } = link.info;
   if (ifindex === 0) return 'gone';

@@ -4,23 +4,24 @@
 // direction. A few mappings go into the instance's own map, beside the record, for two system calls; many into a map of
 // their own, which is there as long as the change lasts.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import { type RawMap, removePin } from '../../loader/index.ts';
 import { sameBytes, TABLES, type TableEntries, viewOf } from '../entries.ts';
 import { isMark, viewsOf } from '../entries-decode.ts';
 import { pinBytes, pinnedBytes } from './chunks.ts';
 import { exactValue, keyAt, type Tables } from './contents.ts';
 import { dropMark } from './marks.ts';
+import { JOURNAL_PIN } from './pin-parts.ts';
 import type { Pins } from './pins.ts';
 import { JOURNAL_KEY, recordMap } from './record.ts';
+import { beginWork, closeJournal, isMarked } from './work-mark.ts';
 
 const COUNT_SIZE = 4;
 const COUNTS_SIZE: number = TABLES.length * COUNT_SIZE;
 
-const PIN = 'maps/journal';
-
 const key: Uint8Array = new Uint8Array(Uint32Array.of(JOURNAL_KEY).buffer);
-const EMPTY: Uint8Array = new Uint8Array(recordMap.valueSize);
+/** What a journal may take there: the last byte is not its own (work-mark.ts). */
+const ROOM: number = recordMap.valueSize - 1;
 
 export class Journal {
   readonly #pins: Pins;
@@ -35,36 +36,39 @@ export class Journal {
 
   begin(entries: TableEntries): void {
     const size = sizeOf(entries);
-    this.#isLong = size > recordMap.valueSize;
-    if (this.#isLong) pinBytes(this.#pins.path(PIN), encode(entries, size));
-    else this.#record.set(key, encode(entries, recordMap.valueSize));
+    this.#isLong = size > ROOM;
+    if (this.#isLong) {
+      beginWork(this.#pins);
+      pinBytes(this.#pins.path(JOURNAL_PIN), encode(entries, size));
+    } else this.#record.set(key, encode(entries, recordMap.valueSize));
   }
 
   end(): void {
-    if (this.#isLong) removePin(this.#pins.path(PIN));
-    else this.#record.set(key, EMPTY);
+    if (this.#isLong) removePin(this.#pins.path(JOURNAL_PIN));
+    closeJournal(this.#pins, this.#record);
   }
 
-  /** Whether something is written down. */
+  /** Whether something is written down, or there is a mark that something is elsewhere. */
   get isOpen(): boolean {
     const { calls } = this.#record;
     calls.putKey(key);
-    const isShort = calls.lookup() && calls.found.subarray(0, COUNTS_SIZE).some((byte) => byte !== 0);
-    return isShort || this.#pins.has(PIN);
+    if (!calls.lookup()) return false;
+    const { found } = calls;
+    for (let at = 0; at < COUNTS_SIZE; at++) if (found[at] !== 0) return true;
+    return isMarked(found);
   }
 
-  /** Does what was written down, and crosses it out. Mappings that are others by now stay. */
+  /** Does what was written down. Mappings that are others by now stay. It is closed by who ends the work. */
   replay(tables: Tables): void {
     for (const entries of this.#read()) withdraw(entries, tables);
-    this.#record.set(key, EMPTY);
-    if (this.#pins.has(PIN)) removePin(this.#pins.path(PIN));
+    if (this.#pins.has(JOURNAL_PIN)) removePin(this.#pins.path(JOURNAL_PIN));
   }
 
   /** What a killed command has left. */
   *#read(): Generator<TableEntries> {
     const short = this.#record.get(key);
     if (short !== undefined) yield decode(short);
-    const long = this.#pins.has(PIN) ? pinnedBytes(this.#pins.path(PIN)) : undefined;
+    const long = this.#pins.has(JOURNAL_PIN) ? pinnedBytes(this.#pins.path(JOURNAL_PIN)) : undefined;
     if (long !== undefined) yield decode(long);
   }
 }

@@ -6,23 +6,20 @@ import { type Endpoint, endpointOf, formatEndpoint } from '../endpoint.ts';
 import type { Mapping, SlotMapping } from '../mapping.ts';
 import { SLOT_FORMATS } from '../slot-entries.ts';
 import { type Uses, usesOf } from '../uses.ts';
+import { inTurn } from './afterwards.ts';
 import { mappingsOf } from './contents.ts';
-import { extendUses, replaceMappings } from './replace.ts';
 import { slotKeyOf, slotText } from './slots/book.ts';
 import type { Bench } from './slots/desk.ts';
 import { requireNoQuarantine } from './slots/outside.ts';
-import { removeSlots } from './slots/remove.ts';
-import { reserveSlots } from './slots/reserve.ts';
 import { touchedSlots } from './slots/touched.ts';
 import { widenOutsides } from './subnet.ts';
-import { inTurn } from './transition.ts';
 import { unmapped } from './unmapped.ts';
 
 const isSlot = (mapping: Mapping): mapping is SlotMapping => mapping.kind === 'slot';
 
 /** To be called with the lock held, with mappings that are sound. */
 export function addMappings(bench: Bench, mappings: readonly Mapping[]): void {
-  const { pins, opened, record, making } = bench;
+  const { pins, opened, record, works } = bench;
   const { table, maps, journal } = opened;
   const { uses } = record;
   const slots = mappings.filter(isSlot);
@@ -33,7 +30,7 @@ export function addMappings(bench: Bench, mappings: readonly Mapping[]): void {
       outside,
       station: 0,
     }));
-    if (wanted.length > 0) reserveSlots(bench, wanted, {});
+    if (wanted.length > 0) works.reserveSlots(bench, wanted, {});
     return;
   }
   if (!hasSlots(uses)) table.requireFree(mappings, uses);
@@ -42,13 +39,13 @@ export function addMappings(bench: Bench, mappings: readonly Mapping[]): void {
     requireOutsidesFree(bench, mappings);
   }
   if (slots.length > 0) {
-    replaceMappings(pins, [...mappingsOf(maps), ...mappings], making);
+    works.replaceMappings(pins, [...mappingsOf(maps), ...mappings]);
     return;
   }
   const needed = usesOf(mappings);
   const isNew = [...needed].some((use) => !uses.has(use));
   inTurn(
-    () => isNew && extendUses(pins, needed, making),
+    () => isNew && works.extendUses(pins, needed),
     () => {
       widenOutsides(maps.interface, mappings);
       table.add(mappings, uses, journal);
@@ -71,7 +68,7 @@ function requireOutsidesFree({ pins, opened: { maps } }: Bench, mappings: readon
 
 /** To be called with the lock held. @throws InstanceError with code `EUNMAPPED` */
 export function deleteMappings(bench: Bench, insides: readonly Endpoint[]): void {
-  const { pins, opened, making } = bench;
+  const { pins, opened, works } = bench;
   const { table, maps, journal } = opened;
   const slots = insides.filter(({ kind }) => kind === 'slot');
   if (slots.length === 0) {
@@ -84,11 +81,10 @@ export function deleteMappings(bench: Bench, insides: readonly Endpoint[]): void
   const found = new Set(gone.map((mapping) => formatEndpoint(endpointOf(mapping, 'inside'))));
   const unknown = insides.filter((inside) => !found.has(formatEndpoint(inside)));
   if (unknown.length > 0) throw unmapped(pins.name, unknown);
-  if (slots.length === insides.length) removeSlots(bench, gone.filter(isSlot).map(slotText));
+  if (slots.length === insides.length) works.removeSlots(bench, gone.filter(isSlot).map(slotText));
   else
-    replaceMappings(
+    works.replaceMappings(
       pins,
       all.filter((mapping) => !gone.includes(mapping)),
-      making,
     );
 }

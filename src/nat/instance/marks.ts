@@ -2,7 +2,7 @@
 // direction as long as it has a port or a port block. In the order in which the kernel lists a trie, longer keys before
 // the shorter ones that hold them, the mark comes first of all that its address has behind its 32 or 128 bits.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import type { RawMap } from '../../loader/index.ts';
 import { bitsOf } from '../address.ts';
 import { sameBytes, type TableFormat, viewOf } from '../entries.ts';

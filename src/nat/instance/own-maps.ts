@@ -1,6 +1,6 @@
 // All maps of an instance's programs, made or opened together.
 
-import type { MapDefinition } from '../../asm/index.ts';
+import type { MapDefinition } from '../../asm/data.ts';
 import { BpfMap } from '../../loader/index.ts';
 import { type InstanceMaps, instanceMaps } from '../maps.ts';
 import type { Owned } from './contents.ts';

@@ -1,6 +1,6 @@
 // Programs that belong together, loaded together.
 
-import type { Program } from '../../asm/index.ts';
+import type { Program } from '../../asm/data.ts';
 import { loadProgram } from '../../loader/index.ts';
 import type { Direction } from '../reason.ts';
 import type { Pair, Programs } from './changeover.ts';

@@ -6,11 +6,10 @@ import type { Owned } from './contents.ts';
 import { InstanceError } from './error.ts';
 import { Journal } from './journal.ts';
 import { openMaps } from './own-maps.ts';
-import { Pins } from './pins.ts';
+import type { Pins } from './pins.ts';
 import { type InstanceRecord, isRevoked, RECORD_KEY as KEY, recordMap } from './record.ts';
-import { recover } from './recover.ts';
-import { SLOT_JOURNAL_PIN } from './slots/journal.ts';
 import { Table } from './table.ts';
+import type { Works } from './works.ts';
 
 export interface Opened {
   readonly maps: Owned;
@@ -27,18 +26,16 @@ const RECORD_KEY: Uint8Array = new Uint8Array(Uint32Array.of(KEY).buffer);
 
 /** Opens what changes need, once, when the first change comes. */
 export class Parts implements Disposable {
-  readonly #instances: string;
   readonly #pins: Pins;
-  readonly #shadow: Pins;
+  readonly #works: Works;
   #opened: Opened | undefined;
   /** The record as it was read last. */
   #known: { readonly data: Uint8Array; readonly record: InstanceRecord } | undefined;
   #owned: Disposable[] = [];
 
-  constructor(instances: string, pins: Pins) {
-    this.#instances = instances;
+  constructor(pins: Pins, works: Works) {
     this.#pins = pins;
-    this.#shadow = new Pins(instances, pins.name, true);
+    this.#works = works;
   }
 
   open(): Opened {
@@ -55,7 +52,7 @@ export class Parts implements Disposable {
       table: new Table(this.#pins.name, maps),
       record,
       journal: new Journal(this.#pins, record.raw),
-      lock: own(new FolderLock(this.#instances)),
+      lock: own(new FolderLock(this.#pins.instances)),
       own: own(new FolderLock(this.#pins.folder)),
     };
     return this.#opened;
@@ -67,8 +64,8 @@ export class Parts implements Disposable {
     return opened.lock.hold(() =>
       opened.own.hold(() => {
         const known = this.#readRecord(opened);
-        if (!this.#isUnfinished(opened)) return run(opened, known);
-        recover(this.#instances, this.#pins.name);
+        if (!opened.journal.isOpen) return run(opened, known);
+        this.#works.recover(this.#pins.instances, this.#pins.name);
         return run(opened, this.#readRecord(opened));
       }),
     );
@@ -82,14 +79,9 @@ export class Parts implements Disposable {
     const opened = this.open();
     const done = opened.own.hold(() => {
       const record = this.#readRecord(opened);
-      return this.#isUnfinished(opened) ? undefined : { result: run(opened, record) };
+      return opened.journal.isOpen ? undefined : { result: run(opened, record) };
     });
     return done === undefined ? this.locked(run) : done.result;
-  }
-
-  /** Whether a killed command has left something to do. */
-  #isUnfinished({ journal }: Opened): boolean {
-    return this.#shadow.exist || this.#pins.has(SLOT_JOURNAL_PIN) || journal.isOpen;
   }
 
   #readRecord({ record: { raw } }: Opened): InstanceRecord {

@@ -2,13 +2,20 @@
 
 import { type InstanceMaps, instanceMaps } from '../maps.ts';
 import { DIRECTIONS } from '../reason.ts';
-import { ROLES } from './changeover.ts';
 import { type InstanceRecord, sidesOf } from './record.ts';
-import { ENTRY_PIN, SLOT_PROGRAM_PIN } from './slots/entry.ts';
-import { NEXT_SLOT_JOURNAL_PIN, SLOT_JOURNAL_PIN } from './slots/journal.ts';
+import { ROLES } from './roles.ts';
 import { hasSlotProgram } from './slots/record.ts';
 
 const DATAPATH_MAPS = Object.keys(instanceMaps()) as (keyof InstanceMaps)[];
+
+/** Of what sits on the devices of slots (slots/entry.ts). */
+export const SLOT_PROGRAM_PIN = 'maps/slot_program';
+export const ENTRY_PIN = 'progs/slot_entry';
+/** Of changes of slots (slots/journal.ts). */
+export const SLOT_JOURNAL_PIN = 'maps/slot_journal';
+export const NEXT_SLOT_JOURNAL_PIN = 'maps/slot_journal_next';
+/** Of changes of the tables (journal.ts). */
+export const JOURNAL_PIN = 'maps/journal';
 
 /** Every pin that an instance has, relative to its folder; links with TCX only. It may have more (`moreParts`). */
 export const PARTS: readonly string[] = [
@@ -23,7 +30,7 @@ export const CHANGEOVER = 'maps/changeover';
 export const PASSING: readonly string[] = [
   CHANGEOVER,
   'maps/changeover_jump',
-  'maps/journal',
+  JOURNAL_PIN,
   SLOT_JOURNAL_PIN,
   NEXT_SLOT_JOURNAL_PIN,
   ...ROLES.map((role) => `progs/${role}_relay`),

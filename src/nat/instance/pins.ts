@@ -2,11 +2,9 @@
 // whole is built before one rename makes it true. '%' is escaped in names, so the shadow's cannot be a name.
 
 import { readdirSync } from 'node:fs';
-import type { FieldType, MapDefinition } from '../../asm/index.ts';
+import type { FieldType, MapDefinition } from '../../asm/data.ts';
 import {
-  BpfLink,
   BpfMap,
-  BpfProgram,
   ensureFolder,
   escapePinName,
   findBpffs,
@@ -20,8 +18,6 @@ import {
   withLock,
 } from '../../loader/index.ts';
 import type { InstanceMaps } from '../maps.ts';
-import type { Direction } from '../reason.ts';
-import type { Role } from './changeover.ts';
 import { detachHint, InstanceError } from './error.ts';
 import {
   CHANGEOVER,
@@ -30,11 +26,8 @@ import {
   PARTS,
   PASSING,
   REDIRECT_LINK,
-  REDIRECT_PROGRAM,
-  redirectLink,
   SUBFOLDERS,
   XDP_LINK,
-  xdpLink,
 } from './pin-parts.ts';
 import { decodeRecord, encodeRecord, type InstanceRecord, RECORD_KEY, recordMap } from './record.ts';
 
@@ -104,17 +97,7 @@ export class Pins {
     name: MapName,
     definition: MapDefinition<K, V>,
   ): BpfMap<K, V> {
-    return this.#whole(`maps/${name}`, (path) => BpfMap.openPin(path, definition));
-  }
-
-  /** @throws InstanceError with code `EHALF` */
-  program(role: Role | 'slot_entry'): BpfProgram {
-    return this.#whole(`progs/${role}`, (path) => BpfProgram.openPin(path));
-  }
-
-  /** Of XDP. @throws InstanceError with code `EHALF` */
-  xdpProgram(direction: Direction): BpfProgram {
-    return this.#whole(`progs/xdp_${direction}`, (path) => BpfProgram.openPin(path));
+    return this.whole(`maps/${name}`, (path) => BpfMap.openPin(path, definition));
   }
 
   /** Interfaces that XDP has a link pinned for, here. */
@@ -122,33 +105,13 @@ export class Pins {
     return this.#indexes(XDP_LINK);
   }
 
-  /** @throws InstanceError with code `EHALF` */
-  xdpLink(ifindex: number): BpfLink {
-    return this.#whole(xdpLink(ifindex), (path) => BpfLink.openPin(path));
-  }
-
-  /** @throws InstanceError with code `EHALF` */
-  redirectProgram(): BpfProgram {
-    return this.#whole(REDIRECT_PROGRAM, (path) => BpfProgram.openPin(path));
-  }
-
   /** Interfaces that redirect has a link pinned for, here. */
   redirectLinks(): number[] {
     return this.#indexes(REDIRECT_LINK);
   }
 
-  /** @throws InstanceError with code `EHALF` */
-  redirectLink(ifindex: number): BpfLink {
-    return this.#whole(redirectLink(ifindex), (path) => BpfLink.openPin(path));
-  }
-
   #indexes(link: RegExp): number[] {
     return this.present().flatMap((part) => link.exec(part)?.slice(1, 2).map(Number) ?? []);
-  }
-
-  /** @throws InstanceError with code `EHALF` */
-  link(direction: Direction): BpfLink {
-    return this.#whole(`links/${direction}`, (path) => BpfLink.openPin(path));
   }
 
   /** @throws InstanceError with code `EHALF` when it is missing or of another version. */
@@ -245,7 +208,8 @@ export class Pins {
     for (const part of [...SUBFOLDERS, '']) removeFolder(this.path(part));
   }
 
-  #whole<T>(part: string, open: (path: string) => T | undefined): T {
+  /** What is pinned as `part`. The caller closes it. @throws InstanceError with code `EHALF` when it is missing or no such thing. */
+  whole<T>(part: string, open: (path: string) => T | undefined): T {
     let found: T | undefined;
     try {
       found = open(this.path(part));

@@ -14,7 +14,9 @@ import {
   withNetns,
 } from '../../loader/index.ts';
 import { DIRECTIONS, type Direction } from '../reason.ts';
+import { attempt } from './attempt.ts';
 import { findNamespace, knownNamespaces } from './namespace.ts';
+import { pinnedLink, pinnedRedirectLink, pinnedXdpLink } from './pinned.ts';
 import type { Pins } from './pins.ts';
 import type { InstanceRecord } from './record.ts';
 
@@ -27,28 +29,6 @@ export const HOOK_DIRECTIONS: { readonly [D in Direction]: HookDirection } = {
 export function placeOf(record: InstanceRecord, direction: Direction): FilterPlace {
   const { priority, handle } = record.programs[direction];
   return { direction: HOOK_DIRECTIONS[direction], priority, handle };
-}
-
-/** Errors that say nothing about what is there: no privilege, or a kernel that is short of something just now. */
-const NO_ANSWER: ReadonlySet<unknown> = new Set([
-  'EPERM',
-  'EACCES',
-  'EAGAIN',
-  'EINTR',
-  'EMFILE',
-  'ENFILE',
-  'ENOMEM',
-  'ENOSPC',
-]);
-
-/** What `run` gives, undefined where that is missing or not what it should be. */
-export function attempt<T>(run: () => T): T | undefined {
-  try {
-    return run();
-  } catch (error) {
-    if (NO_ANSWER.has((error as { code?: unknown }).code)) throw error;
-    return undefined;
-  }
 }
 
 /** The identifiers of every program in these folders and records, by which our filters are known. */
@@ -72,15 +52,15 @@ export function programIds(folders: readonly Pins[]): Set<number> {
  */
 export function detachLinks(pins: Pins): void {
   for (const ifindex of pins.redirectLinks()) {
-    using link = attempt(() => pins.redirectLink(ifindex));
+    using link = attempt(() => pinnedRedirectLink(pins, ifindex));
     if (link !== undefined && link.info.ifindex !== 0) takeOff(link);
   }
   for (const ifindex of pins.xdpLinks()) {
-    using link = attempt(() => pins.xdpLink(ifindex));
+    using link = attempt(() => pinnedXdpLink(pins, ifindex));
     if (link !== undefined && link.info.ifindex !== 0) takeOff(link);
   }
   for (const direction of DIRECTIONS) {
-    using link = attempt(() => pins.link(direction));
+    using link = attempt(() => pinnedLink(pins, direction));
     if (link !== undefined && link.info.ifindex !== 0) takeOff(link);
   }
 }

@@ -14,7 +14,7 @@ import {
   u32,
   u64,
   type ValueOf,
-} from '../../asm/index.ts';
+} from '../../asm/data.ts';
 import type { XdpMode } from '../../loader/index.ts';
 import type { DatapathOptions } from '../datapath/index.ts';
 import type { Sides } from '../datapath/redirect/sides.ts';

@@ -1,26 +1,18 @@
 // Makes good what a killed command left of its work: completed where packets meet the new state already, else undone.
 
 import { DEFAULT_CAPACITY } from '../maps.ts';
+import { attempt } from './attempt.ts';
 import { wordOf } from './changeover.ts';
 import { dismantle } from './dismantle.ts';
 import { Journal } from './journal.ts';
 import { openMaps } from './own-maps.ts';
 import { Pins } from './pins.ts';
-import { attempt } from './placement.ts';
 import { recordMap } from './record.ts';
 import { replaySlots } from './slots/recover.ts';
 import { wake } from './stations.ts';
 import { complete, openPrograms, settleAttach, undo } from './transition.ts';
 import { sweepGoldenTunnels } from './tunnels/self-test.ts';
-
-/** Whether there may be something to make good. Without the lock: another command may be at work just now. */
-export function needsRecovery(instances: string, name: string): boolean {
-  const pins = new Pins(instances, name);
-  if (new Pins(instances, name, true).exist || pins.changing) return true;
-  if (!pins.has('maps/instance')) return false;
-  using record = attempt(() => pins.map('instance', recordMap));
-  return record !== undefined && new Journal(pins, record.raw).isOpen;
-}
+import { endWork } from './work-mark.ts';
 
 /** To be called with the lock held. */
 export function recover(instances: string, name: string): void {
@@ -30,10 +22,12 @@ export function recover(instances: string, name: string): void {
   if (!pins.exist) return;
   replay(pins);
   replaySlots(pins);
-  if (!pins.changing) return;
-  const record = attempt(() => pins.record());
-  if (record !== undefined) wake(pins, record);
-  pins.tidy();
+  if (pins.changing) {
+    const record = attempt(() => pins.record());
+    if (record !== undefined) wake(pins, record);
+    pins.tidy();
+  }
+  attempt(() => endWork(pins));
 }
 
 function settle(pins: Pins, shadow: Pins): void {

@@ -1,13 +1,14 @@
 // Swaps a running instance: new programs, the interface's addresses as they are now, and where mappings are given
 // exactly those. Packets meet the old programs or the new ones; mappings that stay keep their counters.
 
-import type { ValueOf } from '../../asm/index.ts';
+import type { ValueOf } from '../../asm/data.ts';
 import { type Interface, type NetlinkSocket, netnsInode } from '../../loader/index.ts';
 import { decodeDestinations, encodeDestinations } from '../destinations.ts';
 import { encodeMappings } from '../entries-encode.ts';
 import type { Mapping } from '../mapping.ts';
 import type { interfaceRecord } from '../maps.ts';
 import type { Uses } from '../uses.ts';
+import { afterwards, inTurn } from './afterwards.ts';
 import type { Request } from './attach.ts';
 import { mappingsOf, type Owned, readDestinations } from './contents.ts';
 import { detachHint, InstanceError } from './error.ts';
@@ -23,7 +24,7 @@ import { planSlots } from './slots/plan.ts';
 import { placeProblems } from './status.ts';
 import { knownOutsides, outsideFields, outsidesOf } from './subnet.ts';
 import { Table } from './table.ts';
-import { afterwards, change, inTurn, type Wanted } from './transition.ts';
+import { change, type Wanted } from './transition.ts';
 import { readPorts, requireNoXdpBeside } from './tunnels/ports.ts';
 import { allOrNothing } from './undo.ts';
 import { linkOf, uplinkState } from './uplink.ts';

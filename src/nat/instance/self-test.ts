@@ -1,7 +1,7 @@
 // The self-test: the very programs that are about to translate are run on golden packets, on the maps that they are to
 // translate by, and refused when a byte of what comes out is not as it has to be. What that counted is taken back.
 
-import { type FieldType, LITTLE_ENDIAN } from '../../asm/index.ts';
+import { type FieldType, LITTLE_ENDIAN } from '../../asm/data.ts';
 import { BpfMap } from '../../loader/index.ts';
 import { type Address, type Family, familyOf, formatAddress } from '../address.ts';
 import { decodeDestinations } from '../destinations.ts';

@@ -1,7 +1,7 @@
 // Tables that translate in place of an instance's own while those are changed, and whose counters go over to them
 // afterwards (settlement.ts). They are pinned beside the instance's, under the same names.
 
-import type { MapDefinition } from '../../asm/index.ts';
+import type { MapDefinition } from '../../asm/data.ts';
 import { BpfMap } from '../../loader/index.ts';
 import { instanceMaps } from '../maps.ts';
 import { CONTENTS, type ContentName, type Contents } from './contents.ts';

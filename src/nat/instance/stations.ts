@@ -11,10 +11,10 @@ import {
   withNetns,
 } from '../../loader/index.ts';
 import { ANY_MTU, instanceMaps, XDP_SIDES } from '../maps.ts';
+import { attempt } from './attempt.ts';
 import type { Owned } from './contents.ts';
 import { findNamespace } from './namespace.ts';
 import type { Pins } from './pins.ts';
-import { attempt } from './placement.ts';
 import { type InstanceRecord, sidesOf } from './record.ts';
 import { markSlots } from './slots/xdp-marks.ts';
 

@@ -4,11 +4,13 @@ import { findInterface, type Interface, listFilters, NetlinkSocket, withNetns } 
 import { decodeDestinations } from '../destinations.ts';
 import { type InstanceMaps, instanceMaps, MAX_SUBNETS, MAX_SUBNETS6 } from '../maps.ts';
 import { DIRECTIONS, type Direction, REASONS, type Reason, reasonIndex } from '../reason.ts';
+import { attempt } from './attempt.ts';
 import { type Owned, readDestinations, readMappings } from './contents.ts';
 import { findNamespace, type Where } from './namespace.ts';
 import { openMaps } from './own-maps.ts';
+import { pinnedLink, pinnedProgram } from './pinned.ts';
 import type { Pins } from './pins.ts';
-import { attempt, placeOf } from './placement.ts';
+import { placeOf } from './placement.ts';
 import type { InstanceRecord } from './record.ts';
 import { redirectProblems, redirectState } from './redirect/state.ts';
 import { slotsState } from './slots/summary.ts';
@@ -77,7 +79,7 @@ export function statusOf(pins: Pins): InstanceStatus {
 function programsOf(pins: Pins): { [D in Direction]?: ProgramState } {
   const found: { [D in Direction]?: ProgramState } = {};
   for (const direction of DIRECTIONS) {
-    using program = attempt(() => pins.program(direction));
+    using program = attempt(() => pinnedProgram(pins, direction));
     if (program === undefined) continue;
     const { id, tag } = program.info;
     found[direction] = { id, tag };
@@ -129,7 +131,7 @@ function problemsAt(
 
 /** A missing pin is a problem of its own. */
 function linkedProgram(pins: Pins, direction: Direction): number | undefined | 'unknown' {
-  using link = attempt(() => pins.link(direction));
+  using link = attempt(() => pinnedLink(pins, direction));
   if (link === undefined) return 'unknown';
   const { ifindex, programId } = link.info;
   return ifindex === 0 ? undefined : programId;

@@ -1,6 +1,6 @@
 // Prefixes as the `interface` map has them, and the smallest ones that hold all outsides.
 
-import type { ValueOf } from '../../asm/index.ts';
+import type { ValueOf } from '../../asm/data.ts';
 import type { BpfMap } from '../../loader/index.ts';
 import { type Address, bitsOf, type Family, familyOf } from '../address.ts';
 import { getAddress, viewOf } from '../entries.ts';
@@ -70,10 +70,27 @@ export function knownOutsides(map: InterfaceMap): Outsides {
 
 /** Makes the programs know of the outsides of more mappings. What goes beyond them later is harmless. */
 export function widenOutsides(map: InterfaceMap, mappings: readonly Mapping[]): void {
+  if (areKnown(map, mappings)) return;
   const known = knownOutsides(map);
   const wider = outsidesOf(mappings, known);
   const record = known[4] === wider[4] && known[6] === wider[6] ? undefined : map.get(0);
   if (record !== undefined) map.set(0, { ...record, ...outsideFields(wider) });
+}
+
+/** Whether the programs know all of them: what is nearly always so, told by a look-up and nothing made of it. */
+function areKnown(map: InterfaceMap, mappings: readonly Mapping[]): boolean {
+  const { calls } = map.raw;
+  calls.putKey(INTERFACE_KEY);
+  if (!calls.lookup()) return false;
+  const { view, valueAt } = calls;
+  const { outsides, outsides6 } = interfaceRecord.offsets;
+  const [network, mask] = [view.getUint32(valueAt + outsides), view.getUint32(valueAt + outsides + 4)];
+  return mappings.every(({ kind, outside }) => {
+    if (kind === 'prefix') return false;
+    if (typeof outside === 'number') return (outside & mask) >>> 0 === network;
+    const at = valueAt + outsides6;
+    return (outside & (getAddress(view, at + bitsOf(6) / 8, 6) as bigint)) === getAddress(view, at, 6);
+  });
 }
 
 /** A network and a mask; undefined where that is nowhere. */

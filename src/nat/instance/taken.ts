@@ -2,7 +2,7 @@
 // which few look-ups tell. Those that do are checked with all that is there, since where kinds nest a third mapping
 // may decide; addresses, which nest with nothing among themselves, only with the ones they touch.
 
-import { LITTLE_ENDIAN } from '../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../asm/data.ts';
 import type { RawMap } from '../../loader/index.ts';
 import { type Address, addressKey, bitsOf, type Family, familyOf, SIDES, type Side } from '../address.ts';
 import { formatFor, getAddress, putAddress, type TableFormat, viewOf } from '../entries.ts';

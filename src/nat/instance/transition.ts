@@ -6,18 +6,21 @@
 import { type BpfProgram, removePin, renamePin, waitForPrograms } from '../../loader/index.ts';
 import type { Mapping } from '../mapping.ts';
 import type { Direction } from '../reason.ts';
-import { Changeover, type Programs, ROLES, type Role } from './changeover.ts';
+import { afterwards } from './afterwards.ts';
+import { attempt } from './attempt.ts';
+import { Changeover, type Programs } from './changeover.ts';
 import type { Contents, Owned } from './contents.ts';
-import { InstanceError } from './error.ts';
 import { putBack, putOn } from './hooks.ts';
 import type { Making } from './making.ts';
 import { openMaps } from './own-maps.ts';
 import { loadPrograms } from './pair.ts';
+import { pinnedProgram } from './pinned.ts';
 import { Pins } from './pins.ts';
-import { attempt, detachLinks, programIds } from './placement.ts';
+import { detachLinks, programIds } from './placement.ts';
 import { datapathOptions, type InstanceRecord } from './record.ts';
 import { prepareRedirect, settleRedirect, undoFilters } from './redirect/change.ts';
 import { type Replaced, Replacement } from './replacement.ts';
+import { ROLES, type Role } from './roles.ts';
 import { settle } from './settlement.ts';
 import { interfacesIn, readSlots } from './slots/contents.ts';
 import { joinDevices, leaveStrays, missingDevices, withBlocks } from './slots/devices.ts';
@@ -26,6 +29,7 @@ import { hasSlotProgram, nextTurn } from './slots/record.ts';
 import { StandIn } from './stand-in.ts';
 import { rest, wake } from './stations.ts';
 import { allOrNothing } from './undo.ts';
+import { beginWork, endWork } from './work-mark.ts';
 import { prepareXdp, settleXdp, type XdpWish } from './xdp/change.ts';
 
 export interface Wanted {
@@ -53,13 +57,14 @@ export function change(pins: Pins, maps: Owned, wanted: Wanted, making: Making):
   const { contents = {} } = wanted;
   const replacement = new Replacement(maps, contents);
   if (wanted.programs === undefined && replacement.isNone) return replacement.summary;
-  using outbound = pins.program('outbound');
-  using inbound = pins.program('inbound');
-  using slot = hasSlotProgram(record) ? pins.program('slot') : undefined;
+  using outbound = pinnedProgram(pins, 'outbound');
+  using inbound = pinnedProgram(pins, 'inbound');
+  using slot = hasSlotProgram(record) ? pinnedProgram(pins, 'slot') : undefined;
   const former = { outbound, inbound, slot };
   const final = wanted.programs ?? former;
   allOrNothing((onFailure) => {
     onFailure(() => shadow.exist && undo(pins, shadow));
+    beginWork(pins);
     shadow.make();
     rest(maps);
     const xdp = prepareXdp(pins, shadow, maps, wanted);
@@ -125,6 +130,7 @@ export function undo(pins: Pins, shadow: Pins): void {
     leaveDevicesFor(pins, next ?? record, record);
   }
   shadow.remove();
+  endWork(pins);
 }
 
 /** Completes a change that the word has made, however far it has come. */
@@ -165,6 +171,7 @@ function tidy(pins: Pins, shadow: Pins): void {
   wake(pins, pins.record());
   leaveDevicesFor(pins, pins.record(), pins.record());
   shadow.remove();
+  endWork(pins);
 }
 
 /** Takes the entry off interfaces that have it for nothing. @param blocks the record that knows where it may be */
@@ -174,42 +181,6 @@ function leaveDevicesFor(pins: Pins, blocks: InstanceRecord, record: InstanceRec
     leaveStrays(pins, blocks, own.maps);
   }
   if (!hasSlotProgram(record)) forgetSlotProgram(pins);
-}
-
-/**
- * What comes after an instance is as it was asked to be; once more if it fails.
- *
- * @throws InstanceError with code `EDONE`
- */
-export function afterwards<T>(name: string, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof InstanceError) throw error;
-  }
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof InstanceError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `instance '${name}' is as it was asked to be, but what came after that failed: ${why}; 'tsnat status ${name}' shows it, and removes what was left over`;
-    throw new InstanceError('EDONE', message, error);
-  }
-}
-
-/** Runs both, the second one also where the first is done but for the clearing up, which is told in the end. */
-export function inTurn<T>(first: () => T, second: () => void): T {
-  const done = (() => {
-    try {
-      return { result: first() };
-    } catch (late) {
-      if (late instanceof InstanceError && late.code === 'EDONE') return { late };
-      throw late;
-    }
-  })();
-  second();
-  if ('late' in done) throw done.late;
-  return done.result;
 }
 
 /** The programs that are pinned here. */
@@ -222,7 +193,7 @@ export function openPrograms(
   };
   try {
     for (const role of ROLES) {
-      const program = attempt(() => pins.program(role));
+      const program = attempt(() => pinnedProgram(pins, role));
       if (program !== undefined) found[role] = program;
     }
     return { programs: { ...found, slot: found.slot }, [Symbol.dispose]: close };

@@ -1,6 +1,6 @@
 // The interface that an instance sits on: whether it can be used, and what the programs have to know of it.
 
-import type { ValueOf } from '../../asm/index.ts';
+import type { ValueOf } from '../../asm/data.ts';
 import {
   ARPHRD_ETHER,
   ARPHRD_LOOPBACK,

@@ -1,7 +1,7 @@
 // One answer of BPF_OBJ_GET_INFO_BY_FD, read field by field. A kernel fills in as much as it knows of and says how much
 // that was; what lies behind is undefined. Nothing is believed that cannot be.
 
-import { LITTLE_ENDIAN, type StructType, u32, u64 } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN, type StructType, u32, u64 } from '../../../asm/data.ts';
 import { LoaderError } from '../../errors.ts';
 import { BPF_OBJ_NAME_LEN } from '../abi.ts';
 
@@ -70,7 +70,7 @@ export class Answer<F extends string> {
   name(field: F): string {
     const raw = this.bytes(field, BPF_OBJ_NAME_LEN);
     const end = raw.indexOf(0);
-    const name = new TextDecoder('latin1').decode(raw.subarray(0, Math.max(0, end)));
+    const name = String.fromCharCode(...raw.subarray(0, Math.max(0, end)));
     if (end < 0 || !NAME.test(name)) throw this.bad('a name that is none');
     return name;
   }

@@ -1,6 +1,6 @@
 // What the kernel says of types: struct bpf_btf_info of include/uapi/linux/bpf.h.
 
-import { struct, u32, u64 } from '../../../asm/index.ts';
+import { struct, u32, u64 } from '../../../asm/data.ts';
 import { Answer } from './answer.ts';
 
 const btf = struct('bpf_btf_info', {

@@ -1,6 +1,6 @@
 // What the kernel says of a link: struct bpf_link_info of include/uapi/linux/bpf.h, as far as links to interfaces go.
 
-import { struct, u32 } from '../../../asm/index.ts';
+import { struct, u32 } from '../../../asm/data.ts';
 import { BPF_LINK_TYPE_NETKIT, BPF_LINK_TYPE_TCX, BPF_LINK_TYPE_XDP } from '../abi.ts';
 import { Answer } from './answer.ts';
 

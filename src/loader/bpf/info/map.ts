@@ -1,6 +1,6 @@
 // What the kernel says of a map: struct bpf_map_info of include/uapi/linux/bpf.h.
 
-import { bytes, struct, u32, u64 } from '../../../asm/index.ts';
+import { bytes, struct, u32, u64 } from '../../../asm/data.ts';
 import { BPF_OBJ_NAME_LEN } from '../abi.ts';
 import { Answer } from './answer.ts';
 

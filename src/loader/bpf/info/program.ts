@@ -1,6 +1,6 @@
 // What the kernel says of a program: struct bpf_prog_info of include/uapi/linux/bpf.h.
 
-import { bytes, LITTLE_ENDIAN, struct, u32, u64 } from '../../../asm/index.ts';
+import { bytes, LITTLE_ENDIAN, struct, u32, u64 } from '../../../asm/data.ts';
 import { BPF_OBJ_NAME_LEN, BPF_TAG_SIZE } from '../abi.ts';
 import { Answer } from './answer.ts';
 

@@ -16,11 +16,13 @@ import {
   withNetns,
 } from '../../../loader/index.ts';
 import { redirectProgram } from '../../datapath/redirect/index.ts';
+import { attempt } from '../attempt.ts';
 import type { Owned } from '../contents.ts';
 import { findNamespace } from '../namespace.ts';
 import { REDIRECT_PROGRAM, redirectLink } from '../pin-parts.ts';
+import { pinnedRedirectLink, pinnedRedirectProgram } from '../pinned.ts';
 import type { Pins } from '../pins.ts';
-import { attempt, deleteOurs } from '../placement.ts';
+import { deleteOurs } from '../placement.ts';
 import { datapathOptions, type InstanceRecord, sidesOf } from '../record.ts';
 
 /** Makes in the shadow what is not in `pins` yet: the program, and its places on interfaces that have none. */
@@ -46,10 +48,10 @@ export function prepareRedirect(pins: Pins, shadow: Pins, maps: Owned, record: I
 export function runs(socket: NetlinkSocket, pins: Pins, record: InstanceRecord, ifindex: number): boolean {
   if (record.hook === 'tcx') {
     if (!pins.has(redirectLink(ifindex))) return false;
-    using link = attempt(() => pins.redirectLink(ifindex));
+    using link = attempt(() => pinnedRedirectLink(pins, ifindex));
     return link?.info.ifindex === ifindex;
   }
-  using program = attempt(() => pins.redirectProgram());
+  using program = attempt(() => pinnedRedirectProgram(pins));
   return program !== undefined && filtersOf(socket, ifindex, program).length > 0;
 }
 
@@ -83,23 +85,23 @@ function withoutLeaving(record: InstanceRecord, { insides, madeQdiscs }: Redirec
 }
 
 function drop(pins: Pins, ifindex: number): void {
-  using link = attempt(() => pins.redirectLink(ifindex));
+  using link = attempt(() => pinnedRedirectLink(pins, ifindex));
   if (link !== undefined && link.info.ifindex !== 0) link.detach();
   removePin(pins.path(redirectLink(ifindex)));
 }
 
 function update(pins: Pins, shadow: Pins, ifindex: number): void {
-  using link = attempt(() => pins.redirectLink(ifindex));
+  using link = attempt(() => pinnedRedirectLink(pins, ifindex));
   if (link === undefined || link.info.ifindex === 0) return;
-  using program = shadow.redirectProgram();
+  using program = pinnedRedirectProgram(shadow);
   link.update(program);
 }
 
 function settleFilters(pins: Pins, shadow: Pins, record: InstanceRecord, redirect: Redirect): void {
   const { insides, leaving, madeQdiscs } = redirect;
   const ours = idsOf(pins, shadow);
-  using former = attempt(() => pins.redirectProgram());
-  using next = attempt(() => shadow.redirectProgram());
+  using former = attempt(() => pinnedRedirectProgram(pins));
+  using next = attempt(() => pinnedRedirectProgram(shadow));
   inNamespace(record, (socket) => {
     for (const ifindex of insides) {
       if (former === undefined || next === undefined) break;
@@ -142,7 +144,7 @@ export function detachInsideFilters(record: InstanceRecord, ours: ReadonlySet<nu
 function idsOf(...folders: readonly Pins[]): Set<number> {
   const ids = new Set<number>();
   for (const pins of folders) {
-    using program = attempt(() => pins.redirectProgram());
+    using program = attempt(() => pinnedRedirectProgram(pins));
     if (program !== undefined) ids.add(program.info.id);
   }
   return ids;

@@ -2,10 +2,10 @@
 
 import { findInterface, NetlinkSocket, withNetns } from '../../../loader/index.ts';
 import { ANY_MTU } from '../../maps.ts';
+import { attempt } from '../attempt.ts';
 import { namesOf } from '../insides.ts';
 import type { Where } from '../namespace.ts';
 import type { Pins } from '../pins.ts';
-import { attempt } from '../placement.ts';
 import type { InstanceRecord } from '../record.ts';
 import { openRedirect, routeMtu } from '../stations.ts';
 import type { RedirectState } from '../types.ts';

@@ -1,6 +1,6 @@
 // Binding slots: look-ups that say whether it can be, then one call that does it.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { BatchError } from '../../../loader/index.ts';
 import { type Address, addressKey, type Family, familyOf, formatAddress } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
@@ -30,7 +30,7 @@ export function bindSlots(bench: Bench, bindings: readonly SlotBinding[], quaran
   const { pins, opened, record } = bench;
   const { maps } = opened;
   const since = now();
-  const present = presentOf(maps, bindings.length);
+  const present = presentOf(maps, bindings.length, since);
   const taken = new Taken(pins.name, maps, record.uses, bindings.length);
   const writing = new Writing(maps);
   const [slots, outsides] = [new Set<Place>(), new Set<Address>()];
@@ -77,7 +77,7 @@ export function bindSlots(bench: Bench, bindings: readonly SlotBinding[], quaran
 export function releaseSlots(bench: Bench, slots: readonly string[], quarantine: number): void {
   const { maps } = bench.opened;
   const since = now();
-  const present = presentOf(maps, slots.length);
+  const present = presentOf(maps, slots.length, since);
   const writing = new Writing(maps);
   const seen = new Set<Place>();
   for (const slot of slots) {

@@ -1,7 +1,7 @@
 // Which slots there are, by the names they are called by. Read whenever slots have come or gone, which the instance's
 // record tells; what a slot is bound to is not in here.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { type Address, compareAddresses, type Family, formatAddress } from '../../address.ts';
 import { parseEndpoint } from '../../endpoint.ts';
 import { getAddress, viewOf } from '../../entries.ts';

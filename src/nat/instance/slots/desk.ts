@@ -2,31 +2,51 @@
 // way to ask what interfaces are called.
 
 import { InterfaceQueries, LinkWatch, withNetns } from '../../../loader/index.ts';
-import { type Context, type Making, makingOf } from '../making.ts';
 import { findNamespace, requireNamespace } from '../namespace.ts';
 import type { Opened, Parts } from '../parts.ts';
 import type { Pins } from '../pins.ts';
 import type { InstanceRecord } from '../record.ts';
+import type { Works } from '../works.ts';
 import { Book, type Place } from './book.ts';
 import { type Hardware, requireSame } from './stale.ts';
 
-/** An instance as it is just now. */
-export interface Bench {
+/** An instance as it is just now. What only some changes need is got when it is asked for. */
+export class Bench {
   readonly pins: Pins;
   readonly opened: Opened;
   readonly record: InstanceRecord;
-  readonly book: Book;
-  /** In the network namespace of the instance. */
-  readonly names: InterfaceQueries;
-  readonly making: Making;
+  readonly works: Works;
+  readonly #desk: SlotDesk;
+  #names: InterfaceQueries | undefined;
+
+  constructor(desk: SlotDesk, pins: Pins, opened: Opened, record: InstanceRecord, works: Works) {
+    this.pins = pins;
+    this.opened = opened;
+    this.record = record;
+    this.works = works;
+    this.#desk = desk;
+  }
+
+  get book(): Book {
+    return this.#desk.bookOf(this.opened, this.record);
+  }
+
+  /** In the network namespace of the instance. @throws InstanceError with code `EHALF` where that is gone. */
+  get names(): InterfaceQueries {
+    this.#names ??= this.#desk.namesNow(this.record);
+    return this.#names;
+  }
+
   /** What the interface of a slot has. @throws InstanceError with code `ESTALE` where it is not the one that it was. */
-  readonly requireSame: (place: Place) => Hardware;
+  requireSame(place: Place): Hardware {
+    return this.#desk.requireSame(this.names, place);
+  }
 }
 
 export class SlotDesk implements Disposable {
   readonly #pins: Pins;
   readonly #parts: Parts;
-  readonly #making: Making;
+  readonly #works: Works;
   #book: { readonly turn: number; readonly book: Book } | undefined;
   #names: InterfaceQueries | undefined;
   #watch: LinkWatch | undefined;
@@ -34,10 +54,10 @@ export class SlotDesk implements Disposable {
   readonly #same = new Map<Place, Hardware>();
 
   /** @param parts of the same instance, which somebody else owns */
-  constructor(pins: Pins, parts: Parts, context: Context) {
+  constructor(pins: Pins, parts: Parts, works: Works) {
     this.#pins = pins;
     this.#parts = parts;
-    this.#making = makingOf(context);
+    this.#works = works;
   }
 
   /** Runs `run` while no other process is at work on instances. */
@@ -50,13 +70,8 @@ export class SlotDesk implements Disposable {
     return this.#parts.lockedAlone((opened, record) => run(this.bench(opened, record)));
   }
 
-  /** @throws InstanceError with code `EHALF` where the network namespace is gone. */
   bench(opened: Opened, record: InstanceRecord): Bench {
-    const book = this.bookOf(opened, record);
-    const names = this.#namesOf(record);
-    if (this.#watch?.changed()) this.#same.clear();
-    const requireSame = (place: Place): Hardware => this.#requireSame(names, place);
-    return { pins: this.#pins, opened, record, book, names, making: this.#making, requireSame };
+    return new Bench(this, this.#pins, opened, record, this.#works);
   }
 
   bookOf({ maps }: Pick<Opened, 'maps'>, { slots: { turn } }: InstanceRecord): Book {
@@ -72,6 +87,13 @@ export class SlotDesk implements Disposable {
     return this.#names ?? (findNamespace(record) && this.#namesOf(record));
   }
 
+  /** For one change: what has changed since the last one is asked about again. */
+  namesNow(record: InstanceRecord): InterfaceQueries {
+    const names = this.#namesOf(record);
+    if (this.#watch?.changed()) this.#same.clear();
+    return names;
+  }
+
   /** The namespace of an instance never changes, and a socket stays in the one it was made in. */
   #namesOf(record: InstanceRecord): InterfaceQueries {
     this.#names ??= withNetns(requireNamespace(this.#pins.name, record).enter, () => {
@@ -82,7 +104,7 @@ export class SlotDesk implements Disposable {
   }
 
   /** As long as no interface changes, each is asked about once. */
-  #requireSame(names: InterfaceQueries, place: Place): Hardware {
+  requireSame(names: InterfaceQueries, place: Place): Hardware {
     const known = this.#same.get(place);
     if (known !== undefined) return known;
     const is = requireSame(this.#pins.name, names, place);

@@ -12,14 +12,14 @@ import {
   whereSpread,
   withNetns,
 } from '../../../loader/index.ts';
+import { attempt } from '../attempt.ts';
 import type { SlotContents } from '../contents.ts';
 import { findNamespace, requireNamespace } from '../namespace.ts';
+import { ENTRY_PIN } from '../pin-parts.ts';
 import type { Pins } from '../pins.ts';
-import { attempt } from '../placement.ts';
 import type { InstanceRecord } from '../record.ts';
 import type { SlotMaps } from './book.ts';
 import { interfacesIn, readSlots } from './contents.ts';
-import { ENTRY_PIN } from './entry.ts';
 
 /** Runs `run` with the program where the devices are; undefined where there is either not. */
 function atDevices<T>(

@@ -11,6 +11,7 @@ import {
   u32,
 } from '../../../asm/index.ts';
 import { BpfMap, type BpfProgram, loadProgram } from '../../../loader/index.ts';
+import { ENTRY_PIN, SLOT_PROGRAM_PIN } from '../pin-parts.ts';
 import type { Pins } from '../pins.ts';
 
 type Numbers = MapDefinition<ScalarType<'u32'>, ScalarType<'u32'>>;
@@ -24,10 +25,6 @@ export const slotProgram: Numbers = defineMap({
   maxEntries: 1,
 });
 export const SLOT_PROGRAM_KEY = 0;
-
-/** Their pins. */
-export const SLOT_PROGRAM_PIN = 'maps/slot_program';
-export const ENTRY_PIN = 'progs/slot_entry';
 
 let made: Program | undefined;
 

@@ -2,17 +2,16 @@
 // gone with its last. So a killed `reserve` is taken back, and a killed `remove` carried through. One pin holds it, since
 // one step has to make it true and one to make it past.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { removePin, renamePin } from '../../../loader/index.ts';
 import { type Entries, viewOf } from '../../entries.ts';
 import { SLOT_FORMATS } from '../../slot-entries.ts';
 import { tunnelKey, tunnelPorts, tunnelRecord } from '../../tunnel-layout.ts';
 import { pinBytes, pinnedBytes } from '../chunks.ts';
 import type { Owned } from '../contents.ts';
+import { NEXT_SLOT_JOURNAL_PIN, SLOT_JOURNAL_PIN } from '../pin-parts.ts';
 import type { Pins } from '../pins.ts';
-
-export const SLOT_JOURNAL_PIN = 'maps/slot_journal';
-export const NEXT_SLOT_JOURNAL_PIN = 'maps/slot_journal_next';
+import { beginWork, endWork } from '../work-mark.ts';
 
 /** Of one map: what has to go, and what has to be as it says. */
 export interface Amends {
@@ -66,8 +65,10 @@ export const setsOf = (
   },
 });
 
-export const beginSlotJournal = (pins: Pins, amends: SlotAmends): void =>
+export function beginSlotJournal(pins: Pins, amends: SlotAmends): void {
+  beginWork(pins);
   pinBytes(pins.path(SLOT_JOURNAL_PIN), encode(amends));
+}
 
 /** From one to the other in one step. */
 export function turnSlotJournal(pins: Pins, amends: SlotAmends): void {
@@ -78,6 +79,7 @@ export function turnSlotJournal(pins: Pins, amends: SlotAmends): void {
 
 export function endSlotJournal(pins: Pins): void {
   removePin(pins.path(SLOT_JOURNAL_PIN));
+  endWork(pins);
 }
 
 /** What a killed command has left; undefined where it left nothing. */

@@ -1,5 +1,6 @@
 // The slots as they are just now, for people and programs to read.
 
+import { compareInterfaceNames } from '../../../interface-name.ts';
 import type { InterfaceQueries } from '../../../loader/index.ts';
 import { type Address, compareAddresses, type Family } from '../../address.ts';
 import { formatMac } from '../../mac.ts';
@@ -48,7 +49,9 @@ export function listSlots(
       return [stateOf(entry, { now, lists, back, devices, isStale: typeof is === 'string', problem })];
     });
   });
-  return found.sort((a, b) => compareNames(a.interface, b.interface) || compareAddresses(a.inside, b.inside));
+  return found.sort(
+    (a, b) => compareInterfaceNames(a.interface, b.interface) || compareAddresses(a.inside, b.inside),
+  );
 }
 
 /** Of the entries of the inside and of the outside, which may have got theirs at different times. */
@@ -116,7 +119,3 @@ export function listQuarantined(maps: SlotMaps): QuarantinedOutside[] {
     }),
   ).sort((a, b) => (a.until < b.until ? -1 : a.until > b.until ? 1 : compareAddresses(a.outside, b.outside)));
 }
-
-/** tap2 before tap10. */
-const compareNames = (a: string, b: string): number => COLLATOR.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
-const COLLATOR = new Intl.Collator('en', { numeric: true });

@@ -1,6 +1,6 @@
 // Whether an outside is free: of other slots, of quarantines, and of the mappings of all other kinds.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { type Address, bitsOf, type Family, familyOf, formatAddress, parseAddress } from '../../address.ts';
 import { formatFor, putAddress, viewOf } from '../../entries.ts';
 import { decodeEntries } from '../../entries-decode.ts';

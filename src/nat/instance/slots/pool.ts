@@ -1,5 +1,6 @@
 // Interfaces for slots, by patterns of their names.
 
+import { compareInterfaceNames } from '../../../interface-name.ts';
 import { ARPHRD_ETHER, listInterfaces, NetlinkSocket, withNetns } from '../../../loader/index.ts';
 import { type Address, formatAddress } from '../../address.ts';
 import { InstanceError } from '../error.ts';
@@ -44,7 +45,7 @@ export function poolOf(
   );
   const free = all.filter(({ index, name }) => !taken.has(`${index} ${name}`)).map(({ name }) => name);
   const wanted = count ?? free.length;
-  if (free.length >= Math.max(1, wanted)) return free.sort(COLLATOR.compare).slice(0, wanted);
+  if (free.length >= Math.max(1, wanted)) return free.sort(compareInterfaceNames).slice(0, wanted);
   const shown = `'${formatAddress(inside)}%${pattern}'`;
   const what = `${all.length} interfaces match, ${all.length - free.length} of them have it already`;
   throw new InstanceError(
@@ -54,6 +55,3 @@ export function poolOf(
 }
 
 const escaped = (letter: string): string => letter.replace(/[\\^$.+()[\]{}|/-]/u, '\\$&');
-
-/** Numbers in names by their values. */
-const COLLATOR = new Intl.Collator('en', { numeric: true });

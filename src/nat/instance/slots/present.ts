@@ -1,10 +1,11 @@
 // What the maps of slots say just now, for changes to look at: entry by entry, or read as a whole where there are many.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import type { Address, Family } from '../../address.ts';
 import { addressKey } from '../../address.ts';
 import { getAddress, viewOf } from '../../entries.ts';
-import { SLOT_FORMATS } from '../../slot-entries.ts';
+import { SLOT_FORMATS, type SlotFormat } from '../../slot-entries.ts';
+import { SLOT_STATES } from '../../slot-layout.ts';
 import { type Place, type SlotMaps, slotKeyOf } from './book.ts';
 
 /** From here on the whole of a map is read rather than its entries one by one. */
@@ -16,8 +17,11 @@ export interface Present {
   outside(family: Family, address: Address): Uint8Array | undefined;
 }
 
-/** @param count how many are going to be looked at */
-export function presentOf(maps: SlotMaps, count: number): Present {
+/**
+ * @param count how many are going to be looked at
+ * @param now CLOCK_MONOTONIC in nanoseconds: outsides whose quarantine is over may be as none
+ */
+export function presentOf(maps: SlotMaps, count: number, now: bigint): Present {
   if (count < MANY) {
     return {
       inside: ({ family, key }) => maps[SLOT_FORMATS[family].name].raw.get(key),
@@ -26,7 +30,7 @@ export function presentOf(maps: SlotMaps, count: number): Present {
   }
   const read: { [F in Family]?: Snapshot } = {};
   const of = (family: Family): Snapshot => {
-    read[family] ??= new Snapshot(maps, family);
+    read[family] ??= new Snapshot(maps, family, now);
     return read[family];
   };
   return {
@@ -35,42 +39,71 @@ export function presentOf(maps: SlotMaps, count: number): Present {
   };
 }
 
-/** All of one family, found by numbers, which is what `Map`s are fast with. */
+/**
+ * All of one family, found by numbers, which is what `Map`s are fast with. Outsides that nobody has any more, of which there
+ * may be many times as many as slots, are left out.
+ */
 class Snapshot {
+  readonly #format: SlotFormat;
+  readonly #keys: DataView;
   readonly #values: Uint8Array;
-  readonly #valueSize: number;
   readonly #outsides = new Map<Address, number>();
-  /** By interface, since most have one slot. */
-  readonly #insides = new Map<number, Map<Address, number>>();
+  /** By interface: where its first inside is, and where it has several all of them. */
+  readonly #insides = new Map<number, number | Map<Address, number>>();
 
-  constructor(maps: SlotMaps, family: Family) {
-    const { name, keySize, valueSize, key } = SLOT_FORMATS[family];
+  constructor(maps: SlotMaps, family: Family, now: bigint) {
+    this.#format = SLOT_FORMATS[family];
+    const { name, keySize, valueSize, key, record } = this.#format;
     const { count, keys, values } = maps[name].raw.elements();
+    this.#keys = viewOf(keys);
     this.#values = values;
-    this.#valueSize = valueSize;
-    const view = viewOf(keys);
+    const entries = viewOf(values);
     for (let i = 0; i < count; i++) {
-      const ifindex = view.getUint32(i * keySize + key.interface, LITTLE_ENDIAN);
-      const address = addressKey(getAddress(view, i * keySize + key.address, family));
-      if (ifindex === 0) this.#outsides.set(address, i);
-      else {
-        const known = this.#insides.get(ifindex);
-        if (known === undefined) this.#insides.set(ifindex, new Map([[address, i]]));
-        else known.set(address, i);
+      const at = i * valueSize;
+      const state = entries.getUint8(at + record.state);
+      if (state === SLOT_STATES.interface) continue;
+      const ifindex = this.#keys.getUint32(i * keySize + key.interface, LITTLE_ENDIAN);
+      if (ifindex !== 0) this.#addInside(ifindex, i);
+      else if (
+        state !== SLOT_STATES.quarantined ||
+        entries.getBigUint64(at + record.since, LITTLE_ENDIAN) > now
+      ) {
+        this.#outsides.set(addressKey(this.#addressAt(i)), i);
       }
     }
   }
 
+  #addInside(ifindex: number, position: number): void {
+    const known = this.#insides.get(ifindex);
+    if (known === undefined) this.#insides.set(ifindex, position);
+    else if (known instanceof Map) known.set(addressKey(this.#addressAt(position)), position);
+    else {
+      const several = [known, position].map((each): [Address, number] => [
+        addressKey(this.#addressAt(each)),
+        each,
+      ]);
+      this.#insides.set(ifindex, new Map(several));
+    }
+  }
+
   inside({ ifindex, inside }: Place): Uint8Array | undefined {
-    return this.#at(this.#insides.get(ifindex)?.get(addressKey(inside)));
+    const known = this.#insides.get(ifindex);
+    if (known instanceof Map) return this.#at(known.get(addressKey(inside)));
+    return known !== undefined && this.#addressAt(known) === inside ? this.#at(known) : undefined;
   }
 
   outside(address: Address): Uint8Array | undefined {
     return this.#at(this.#outsides.get(addressKey(address)));
   }
 
+  #addressAt(position: number): Address {
+    const { keySize, key, family } = this.#format;
+    return getAddress(this.#keys, position * keySize + key.address, family);
+  }
+
   #at(position: number | undefined): Uint8Array | undefined {
     if (position === undefined) return undefined;
-    return this.#values.subarray(position * this.#valueSize, (position + 1) * this.#valueSize);
+    const { valueSize } = this.#format;
+    return this.#values.subarray(position * valueSize, (position + 1) * valueSize);
   }
 }

@@ -5,7 +5,7 @@ import type { Address, Family } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
 import { getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
-import { afterwards } from '../transition.ts';
+import { afterwards } from '../afterwards.ts';
 import { type Book, FAMILIES, otherAddress, type Place, type SlotMaps, slotKeyOf } from './book.ts';
 import type { Bench } from './desk.ts';
 import { type Amends, beginSlotJournal, deletesOf, type SlotAmends } from './journal.ts';

@@ -7,11 +7,10 @@ import type { SlotMapping } from '../../mapping.ts';
 import { getSlotRecord, SLOT_FORMATS, type SlotRecord } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Use, Uses } from '../../uses.ts';
+import { afterwards, inTurn } from '../afterwards.ts';
 import { InstanceError } from '../error.ts';
 import type { Pins } from '../pins.ts';
-import { extendUses } from '../replace.ts';
 import { widenOutsides } from '../subnet.ts';
-import { afterwards, inTurn } from '../transition.ts';
 import { type Book, type Place, type SlotMaps, slotKeyOf, slotText } from './book.ts';
 import type { Bench } from './desk.ts';
 import { joinDevices, leaveStrays, withBlocks } from './devices.ts';
@@ -33,7 +32,7 @@ import { Writing } from './writing.ts';
  * slot is reserved already.
  */
 export function reserveSlots(bench: Bench, wanted: readonly Wanted[], policy: SlotPolicy): void {
-  const { pins, opened, making, book } = bench;
+  const { pins, opened, works, book } = bench;
   const { maps } = opened;
   const seats = seatsOf(bench, wanted);
   requireOutsides(bench, seats);
@@ -51,7 +50,7 @@ export function reserveSlots(bench: Bench, wanted: readonly Wanted[], policy: Sl
     addSlot({ maps, book, writing }, seat, moved.get(seat), { flags: flagsOf(policy), list });
   const mappings = seats.flatMap(mappingOf);
   inTurn(
-    () => extendUses(pins, usesOf(seats, policy), making),
+    () => works.extendUses(pins, usesOf(seats, policy)),
     () => {
       make();
       widenOutsides(maps.interface, mappings);

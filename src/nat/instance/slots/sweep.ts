@@ -1,6 +1,6 @@
 // Takes away what nobody needs any more: outsides whose quarantine is over, and lists of destinations that no slot has.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { viewOf } from '../../entries.ts';
 import { SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';

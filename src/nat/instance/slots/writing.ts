@@ -2,7 +2,7 @@
 // half of them. What was there before is kept until it is done, in case the kernel has no room. They are put together in
 // place, since thousands of them are bound in some milliseconds.
 
-import { LITTLE_ENDIAN } from '../../../asm/index.ts';
+import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { LoaderError } from '../../../loader/index.ts';
 import type { Address, Family } from '../../address.ts';
 import { type Entries, putAddress, viewOf } from '../../entries.ts';
@@ -126,18 +126,21 @@ export interface Change {
 /** Writes in hand; nothing is done before `write` or `commit`. */
 export class Writing {
   readonly #maps: SlotMaps;
-  readonly #rows: { readonly [F in Family]: Rows } = {
-    4: new Rows(SLOT_FORMATS[4]),
-    6: new Rows(SLOT_FORMATS[6]),
-  };
+  /** Of the families that there is something of. */
+  readonly #rows: { [F in Family]?: Rows } = {};
 
   constructor(maps: SlotMaps) {
     this.#maps = maps;
   }
 
+  #of(family: Family): Rows {
+    this.#rows[family] ??= new Rows(SLOT_FORMATS[family]);
+    return this.#rows[family];
+  }
+
   /** @param former what is there now */
   set(family: Family, key: Uint8Array, value: Uint8Array, former: Uint8Array | undefined): void {
-    this.#rows[family].add(key, value, former);
+    this.#of(family).add(key, value, former);
   }
 
   /** The same of an entry that is as `template` but for what `change` says. */
@@ -149,16 +152,16 @@ export class Writing {
     change: Change,
     former: Uint8Array | undefined,
   ): void {
-    this.#rows[family].change(ifindex, address, template, change, former);
+    this.#of(family).change(ifindex, address, template, change, former);
   }
 
   get count(): number {
-    return this.#rows[4].count + this.#rows[6].count;
+    return (this.#rows[4]?.count ?? 0) + (this.#rows[6]?.count ?? 0);
   }
 
   /** What puts back what was there. */
   amends(): SlotAmends {
-    return { slots: this.#rows[4].amends(), slots6: this.#rows[6].amends() };
+    return { slots: this.#of(4).amends(), slots6: this.#of(6).amends() };
   }
 
   /** Writes all of it, without a journal: for who has one, or needs none. */
@@ -166,7 +169,7 @@ export class Writing {
     try {
       for (const family of FAMILIES) {
         const rows = this.#rows[family];
-        if (rows.count > 0) this.#maps[rows.format.name].raw.setBatch(rows.entries());
+        if (rows !== undefined) this.#maps[rows.format.name].raw.setBatch(rows.entries());
       }
     } catch (error) {
       if (error instanceof LoaderError) makeAmends(this.#maps, this.amends());
@@ -177,8 +180,10 @@ export class Writing {
   /** All or nothing, for packets as for whoever kills the command: what one call does needs no journal. */
   commit(pins: Pins): void {
     const calls = FAMILIES.reduce((sum, family) => {
-      const { count, format } = this.#rows[family];
-      return sum + Math.ceil(count / this.#maps[format.name].raw.batchLimit);
+      const rows = this.#rows[family];
+      return rows === undefined
+        ? sum
+        : sum + Math.ceil(rows.count / this.#maps[rows.format.name].raw.batchLimit);
     }, 0);
     if (calls > 1) beginSlotJournal(pins, this.amends());
     this.write();

@@ -1,6 +1,6 @@
 // The UDP ports that tunnels of an instance use, and by what their slots are told apart on the way in.
 
-import { decode, encode } from '../../../asm/index.ts';
+import { decode, encode } from '../../../asm/data.ts';
 import type { BpfMap } from '../../../loader/index.ts';
 import { sameBytes } from '../../entries.ts';
 import type { InstanceMaps } from '../../maps.ts';

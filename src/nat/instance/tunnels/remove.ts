@@ -2,10 +2,10 @@
 // on: a killed command is carried through.
 
 import { slotKey } from '../../tunnel-entries.ts';
+import { afterwards } from '../afterwards.ts';
 import type { Pins } from '../pins.ts';
 import { beginSlotJournal, deletesOf, setsOf } from '../slots/journal.ts';
 import { replaySlots } from '../slots/recover.ts';
-import { afterwards } from '../transition.ts';
 import { TunnelBook, type TunnelMaps } from './book.ts';
 import { encodePorts, portsElement } from './ports.ts';
 

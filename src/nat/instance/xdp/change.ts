@@ -13,14 +13,15 @@ import { xdpPrograms } from '../../datapath/xdp/index.ts';
 import { remoteOf } from '../../golden/packets.ts';
 import type { Mapping } from '../../mapping.ts';
 import { DIRECTIONS } from '../../reason.ts';
+import { attempt } from '../attempt.ts';
 import type { Pair } from '../changeover.ts';
 import type { Owned } from '../contents.ts';
 import { InstanceError } from '../error.ts';
 import { findNamespace } from '../namespace.ts';
 import { loadPair } from '../pair.ts';
 import { xdpLink } from '../pin-parts.ts';
+import { pinnedXdpLink, pinnedXdpProgram } from '../pinned.ts';
 import type { Pins } from '../pins.ts';
-import { attempt } from '../placement.ts';
 import { datapathOptions, type InstanceRecord, type XdpRecord } from '../record.ts';
 import { peersOf } from '../self-test.ts';
 import { attachLinks } from './links.ts';
@@ -86,7 +87,7 @@ function inNamespace<T>(record: InstanceRecord, run: (socket: NetlinkSocket) => 
 
 function isAttached(pins: Pins, ifindex: number): boolean {
   if (!pins.has(xdpLink(ifindex))) return false;
-  using link = attempt(() => pins.xdpLink(ifindex));
+  using link = attempt(() => pinnedXdpLink(pins, ifindex));
   return link?.info.ifindex === ifindex;
 }
 
@@ -111,16 +112,16 @@ export function settleXdp(pins: Pins, shadow: Pins): void {
 }
 
 function drop(pins: Pins, ifindex: number): void {
-  using link = attempt(() => pins.xdpLink(ifindex));
+  using link = attempt(() => pinnedXdpLink(pins, ifindex));
   if (link !== undefined && link.info.ifindex !== 0) link.detach();
   removePin(pins.path(xdpLink(ifindex)));
 }
 
 function update(pins: Pins, shadow: Pins, ifindex: number, outside: number): void {
-  using link = attempt(() => pins.xdpLink(ifindex));
+  using link = attempt(() => pinnedXdpLink(pins, ifindex));
   if (link === undefined || link.info.ifindex === 0) return;
   const direction = ifindex === outside ? 'inbound' : 'outbound';
   const newest = shadow.has(`progs/xdp_${direction}`) ? shadow : pins;
-  using program = newest.xdpProgram(direction);
+  using program = pinnedXdpProgram(newest, direction);
   link.update(program);
 }

@@ -1,9 +1,10 @@
 // What XDP is doing, and what is not as it should be.
 
 import { findInterface, NetlinkSocket, takesXdp, withNetns } from '../../../loader/index.ts';
+import { attempt } from '../attempt.ts';
 import type { Where } from '../namespace.ts';
+import { pinnedXdpLink } from '../pinned.ts';
 import type { Pins } from '../pins.ts';
-import { attempt } from '../placement.ts';
 import type { InstanceRecord } from '../record.ts';
 import { openStations, stationsOf, wordsOf } from '../stations.ts';
 import type { XdpState } from '../types.ts';
@@ -54,7 +55,7 @@ export function xdpProblems(pins: Pins, record: InstanceRecord, { enter }: Where
 }
 
 function isRunning(pins: Pins, index: number): boolean {
-  using link = attempt(() => pins.xdpLink(index));
+  using link = attempt(() => pinnedXdpLink(pins, index));
   return link === undefined || link.info.ifindex === index;
 }
 
