@@ -32,8 +32,12 @@ export function slotsText(
   return [
     ...(slots.length === 0 ? [] : [slotTable(slots, output), '\n']),
     ...(quarantined.length === 0 ? [] : [quarantineTable(quarantined, output), '\n']),
-    ...slots.flatMap(({ state, problem }) =>
-      problem === undefined ? [] : [`${output.alarm(state === 'stale' ? 'stale' : 'changed')}: ${problem}\n`],
+    ...new Set(
+      slots.flatMap(({ state, problem }) =>
+        problem === undefined
+          ? []
+          : [`${output.alarm(state === 'stale' ? 'stale' : 'changed')}: ${problem}\n`],
+      ),
     ),
     summary(name, slots, quarantined),
   ].join('');

@@ -14,3 +14,14 @@ export class UsageError extends Error {
     this.code = complaints[0]?.code ?? 'bad_usage';
   }
 }
+
+/** Runs what looks at values that were typed before it does anything. @throws UsageError for a value that is none of its kind */
+export function asUsage<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const { code } = error as { readonly code?: unknown };
+    throw new UsageError([{ code: typeof code === 'string' ? code : 'bad_value', message: error.message }]);
+  }
+}

@@ -6,9 +6,9 @@ const MOST_VNI = 0xff_ffff;
 /** More than an instance can hold. */
 const MOST_SLOTS = 1 << 16;
 
-/** @throws UsageError where it is no number; whether it is a VNI is for the model to say. */
+/** @throws UsageError where it is no VNI. */
 export function readVni(text: string, what: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
+  if (/^\d{1,15}$/.test(text) && Number(text) <= MOST_VNI) return Number(text);
   throw new UsageError(`${what} '${text}' is not a number from 0 to ${MOST_VNI}`);
 }
 
@@ -17,7 +17,7 @@ export function readSlots(texts: readonly string[]): number[] {
   return texts.flatMap((text) => {
     const [, from, to] = /^(\d{1,15})-(\d{1,15})$/.exec(text) ?? [];
     if (from === undefined) return [readVni(text, 'SLOT')];
-    const [first, last] = [Number(from), Number(to)];
+    const [first, last] = [readVni(from, 'SLOT'), readVni(to ?? '', 'SLOT')];
     if (last < first || last - first >= MOST_SLOTS) {
       throw new UsageError(
         `'${text}' is not a range from a lower to a higher number, of ${MOST_SLOTS} at most`,

@@ -1,10 +1,18 @@
-// Micro-VMs as a host of many runs them: clones of one machine that was saved while it ran, with the same MAC, address,
+// Micro-VMs as a host of many runs them: clones of one machine that was saved while it ran, with the same MAC, addresses,
 // ports and sequence numbers, each on a tap of its own, talking to the outside at once.
 
 import test from 'ava';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { PEERS } from '../support/root.ts';
-import { attachBare, outsideOf, takeSlots } from '../support/slot-lab.ts';
+import {
+  attachBare,
+  CLONE,
+  CLONE6,
+  OUTSIDE6,
+  outside6Of,
+  outsideOf,
+  takeSlots,
+} from '../support/slot-lab.ts';
 import { makeVmLab, type VmLab } from '../support/vm/vm-lab.ts';
 
 const CLONES = 3;
@@ -15,6 +23,7 @@ const CLONE_PORT = 7001;
 const FIRST_SOURCE_PORT = 40_000;
 const BYTES = { tcp: 200_000, udp: 1200 } as const;
 const ANOTHER = '203.0.113.99';
+const ANOTHER6 = '2001:db8::99';
 
 needsRootAndBpf(test);
 
@@ -29,7 +38,12 @@ interface Exchange {
 }
 
 /** Has all clones talk to a server at once. @returns what the server saw of them, repeated datagrams left out */
-async function talk({ outside, server, clones }: VmLab, first: number, rounds: number): Promise<string[]> {
+async function talk(
+  { outside, clones }: VmLab,
+  server: string,
+  first: number,
+  rounds: number,
+): Promise<string[]> {
   const running = outside.start([process.execPath, `${PEERS}slot-server.js`, `${PORT}`, `${clones.length}`]);
   try {
     await running.says(/ready/);
@@ -76,13 +90,16 @@ test.serial('clones of one micro-VM talk to the outside at once, each by its own
   const lab = await makeVmLab(t, CLONES);
   const name = await attachBare(t, lab, ['--unmapped', 'drop']);
   const slots = takeSlots(t, lab, name);
+  slots.reserve(lab.devices.map((device) => ({ interface: device, inside: CLONE6 })));
+  const outsides6 = lab.devices.map((_, i) => outside6Of(i));
+  slots.bindAll(lab.devices.map((device, i) => [`${CLONE6}%${device}`, outside6Of(i)] as const));
   for (const [i, clone] of lab.clones.entries()) {
     clone.tell(`slot ${i + 1}`);
     await clone.says(/^slot \d+\r?$/);
   }
   const outsides = lab.devices.map((_, i) => outsideOf(i));
 
-  t.deepEqual(await talk(lab, 0, ROUNDS), expected(outsides, 0, ROUNDS));
+  t.deepEqual(await talk(lab, lab.server, 0, ROUNDS), expected(outsides, 0, ROUNDS));
   // What each was told of itself.
   for (const [i, clone] of lab.clones.entries()) {
     const told = clone.lines.filter((line) => / from /.test(line));
@@ -96,12 +113,24 @@ test.serial('clones of one micro-VM talk to the outside at once, each by its own
     outsides.map((_, i) => [`slot ${i + 1} tcp who`, `slot ${i + 1} udp who`]),
   );
 
+  // The same by IPv6.
+  t.deepEqual(await talk(lab, OUTSIDE6, ROUNDS, ROUNDS), expected(outsides6, ROUNDS, ROUNDS));
+  t.deepEqual(
+    await Promise.all(outsides6.map((address) => ask(lab, address))),
+    outsides6.map((_, i) => [`slot ${i + 1} tcp who`, `slot ${i + 1} udp who`]),
+  );
+
   // Another outside for one of them, while the machines run.
-  slots.rebind('tap1', ANOTHER, { quarantine: 60 });
+  slots.rebind(`${CLONE}%tap1`, ANOTHER, { quarantine: 60 });
+  slots.rebind(`${CLONE6}%tap1`, ANOTHER6, { quarantine: 60 });
   const after = outsides.with(1, ANOTHER);
-  t.deepEqual(await talk(lab, ROUNDS, 1), expected(after, ROUNDS, 1));
+  t.deepEqual(await talk(lab, lab.server, 2 * ROUNDS, 1), expected(after, 2 * ROUNDS, 1));
+  const last = 2 * ROUNDS + 1;
+  t.deepEqual(await talk(lab, OUTSIDE6, last, 1), expected(outsides6.with(1, ANOTHER6), last, 1));
   t.deepEqual(await ask(lab, ANOTHER), ['slot 2 tcp who', 'slot 2 udp who']);
   t.deepEqual(await ask(lab, outsideOf(1)), [null, null]);
+  t.deepEqual(await ask(lab, ANOTHER6), ['slot 2 tcp who', 'slot 2 udp who']);
+  t.deepEqual(await ask(lab, outside6Of(1)), [null, null]);
 
   t.is((await lab.gateway.must(['conntrack', '-C'])).trim(), '0');
 });

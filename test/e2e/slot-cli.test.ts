@@ -1,7 +1,7 @@
 // The commands about slots, as somebody types them.
 
 import test from 'ava';
-import { refuses, tsnatJson, tsnatOk } from '../support/cli.ts';
+import { refuses, tsnat, tsnatJson, tsnatOk } from '../support/cli.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { attachBare, CLONE, makeSlotLab, outsideOf } from '../support/slot-lab.ts';
 import { mappingsOf, statusOf } from '../support/state.ts';
@@ -81,3 +81,34 @@ test.serial('what cannot be is refused in a line, and nothing is half-bound', as
     ['reserved', 'reserved'],
   );
 });
+
+test.serial(
+  'values that are none of their kind are wrong usage, and an interface that changes is told of',
+  async (t) => {
+    const lab = await makeSlotLab(t, { slots: 2 });
+    const name = await attachBare(t, lab);
+    const wrong = (args: readonly string[], ...names: (string | RegExp)[]) =>
+      refuses(t, args, { status: 2, names });
+    await wrong(['slot', 'reserve', name, '300.1.1.1%tap0'], '300 is more than 255');
+    await wrong(['slot', 'reserve', name, '0.0.0.1%tap0'], "'this network'");
+    await wrong(['slot', 'reserve', name, `${CLONE}%tap0`, '--station', 'zz'], "'zz' is not a MAC address");
+    await wrong(['vni', 'reserve', name, '7', '--remote', '300.1.1.1'], '300 is more than 255');
+    await tsnatOk(t, ['slot', 'reserve', name, `${CLONE}%tap*`]);
+    await wrong(['slot', 'bind', name, 'tap0=203.0.113.300'], "'203.0.113.300'");
+    await wrong(['slot', 'bind', name, 'tap1=203.0.113.10', 'tap0=224.0.0.1'], 'multicast');
+    await wrong(['slot', 'release', name, '172.16.0.300%tap0'], '300 is more than 255');
+
+    await tsnatOk(t, ['slot', 'bind', name, `tap0=${outsideOf(0)}`]);
+    await lab.gateway.ip('link set tap0 mtu 1400');
+    t.regex(await tsnatOk(t, ['slot', 'list', name]), /^changed: 'tap0' had MTU 1500 .*, now 1400: /m);
+    const { stdout } = await tsnat(['doctor']);
+    const said = new RegExp(`instance '${name}': slots have the former MAC or MTU of 1 interface.*\n(.*)`);
+    const [, next = ''] = said.exec(stdout) ?? [];
+    t.regex(stdout, said);
+    t.notRegex(next, /detach/, 'nothing has to be detached for it');
+    await tsnatOk(t, ['slot', 'reserve', name, `${CLONE}%tap0`]);
+    t.notRegex(await tsnatOk(t, ['slot', 'list', name]), /changed/);
+    t.true((await statusOf(t, name)).healthy);
+    await pingOk(t, lab.slots[0]!, lab.server);
+  },
+);

@@ -2,6 +2,7 @@
 
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
+import { asUsage } from '../usage-error.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
@@ -9,7 +10,7 @@ export async function run(input: Input, output: Output): Promise<void> {
   const quarantine = input.count('quarantine');
   const { withSlots } = await import('../../nat/instance/light/slots.ts');
   await withSlots(name, (slots) =>
-    slots.releaseAll(released, { ...(quarantine !== undefined && { quarantine }) }),
+    asUsage(() => slots.releaseAll(released, { ...(quarantine !== undefined && { quarantine }) })),
   );
   output.result({ name, released, ...(quarantine !== undefined && { quarantine }) }, () =>
     released.map((slot) => `${name}: ${slot} is released\n`).join(''),

@@ -2,12 +2,13 @@
 
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
+import { asUsage } from '../usage-error.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
   const removed = input.rest('SLOT');
   const { openSlots } = await import('../../nat/instance/slots/open.ts');
   using slots = openSlots(name);
-  slots.remove(removed);
+  asUsage(() => slots.remove(removed));
   output.result({ name, removed }, () => removed.map((slot) => `${name}: removed ${slot}\n`).join(''));
 }

@@ -6,7 +6,7 @@ import { type Prefix, parsePrefix } from '../../nat/prefix.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { counted } from '../table.ts';
-import { UsageError } from '../usage-error.ts';
+import { asUsage, UsageError } from '../usage-error.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
   const name = input.required('NAME');
@@ -20,12 +20,14 @@ export async function run(input: Input, output: Output): Promise<void> {
   };
   const { openSlots } = await import('../../nat/instance/slots/open.ts');
   using slots = openSlots(name);
-  const wishes = patterns.flatMap(({ inside, pattern }) =>
-    slots
-      .pool(inside, pattern, input.count('count'))
-      .map((each): SlotWish => ({ interface: each, inside, ...(station !== undefined && { station }) })),
+  const wishes = asUsage(() =>
+    patterns.flatMap(({ inside, pattern }) =>
+      slots
+        .pool(inside, pattern, input.count('count'))
+        .map((each): SlotWish => ({ interface: each, inside, ...(station !== undefined && { station }) })),
+    ),
   );
-  slots.reserve(wishes, policy);
+  asUsage(() => slots.reserve(wishes, policy));
   const reserved = wishes.map(({ interface: each, inside }) => `${inside}%${each}`);
   output.result({ name, reserved }, () =>
     reserved.length > FEW

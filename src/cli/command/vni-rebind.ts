@@ -2,6 +2,7 @@
 
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
+import { asUsage } from '../usage-error.ts';
 import { readVni } from '../vni-numbers.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
@@ -9,6 +10,6 @@ export async function run(input: Input, output: Output): Promise<void> {
   const [slot, vni] = [readVni(input.required('SLOT'), 'SLOT'), readVni(input.required('VNI'), 'VNI')];
   const outside = input.texts('outside');
   const { withTunnels } = await import('../../nat/instance/light/tunnels.ts');
-  await withTunnels(name, (tunnels) => tunnels.rebind(slot, vni, { outside }));
+  await withTunnels(name, (tunnels) => asUsage(() => tunnels.rebind(slot, vni, { outside })));
   output.result({ name, slot, vni, outside }, () => `${name}: tunnel slot ${slot} has VNI ${vni}\n`);
 }

@@ -6,7 +6,7 @@ import { TUNNEL_KIND_NAMES, TUNNEL_MARK_NAMES } from '../catalog/vni.ts';
 import type { Input } from '../input.ts';
 import type { Output } from '../output.ts';
 import { counted } from '../table.ts';
-import { UsageError } from '../usage-error.ts';
+import { asUsage, UsageError } from '../usage-error.ts';
 import { readSlots } from '../vni-numbers.ts';
 
 export async function run(input: Input, output: Output): Promise<void> {
@@ -25,9 +25,11 @@ export async function run(input: Input, output: Output): Promise<void> {
   };
   const { openTunnels } = await import('../../nat/instance/tunnels/open.ts');
   using tunnels = openTunnels(name);
-  tunnels.reserve(
-    placeholders.map((placeholder) => ({ placeholder, ...common })),
-    by && { by },
+  asUsage(() =>
+    tunnels.reserve(
+      placeholders.map((placeholder) => ({ placeholder, ...common })),
+      by && { by },
+    ),
   );
   output.result({ name, reserved: placeholders }, () =>
     placeholders.length === 1

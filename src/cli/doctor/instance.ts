@@ -23,7 +23,10 @@ export function instanceFindings({ states, interrupted, unreadable }: InstanceFa
               'warning',
               'instances.problem',
               `instance '${name}': ${problem}`,
-              `'tsnat detach ${name}' removes what is left of it; attach makes it anew`,
+              // Most say themselves what to do; the rest is an instance that is no whole one any more.
+              problem.includes("'tsnat ")
+                ? undefined
+                : `'tsnat detach ${name}' removes what is left of it; attach makes it anew`,
             ),
           ),
     ),

@@ -21,7 +21,7 @@ const byTcp = new Promise<string | null>((resolve) => {
 });
 
 const byUdp = new Promise<string | null>((resolve) => {
-  const socket = createSocket('udp4');
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   const ask = (): void => socket.send(word, Number(port), address);
   const again = setInterval(ask, RETRY_MS);
   socket.on('message', (data, from) => {

@@ -55,11 +55,15 @@ function readExchange(
   return { exchange, answer };
 }
 
+/** IPv4 addresses as they are written. */
+const plain = (address: string): string => address.replace(/^::ffff:/, '');
+
 /** By round, who waits for the others: the slot, and what it is to be told. */
 const waiting = new Map<number, Map<number, { readonly socket: Socket; readonly answer: Buffer }>>();
 
 const server = createServer({ allowHalfOpen: true }, (socket) => {
-  const { remoteAddress = '', remotePort = 0 } = socket;
+  const { remotePort = 0 } = socket;
+  const remoteAddress = plain(socket.remoteAddress ?? '');
   const parts: Buffer[] = [];
   socket.on('data', (part: Buffer) => parts.push(part));
   socket.on('error', (error) => refused.push(`${remoteAddress}:${remotePort}: ${error.message}`));
@@ -77,14 +81,14 @@ const server = createServer({ allowHalfOpen: true }, (socket) => {
   });
 });
 
-const datagrams = createSocket('udp4');
+const datagrams = createSocket('udp6');
 datagrams.on('message', (data, { address, port: source }) => {
-  const read = readExchange(data, address, source);
+  const read = readExchange(data, plain(address), source);
   if (read !== undefined) datagrams.send(read.answer, source, address);
 });
 
-server.listen(Number(port), '0.0.0.0', () => {
-  datagrams.bind(Number(port), '0.0.0.0', () => console.log('ready'));
+server.listen(Number(port), '::', () => {
+  datagrams.bind(Number(port), '::', () => console.log('ready'));
 });
 process.stdin.resume();
 process.stdin.on('end', () => {

@@ -1,4 +1,4 @@
-// What a micro-VM runs, as its first process: it inserts /modules/*, gives eth0 an address, and does what lines on its
+// What a micro-VM runs, as its first process: it inserts /modules/*, gives eth0 an address of each family, and does what lines on its
 // second serial port say. Clones of one machine are alike down to the ports they pick, so only what they are told tells
 // them apart: every line and every other byte they send says which slot they are.
 //   slot N                      be slot N: from now on `slot N tcp` and `slot N udp` answer whoever asks port 7001
@@ -27,6 +27,8 @@
 #define ADDRESS "172.16.0.2"
 #define NETMASK "255.255.255.252"
 #define GATEWAY "172.16.0.1"
+#define ADDRESS6 "fd00::2"
+#define GATEWAY6 "fd00::1"
 #define SERVER_PORT 7000
 #define OWN_PORT 7001
 /* Of exchange 0, in all clones. */
@@ -73,6 +75,15 @@ static struct sockaddr_in at(const char *address, int port) {
   return result;
 }
 
+/* The same for both families: IPv4 addresses as ::ffff:a.b.c.d. */
+static struct sockaddr_in6 at6(const char *address, int port) {
+  struct sockaddr_in6 result = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+  char mapped[INET6_ADDRSTRLEN];
+  snprintf(mapped, sizeof mapped, strchr(address, ':') ? "%s" : "::ffff:%s", address);
+  if (inet_pton(AF_INET6, mapped, &result.sin6_addr) != 1) fail(address);
+  return result;
+}
+
 static void set(int fd, unsigned long request, const char *what, const char *address) {
   struct ifreq ifr = {.ifr_name = "eth0"};
   if (address) {
@@ -81,6 +92,37 @@ static void set(int fd, unsigned long request, const char *what, const char *add
   } else
     ifr.ifr_flags = IFF_UP | IFF_RUNNING;
   if (ioctl(fd, request, &ifr)) fail(what);
+}
+
+/* linux/ipv6.h, which does not go together with the C library's headers. */
+struct in6_ifreq {
+  struct in6_addr address;
+  unsigned int prefix_length;
+  int index;
+};
+
+/* After `configure`: eth0 is up. */
+static void configure6(void) {
+  int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+  if (fd < 0) fail("IPv6");
+  struct in6_ifreq own = {.address = at6(ADDRESS6, 0).sin6_addr, .prefix_length = 64};
+  own.index = if_nametoindex("eth0");
+  if (ioctl(fd, SIOCSIFADDR, &own)) fail("address6");
+  struct in6_rtmsg route = {.rtmsg_flags = RTF_UP | RTF_GATEWAY, .rtmsg_metric = 1};
+  route.rtmsg_gateway = at6(GATEWAY6, 0).sin6_addr;
+  route.rtmsg_ifindex = own.index;
+  if (ioctl(fd, SIOCADDRT, &route)) fail("route6");
+  close(fd);
+  /* Until nobody else was found to have it (RFC 4862, section 5.4), nothing can be sent from it. */
+  for (int i = 0;; i++) {
+    int probe = socket(AF_INET6, SOCK_DGRAM, 0);
+    struct sockaddr_in6 mine = at6(ADDRESS6, 0);
+    int refused = bind(probe, (void *)&mine, sizeof mine);
+    close(probe);
+    if (!refused) return;
+    if (i == 100) fail("tentative address6");
+    usleep(100000);
+  }
 }
 
 static void configure(void) {
@@ -103,8 +145,8 @@ static void configure(void) {
 }
 
 static int bound(int type, int port) {
-  int fd = socket(AF_INET, type, 0), on = 1;
-  struct sockaddr_in own = at("0.0.0.0", port);
+  int fd = socket(AF_INET6, type, 0), on = 1;
+  struct sockaddr_in6 own = at6("::", port);
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(fd, (void *)&own, sizeof own)) fail("bind");
   return fd;
@@ -158,7 +200,7 @@ static void talk_tcp(const char *server, int number) {
   static unsigned char bulk[BULK];
   char asked[LINE], answer[LINE];
   int fd = bound(SOCK_STREAM, FIRST_SOURCE_PORT + number);
-  struct sockaddr_in to = at(server, SERVER_PORT);
+  struct sockaddr_in6 to = at6(server, SERVER_PORT);
   if (connect(fd, (void *)&to, sizeof to)) fail("connect");
   snprintf(asked, sizeof asked, "slot %d tcp %d", slot, number);
   memset(bulk, slot, sizeof bulk);
@@ -176,7 +218,7 @@ static void talk_tcp(const char *server, int number) {
 static void talk_udp(const char *server, int number) {
   char data[LINE + DATAGRAM], asked[LINE];
   int fd = bound(SOCK_DGRAM, FIRST_SOURCE_PORT + number);
-  struct sockaddr_in to = at(server, SERVER_PORT);
+  struct sockaddr_in6 to = at6(server, SERVER_PORT);
   if (connect(fd, (void *)&to, sizeof to)) fail("connect");
   snprintf(asked, sizeof asked, "slot %d udp %d", slot, number);
   for (int i = 0; i < TRIES; i++) {
@@ -219,7 +261,7 @@ static void serve_udp(void) {
   char line[LINE], answer[2 * LINE];
   int fd = bound(SOCK_DGRAM, OWN_PORT);
   for (;;) {
-    struct sockaddr_in from;
+    struct sockaddr_in6 from;
     socklen_t length = sizeof from;
     ssize_t size = recvfrom(fd, line, LINE - 1, 0, (void *)&from, &length);
     if (size < 0) continue;
@@ -261,6 +303,7 @@ int main(void) {
   dup2(port, 1);
   insert_modules();
   configure();
+  configure6();
   say("READY");
   while (read_line(0, line)) {
     if (sscanf(line, "slot %d", &number) == 1)

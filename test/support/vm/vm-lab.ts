@@ -24,7 +24,7 @@ export async function makeVmLab(t: ExecutionContext, count: number): Promise<VmL
   ownFolder(folder);
   t.teardown(() => removeFolder(folder));
   const image = await makeImage(folder);
-  const lab = await makeSlotLab(t, { slots: 0 });
+  const lab = await makeSlotLab(t, { slots: 0, ipv6: true });
   const devices = Array.from({ length: count }, (_, i) => `tap${i}`);
   for (const device of devices) await makeTap(lab.gateway, device);
   const nursery = await Namespace.make('nursery');

@@ -13,7 +13,8 @@ import { difference, type Hardware, standing } from './stale.ts';
 import type { QuarantinedOutside, SlotState } from './types.ts';
 
 const MILLISECOND = 1_000_000n;
-const GONE = 'the network namespace of the instance is gone';
+const goneWith = (instance: string): string =>
+  `the network namespace of the instance is gone: 'tsnat detach ${instance}' removes what is left of it`;
 const NONE = { packets: 0n, bytes: 0n };
 
 const entriesOf = (maps: SlotMaps, family: Family): SlotEntry[] =>
@@ -42,7 +43,7 @@ export function listSlots(
       const { key, record: value } = entry;
       if (key.interface === 0 || value.state === SLOT_STATES.interface) return [];
       const slot = { interface: value.name, ifindex: key.interface, inside: key.address };
-      const is = names === undefined ? GONE : standing(instance, names, slot);
+      const is = names === undefined ? goneWith(instance) : standing(instance, names, slot);
       const back = value.state === SLOT_STATES.bound ? outsides.get(keyOf(value.address)) : undefined;
       const problem = typeof is === 'string' ? is : changeOf(instance, slot, [value, back], is);
       return [stateOf(entry, { now, lists, back, devices, isStale: typeof is === 'string', problem })];
