@@ -35,7 +35,10 @@ const SOCKADDR_SIZE = 12;
 const BUFFER_SIZE = 256 * 1024;
 /** A kernel that says nothing for so long will say nothing. */
 const TIMEOUT_SECONDS = 10;
-const DUMP_ATTEMPTS = 10;
+const DUMP_ATTEMPTS = 40;
+/** Whoever makes interfaces one after the other changes a list all the time, but not in the middle of every reading. */
+const DUMP_PAUSE_MILLISECONDS = 2;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
 const RECEIVE_ATTEMPTS = 4;
 /** Of a batch in one datagram. Should all of them fail, their answers still fit into the receive buffer. */
 const BATCH_MESSAGES = 128;
@@ -93,6 +96,7 @@ export class NetlinkSocket implements Disposable {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
       const reply = this.#exchange(type, NLM_F_DUMP, payload, subject);
       if (!reply.interrupted) return reply.messages;
+      Atomics.wait(sleeper, 0, 0, DUMP_PAUSE_MILLISECONDS);
     }
     throw new LoaderError(`${subject.what}: the list kept changing while it was read`, {
       code: 'EINTR',

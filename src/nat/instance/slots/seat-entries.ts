@@ -76,28 +76,38 @@ export function addSlot(
   writing.set(family, key, recordOf(family, seat, outward), there);
 }
 
-/** Written out, since V8 makes thousands of literals ten times faster than copies. */
+/** What a record says beyond what its seat does. */
+type Own = { readonly state: keyof typeof SLOT_STATES } & Partial<Omit<SlotRecord, 'state'>>;
+
+const scratchOf = (family: Family): DataView => new DataView(new ArrayBuffer(SLOT_FORMATS[family].valueSize));
+/** Records are put together here, one after the other: `Writing` has its own copy of each. */
+const SCRATCH: { readonly [F in Family]: DataView } = { 4: scratchOf(4), 6: scratchOf(6) };
+
+/** Written out, since V8 makes thousands of literals ten times faster than copies. @returns valid until the next call */
 function recordOf(
   family: Family,
   { interface: name, ifindex, station, mac, mtu, takesXdp }: Seat,
-  { state, ...rest }: { readonly state: keyof typeof SLOT_STATES } & Partial<Omit<SlotRecord, 'state'>>,
+  own: Own,
 ): Uint8Array {
-  const value = new Uint8Array(SLOT_FORMATS[family].valueSize);
+  const { state } = own;
+  const view = SCRATCH[family];
+  const value = new Uint8Array(view.buffer);
+  value.fill(0);
   const nobody: Address = family === 6 ? 0n : 0;
-  putSlotRecord(viewOf(value), 0, family, {
-    address: rest.address ?? nobody,
+  putSlotRecord(view, 0, family, {
+    address: own.address ?? nobody,
     interface: ifindex,
-    station: rest.station ?? (state === 'interface' ? 0 : station),
+    station: own.station ?? (state === 'interface' ? 0 : station),
     mac,
     mtu,
-    list: rest.list ?? 0,
+    list: own.list ?? 0,
     state: SLOT_STATES[state],
-    flags: rest.flags ?? 0,
+    flags: own.flags ?? 0,
     xdp: takesXdp ? 1 : 0,
-    since: rest.since ?? process.hrtime.bigint(),
+    since: own.since ?? process.hrtime.bigint(),
     name,
-    packets: rest.packets ?? 0n,
-    bytes: rest.bytes ?? 0n,
+    packets: own.packets ?? 0n,
+    bytes: own.bytes ?? 0n,
   });
   return value;
 }
