@@ -6,6 +6,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
 import { detach } from '../src/index.ts';
+import { PATH } from '../test/support/command.ts';
 import { Namespace } from '../test/support/namespace.ts';
 import { ownFolder, PINS, uniqueName } from '../test/support/registry.ts';
 import { ROOT } from '../test/support/root.ts';
@@ -24,7 +25,10 @@ async function untilTranslated(router: Router, command: readonly string[], input
   const before = router.translated;
   const begun = process.hrtime.bigint();
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'inherit'] });
+  const child = spawn(program, args, {
+    env: { ...process.env, PATH },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   child.stdin.end(input);
   const since = (): number => Number(process.hrtime.bigint() - begun) / 1e6;

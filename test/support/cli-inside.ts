@@ -1,12 +1,13 @@
-// The command line in the process of the test: its `main` once more for each command, with arguments, output and exit
-// status of its own. One after the other, since they are the process's.
+// The command line in the process of the test: its `main` with output and exit status of its own. One after the other,
+// since they are the process's.
 
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import process from 'node:process';
-import { pathToFileURL } from 'node:url';
+import { main } from '../../src/cli/command-line.ts';
+import { STDERR, STDOUT } from '../../src/cli/print.ts';
 import type { Result } from './command.ts';
-import { CLI } from './root.ts';
 
-let serial = 0;
 let previous: Promise<unknown> = Promise.resolve();
 
 export function runInside(args: readonly string[]): Promise<Result> {
@@ -16,38 +17,33 @@ export function runInside(args: readonly string[]): Promise<Result> {
 }
 
 async function once(args: readonly string[]): Promise<Result> {
-  const { argv, stdout, stderr } = process;
-  const [out, err] = [capture(stdout), capture(stderr)];
-  process.argv = [process.execPath, CLI, ...args];
+  const written: { [fd: number]: Buffer[] } = { [STDOUT]: [], [STDERR]: [] };
+  const restore = capture(written);
   process.exitCode = undefined;
   try {
-    serial += 1;
-    // A module runs once for each name it is known by.
-    await import(`${pathToFileURL(CLI).href}?run=${serial}`);
+    await main(args);
+    const [stdout, stderr] = [STDOUT, STDERR].map((fd) => Buffer.concat(written[fd] ?? []).toString());
     const status = Number(process.exitCode ?? 0);
-    return { command: ['tsnat', ...args].join(' '), status, stdout: out.text(), stderr: err.text() };
+    return { command: ['tsnat', ...args].join(' '), status, stdout: stdout!, stderr: stderr! };
   } finally {
-    process.argv = argv;
     process.exitCode = undefined;
-    out.restore();
-    err.restore();
+    restore();
   }
 }
 
-function capture(stream: NodeJS.WriteStream): { text(): string; restore(): void } {
-  const chunks: Buffer[] = [];
-  const { write } = stream;
-  const listeners = stream.listeners('error');
-  stream.write = (chunk: string | Uint8Array): boolean => {
-    chunks.push(Buffer.from(chunk));
-    return true;
+/** Takes what is written to these descriptors by write(2), as the command line writes. @returns what undoes that */
+function capture(written: { [fd: number]: Buffer[] }): () => void {
+  const { writeSync } = fs;
+  const taking = (fd: number, data: Uint8Array, offset = 0): number => {
+    const chunks = written[fd];
+    if (chunks === undefined) return writeSync(fd, data, offset);
+    chunks.push(Buffer.from(data.subarray(offset)));
+    return data.length - offset;
   };
-  return {
-    text: () => Buffer.concat(chunks).toString(),
-    restore() {
-      stream.write = write;
-      stream.removeAllListeners('error');
-      for (const listener of listeners) stream.on('error', listener as (error: Error) => void);
-    },
+  const put = (write: unknown): void => {
+    Object.assign(fs, { writeSync: write });
+    syncBuiltinESMExports();
   };
+  put(taking);
+  return () => put(writeSync);
 }

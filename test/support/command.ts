@@ -23,7 +23,7 @@ export interface RunOptions {
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** npm puts the tools of packages before the machine's, and one of them is called nft. */
-const PATH: string = (process.env.PATH ?? '')
+export const PATH: string = (process.env.PATH ?? '')
   .split(':')
   .filter((folder) => !folder.endsWith('node_modules/.bin'))
   .join(':');

@@ -3,12 +3,9 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import process from 'node:process';
+import { PATH } from '../../../test/support/command.ts';
 import { type Where, within } from '../world.ts';
 
-const PATH: string = (process.env.PATH ?? '')
-  .split(':')
-  .filter((folder) => !folder.endsWith('node_modules/.bin'))
-  .join(':');
 const ROOM = 256 << 20;
 const MOST_SAID = 500;
 

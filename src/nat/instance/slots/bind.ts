@@ -32,7 +32,7 @@ export function bindSlots(bench: Bench, bindings: readonly SlotBinding[], quaran
   const since = now();
   const present = presentOf(maps, bindings.length, since);
   const taken = new Taken(pins.name, maps, record.uses, bindings.length);
-  const writing = new Writing(maps);
+  const writing = new Writing(maps, bindings.length);
   const [slots, outsides] = [new Set<Place>(), new Set<Address>()];
   const mappings: SlotMapping[] = [];
   const isRebind = quarantine !== undefined;
@@ -78,7 +78,7 @@ export function releaseSlots(bench: Bench, slots: readonly string[], quarantine:
   const { maps } = bench.opened;
   const since = now();
   const present = presentOf(maps, slots.length, since);
-  const writing = new Writing(maps);
+  const writing = new Writing(maps, slots.length);
   const seen = new Set<Place>();
   for (const slot of slots) {
     const places = bench.book.all(slot);

@@ -4,7 +4,7 @@
 import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { type Address, compareAddresses, type Family, formatAddress } from '../../address.ts';
 import { parseEndpoint } from '../../endpoint.ts';
-import { getAddress, viewOf } from '../../entries.ts';
+import { getAddress, putAddress, viewOf } from '../../entries.ts';
 import { getSlotKey, getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Owned } from '../contents.ts';
@@ -129,18 +129,17 @@ function placesIn(
   return places;
 }
 
+const scratchOf = (family: Family): DataView => new DataView(new ArrayBuffer(SLOT_FORMATS[family].keySize));
+/** Keys are put together here, since a view of each is dear. */
+const SCRATCH: { readonly [F in Family]: DataView } = { 4: scratchOf(4), 6: scratchOf(6) };
+
 /** The key of an outside, or of an inside, or with address zero of an interface. */
 export function slotKeyOf(family: Family, ifindex: number, address: Address): Uint8Array {
-  const { keySize, key } = SLOT_FORMATS[family];
-  const data = new Uint8Array(keySize);
-  const view = viewOf(data);
+  const view = SCRATCH[family];
+  const { key } = SLOT_FORMATS[family];
   view.setUint32(key.interface, ifindex, LITTLE_ENDIAN);
-  if (typeof address === 'number') view.setUint32(key.address, address);
-  else {
-    view.setBigUint64(key.address, address >> 64n);
-    view.setBigUint64(key.address + 8, BigInt.asUintN(64, address));
-  }
-  return data;
+  putAddress(view, key.address, address);
+  return new Uint8Array(view.buffer.slice(0));
 }
 
 /** The other side's address in a record's bytes. */

@@ -40,7 +40,7 @@ export function reserveSlots(bench: Bench, wanted: readonly Wanted[], policy: Sl
   sweepLists(maps);
   requireRoom(bench, seats.length);
   const { list, make } = listFor(pins.name, maps, policy.allow);
-  const writing = new Writing(maps);
+  const writing = new Writing(maps, seats.length);
   const fresh = new Map<number, string>();
   for (const seat of seats) {
     // Of a slot that is reserved already the interface's policy is what it is, too.

@@ -14,8 +14,6 @@ import { FAMILIES, type SlotMaps } from './book.ts';
 import { type Amends, beginSlotJournal, endSlotJournal, makeAmends, type SlotAmends } from './journal.ts';
 import type { Hardware } from './stale.ts';
 
-const FIRST_ROOM = 4;
-
 /** Entries of one family, end to end, in memory that grows. */
 class Rows {
   readonly format: SlotFormat;
@@ -25,10 +23,11 @@ class Rows {
   #keyView: DataView;
   #valueView: DataView;
 
-  constructor(format: SlotFormat) {
+  /** @param room how many entries there will be, or more or fewer */
+  constructor(format: SlotFormat, room: number) {
     this.format = format;
-    this.#keys = new Uint8Array(FIRST_ROOM * format.keySize);
-    this.#values = new Uint8Array(FIRST_ROOM * format.valueSize);
+    this.#keys = new Uint8Array(room * format.keySize);
+    this.#values = new Uint8Array(room * format.valueSize);
     this.#keyView = viewOf(this.#keys);
     this.#valueView = viewOf(this.#values);
   }
@@ -88,22 +87,21 @@ class Rows {
 
   /** What puts back what was there. */
   amends(): Amends {
-    const { keySize } = this.format;
-    const gone: Uint8Array[] = [];
-    const kept: Uint8Array[] = [];
-    const formers: Uint8Array[] = [];
-    for (const [i, former] of this.formers.entries()) {
-      const key = this.#keys.subarray(i * keySize, (i + 1) * keySize);
-      if (former === undefined) gone.push(key);
-      else {
-        kept.push(key);
-        formers.push(former);
-      }
+    const { count } = this;
+    const { keySize, valueSize } = this.format;
+    const sets = this.formers.reduce((sum, former) => (former === undefined ? sum : sum + 1), 0);
+    const gone = new Uint8Array((count - sets) * keySize);
+    const kept = new Uint8Array(sets * keySize);
+    const values = new Uint8Array(sets * valueSize);
+    let [deleted, set] = [0, 0];
+    for (let i = 0; i < count; i++) {
+      const former = this.formers[i];
+      const [target, at] = former === undefined ? [gone, deleted++] : [kept, set++];
+      for (let byte = 0; byte < keySize; byte++)
+        target[at * keySize + byte] = this.#keys[i * keySize + byte]!;
+      if (former !== undefined) values.set(former, at * valueSize);
     }
-    return {
-      deletes: { count: gone.length, keys: Buffer.concat(gone) },
-      sets: { count: kept.length, keys: Buffer.concat(kept), values: Buffer.concat(formers) },
-    };
+    return { deletes: { count: deleted, keys: gone }, sets: { count: set, keys: kept, values } };
   }
 }
 
@@ -126,15 +124,18 @@ export interface Change {
 /** Writes in hand; nothing is done before `write` or `commit`. */
 export class Writing {
   readonly #maps: SlotMaps;
+  readonly #room: number;
   /** Of the families that there is something of. */
   readonly #rows: { [F in Family]?: Rows } = {};
 
-  constructor(maps: SlotMaps) {
+  /** @param slots how many it is about, so that there is room for most of what may come */
+  constructor(maps: SlotMaps, slots: number) {
     this.#maps = maps;
+    this.#room = Math.max(1, 2 * slots);
   }
 
   #of(family: Family): Rows {
-    this.#rows[family] ??= new Rows(SLOT_FORMATS[family]);
+    this.#rows[family] ??= new Rows(SLOT_FORMATS[family], this.#room);
     return this.#rows[family];
   }
 
