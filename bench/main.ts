@@ -47,25 +47,25 @@ function parsed() {
 
 const PARTS: Readonly<Record<string, () => Promise<Section>>> = {
   programs: () => programs(quick ? 5 : 21, quick ? 20_000 : 200_000),
-  forwarding: () => forwarding(quick ? 5 : 21, quick ? 100_000 : 300_000),
-  scaling: () => scaling(quick ? 5 : 21, quick ? 2 ** 17 : 2 ** 20),
-  tcp: () => tcp(quick ? 3 : 15, quick ? 0.3 : 0.5),
-  first: () => firstPacket(quick ? 3 : 11),
-  latency: () => latency(quick ? 3 : 11, quick ? 50_000 : 200_000),
+  forwarding: () => forwarding(quick ? 5 : 9, quick ? 100_000 : 200_000),
+  scaling: () => scaling(quick ? 5 : 9, quick ? 2 ** 17 : 2 ** 19),
+  tcp: () => tcp(quick ? 3 : 9, quick ? 0.3 : 0.4),
+  first: () => firstPacket(quick ? 3 : 9),
+  latency: () => latency(quick ? 3 : 7, quick ? 50_000 : 100_000),
   lookups: () => lookups(quick ? 3 : 15, quick ? 5_000 : 20_000),
-  million: () => million(quick ? 3 : 15, quick ? 2 ** 20 : 2 ** 21),
+  million: () => million(quick ? 3 : 5, quick ? 2 ** 20 : 2 ** 21),
   tables: () => tables(quick ? 3 : 9),
   scale: () => scale(quick ? 100_000 : 1_000_000, quick ? 10_000 : 100_000),
-  emission: () => emission(quick ? 3 : 15),
+  emission: () => emission(quick ? 3 : 7),
   loading: () => loading(quick ? 3 : 9),
   interpreter: () => interpreter(quick ? 3 : 7),
-  attach: () => attachment(quick ? 3 : 9, quick ? 500 : 4_000),
+  attach: () => attachment(quick ? 3 : 5, quick ? 500 : 4_000),
   slots: () =>
-    slots(quick ? 3 : 9, quick ? [1, 100, 1_000] : [1, 100, 1_000, 4_000, 10_000], quick ? 50_000 : 300_000),
-  swap: () => swaps(quick ? 6 : 24),
-  vni: () => vni(quick ? 2_000 : 20_000, quick ? 5 : 25),
+    slots(quick ? 3 : 5, quick ? [1, 100, 1_000] : [1, 100, 1_000, 4_000], quick ? 50_000 : 200_000),
+  swap: () => swaps(quick ? 6 : 12),
+  vni: () => vni(quick ? 2_000 : 20_000, quick ? 5 : 9),
   loader: () => loader(quick ? 3 : 9),
-  startup: () => startup(quick ? 5 : 30),
+  startup: () => startup(quick ? 5 : 15),
 };
 
 const unknown = wanted.filter((name) => !(name in PARTS));
@@ -76,7 +76,7 @@ if (unknown.length > 0) {
 const sections = new Map<string, Section>();
 for (const [name, part] of Object.entries(PARTS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  process.stderr.write(`measuring ${name}\n`);
+  process.stderr.write(`measuring ${name}, ${Math.round(process.uptime())} s\n`);
   sections.set(name, await part());
 }
 const on = machine();
