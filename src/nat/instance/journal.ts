@@ -14,7 +14,7 @@ import { dropMark } from './marks.ts';
 import { JOURNAL_PIN } from './pin-parts.ts';
 import type { Pins } from './pins.ts';
 import { JOURNAL_KEY, recordMap } from './record.ts';
-import { beginWork, closeJournal, isMarked } from './work-mark.ts';
+import { beginWork, closeJournal, isMarked, marked } from './work-mark.ts';
 
 const COUNT_SIZE = 4;
 const COUNTS_SIZE: number = TABLES.length * COUNT_SIZE;
@@ -27,6 +27,8 @@ export class Journal {
   readonly #pins: Pins;
   readonly #record: RawMap;
   #isLong = false;
+  /** Whether there was a mark for something else, which a short journal must not lose. */
+  #isMarked = false;
 
   /** @param record the map `instance`, which somebody else owns */
   constructor(pins: Pins, record: RawMap) {
@@ -40,11 +42,20 @@ export class Journal {
     if (this.#isLong) {
       beginWork(this.#pins);
       pinBytes(this.#pins.path(JOURNAL_PIN), encode(entries, size));
-    } else this.#record.set(key, encode(entries, recordMap.valueSize));
+      return;
+    }
+    const { calls } = this.#record;
+    calls.putKey(key);
+    this.#isMarked = calls.lookup() && isMarked(calls.found);
+    this.#record.set(key, marked(encode(entries, recordMap.valueSize), this.#isMarked));
   }
 
   end(): void {
-    if (this.#isLong) removePin(this.#pins.path(JOURNAL_PIN));
+    if (!this.#isLong) {
+      this.#record.set(key, marked(new Uint8Array(recordMap.valueSize), this.#isMarked));
+      return;
+    }
+    removePin(this.#pins.path(JOURNAL_PIN));
     closeJournal(this.#pins, this.#record);
   }
 

@@ -12,6 +12,12 @@ const MARK_AT: number = recordMap.valueSize - 1;
 
 export const isMarked = (journal: Uint8Array): boolean => journal[MARK_AT] !== 0;
 
+/** The same value, with the mark or without. */
+export function marked(journal: Uint8Array, isMarked: boolean): Uint8Array {
+  journal[MARK_AT] = isMarked ? 1 : 0;
+  return journal;
+}
+
 const key: Uint8Array = new Uint8Array(Uint32Array.of(JOURNAL_KEY).buffer);
 const EMPTY: Uint8Array = new Uint8Array(recordMap.valueSize);
 const MARKED: Uint8Array = EMPTY.with(MARK_AT, 1);
