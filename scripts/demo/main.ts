@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { ADDRESS, createWorld, type World } from './world.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
-const CLI = join(ROOT, 'dist', 'cli', 'main.js');
+const CLI = join(ROOT, 'dist', 'cli', 'main.cjs');
 const PEER = join(import.meta.dirname, 'peer.js');
 const PORT = 7000;
 /** `npm start -- 20` moves less, where the machine is slow. */

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { PATIENCE } from './emulation.ts';
+import { PATH } from './path.ts';
 import { alive, forget } from './registry.ts';
 
 export interface Result {
@@ -22,11 +23,6 @@ export interface RunOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
-/** npm puts the tools of packages before the machine's, and one of them is called nft. */
-export const PATH: string = (process.env.PATH ?? '')
-  .split(':')
-  .filter((folder) => !folder.endsWith('node_modules/.bin'))
-  .join(':');
 const SIGNALLED = 128;
 
 function collect(child: ChildProcess): { stdout: () => string; stderr: () => string } {

@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import process from 'node:process';
-import { PATH } from '../../../test/support/command.ts';
+import { PATH } from '../../../test/support/path.ts';
 import { type Where, within } from '../world.ts';
 
 const ROOM = 256 << 20;
