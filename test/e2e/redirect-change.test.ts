@@ -3,7 +3,7 @@
 import test from 'ava';
 import { refuses, tsnat, tsnatOk } from '../support/cli.ts';
 import { INSIDE, ON_LINK, SECOND_ON_LINK } from '../support/lab.ts';
-import { redirectOn } from '../support/redirect.ts';
+import { redirectOn, testSending } from '../support/redirect.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { brokenStatusOf, statusOf } from '../support/state.ts';
 import { TC_HOOKS } from '../support/tcx.ts';
@@ -18,7 +18,7 @@ const MANY = { count: 20 };
 needsRootAndBpf(test);
 
 for (const hook of TC_HOOKS) {
-  test.serial(`changes take hold at once, ${hook}`, async (t) => {
+  testSending(`changes take hold at once, ${hook}`, async (t) => {
     const lab = await makeXdpLab(t, { offload: 'on' });
     const name = await redirectOn(t, lab, ['--hook', hook]);
     const byStack = () => forwardedBy(lab, () => pingOk(t, lab.inside, lab.server, MANY));
@@ -60,7 +60,7 @@ for (const hook of TC_HOOKS) {
     for (const device of ['down0', lab.device]) t.false(await hasClsact(lab.gateway, device), device);
   });
 
-  test.serial(`a qdisc of others stays, ${hook}`, async (t) => {
+  testSending(`a qdisc of others stays, ${hook}`, async (t) => {
     const lab = await makeXdpLab(t);
     await lab.gateway.must(['tc', 'qdisc', 'add', 'dev', 'down0', 'clsact']);
     const name = await redirectOn(t, lab, ['--hook', hook]);
@@ -71,7 +71,7 @@ for (const hook of TC_HOOKS) {
   });
 }
 
-test.serial('XDP and redirect take turns', async (t) => {
+testSending('XDP and redirect take turns', async (t) => {
   const lab = await makeXdpLab(t);
   const name = await redirectOn(t, lab);
   const attach = ['attach', lab.device, '--name', name, '--netns', lab.gateway.name, '--replace'];
@@ -89,7 +89,7 @@ test.serial('XDP and redirect take turns', async (t) => {
   t.true((await forwardedBy(lab, () => pingOk(t, lab.inside, lab.server, MANY))) <= STRAY);
 });
 
-test.serial('what it cannot be attached to is refused, with nothing left behind', async (t) => {
+testSending('what it cannot be attached to is refused, with nothing left behind', async (t) => {
   const lab = await makeXdpLab(t);
   const name = instanceName(t);
   const attach = ['attach', lab.device, '--name', name, '--netns', lab.gateway.name];
@@ -111,7 +111,7 @@ test.serial('what it cannot be attached to is refused, with nothing left behind'
   await refused(['--redirect', '--inside', 'down0'], ['down0', 'br0']);
 });
 
-test.serial('interfaces that are gone are told of, and left out', async (t) => {
+testSending('interfaces that are gone are told of, and left out', async (t) => {
   const lab = await makeXdpLab(t);
   await lab.gateway.ip('link add other0 type veth peer name other1', 'link set other0 up');
   const name = await redirectOn(t, lab, ['--inside', 'other0']);

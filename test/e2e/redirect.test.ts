@@ -8,7 +8,7 @@ import { Capture } from '../support/capture.ts';
 import { sleep } from '../support/command.ts';
 import { FAR_OUTSIDE, type Lab, ON_LINK } from '../support/lab.ts';
 import { patternHash } from '../support/peer/pattern.ts';
-import { redirectOn, seenByFirewall } from '../support/redirect.ts';
+import { redirectOn, seenByFirewall, testSending } from '../support/redirect.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { scapy } from '../support/scapy.ts';
 import { brokenStatusOf, mappingsOf, statusOf } from '../support/state.ts';
@@ -32,7 +32,7 @@ async function goesThrough(t: ExecutionContext, lab: Lab, run: () => Promise<unk
 }
 
 for (const offload of ['on', 'wire'] as const) {
-  test.serial(`ping, UDP and TCP of both families go past the stack, offload ${offload}`, async (t) => {
+  testSending(`ping, UDP and TCP of both families go past the stack, offload ${offload}`, async (t) => {
     const lab = await makeXdpLab(t, { offload });
     const name = await redirectOn(t, lab);
     await acquaint(lab);
@@ -70,7 +70,7 @@ for (const offload of ['on', 'wire'] as const) {
   });
 }
 
-test.serial('what it cannot do comes out as without it', async (t) => {
+testSending('what it cannot do comes out as without it', async (t) => {
   const lab = await makeXdpLab(t, { offload: 'on' });
   const name = await redirectOn(t, lab, ['--unmapped', 'drop', '--exclude', `${FAR_OUTSIDE}/32`]);
   // The first packets find no neighbour: the stack looks for it.
@@ -130,7 +130,7 @@ const disguise: Program = program('sched_cls', 'disguise', (p) => {
   p.next();
 });
 
-test.serial('nobody inside can pose as redirect', async (t) => {
+testSending('nobody inside can pose as redirect', async (t) => {
   const lab = await makeXdpLab(t);
   const name = await redirectOn(t, lab);
   await acquaint(lab);
@@ -157,7 +157,7 @@ test.serial('nobody inside can pose as redirect', async (t) => {
   await goesPast(t, lab, () => pingOk(t, lab.inside, lab.server, MANY));
 });
 
-test.serial('an MTU that is less is told, on either side, of a device and of a route', async (t) => {
+testSending('an MTU that is less is told, on either side, of a device and of a route', async (t) => {
   const lab = await makeXdpLab(t, { offload: 'on' });
   await lab.gateway.ip(`route add ${lab.server}/32 dev ${lab.device} mtu 1200`);
   const name = await redirectOn(t, lab);

@@ -1,11 +1,21 @@
 // A lab with both families whose gateway sends on past the stack, and two witnesses for it: what is redirected, the stack of
 // the gateway does not count as forwarded, and its firewall does not see.
 
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { tsnatOk } from './cli.ts';
 import { INSIDE, type Lab, ON_LINK } from './lab.ts';
+import { since } from './since.ts';
 import { instanceName } from './translate.ts';
 import { INSIDE6, ON_LINK6 } from './xdp.ts';
+
+/** Before, a look-up of the route does not tell the MTU to a program on TC, and everything is the stack's. */
+export const SENDS_ON: boolean = since('5.12');
+
+/** A test of what is sent on past the stack. */
+export function testSending(title: string, run: (t: ExecutionContext) => Promise<void>): void {
+  if (SENDS_ON) test.serial(title, run);
+  else test.serial.skip(title, run);
+}
 
 /** Attaches with redirect; gone again when the test is over. @returns its name */
 export async function redirectOn(
