@@ -130,5 +130,9 @@ test.serial('at the uplink instead, where the slots are routed', async (t) => {
     t.deepEqual(await ask(slot, ...overBoth([CLONE, 5000], [NEAR_OUTSIDE, 7000])), [seen, seen]);
     await pingOk(t, lab.outside, outsideOf(i));
   }
-  t.notRegex(await lab.gateway.must(['tc', 'qdisc', 'show']), /clsact \S+ dev tap/, 'nothing sits on the devices');
+  t.notRegex(
+    await lab.gateway.must(['tc', 'qdisc', 'show']),
+    /clsact \S+ dev tap/,
+    'nothing sits on the devices',
+  );
 });
