@@ -30,7 +30,7 @@ const nameBytes = (name: string): Uint8Array => {
 function plain(family: Family, { key, record }: SlotEntry): { key: unknown; record: unknown } {
   const { station, mac, name, address, ...rest } = record;
   const fields = { address: wordsOf(address), station: halvesOf(station), mac: halvesOf(mac), ...rest };
-  const reserved = new Uint8Array(family === 4 ? 6 : 2);
+  const reserved = new Uint8Array(family === 4 ? 5 : 1);
   return {
     key: { interface: key.interface, address: wordsOf(key.address) },
     record: { ...fields, reserved, name: nameBytes(name) },
