@@ -4,8 +4,8 @@
 import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { type Address, compareAddresses, type Family, formatAddress } from '../../address.ts';
 import { parseEndpoint } from '../../endpoint.ts';
-import { getAddress, putAddress, viewOf } from '../../entries.ts';
-import { getSlotKey, getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
+import { getAddress, viewOf } from '../../entries.ts';
+import { getSlotKey, getSlotRecord, putSlotKey, SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Owned } from '../contents.ts';
 import { InstanceError } from '../error.ts';
@@ -136,9 +136,7 @@ const SCRATCH: { readonly [F in Family]: DataView } = { 4: scratchOf(4), 6: scra
 /** The key of an outside, or of an inside, or with address zero of an interface. */
 export function slotKeyOf(family: Family, ifindex: number, address: Address): Uint8Array {
   const view = SCRATCH[family];
-  const { key } = SLOT_FORMATS[family];
-  view.setUint32(key.interface, ifindex, LITTLE_ENDIAN);
-  putAddress(view, key.address, address);
+  putSlotKey(view, 0, family, { interface: ifindex, address });
   return new Uint8Array(view.buffer.slice(0));
 }
 

@@ -2,7 +2,7 @@
 
 import { type Address, type Family, familyOf } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
-import { getSlotRecord, putSlotRecord, SLOT_FORMATS, type SlotRecord } from '../../slot-entries.ts';
+import { getSlotRecord, SLOT_FORMATS, type SlotRecord } from '../../slot-entries.ts';
 import { SLOT_FLAGS, SLOT_STATES } from '../../slot-layout.ts';
 import { InstanceError } from '../error.ts';
 import { type Book, FAMILIES, type Place, type SlotMaps, slotKeyOf } from './book.ts';
@@ -20,7 +20,6 @@ export function addInterface(
   fresh: Map<number, string>,
 ): void {
   const flags = antiSpoof ? 0 : SLOT_FLAGS.anySource;
-  const keyOf = (family: Family): Uint8Array => slotKeyOf(family, seat.ifindex, family === 6 ? 0n : 0);
   const there = book.devices.get(seat.ifindex);
   if (there !== undefined) {
     if (there.flags === flags) return;
@@ -33,7 +32,8 @@ export function addInterface(
   if (fresh.has(seat.ifindex)) return;
   fresh.set(seat.ifindex, seat.interface);
   for (const family of FAMILIES) {
-    writing.set(family, keyOf(family), recordOf(family, seat, { state: 'interface', flags }), undefined);
+    const key = { interface: seat.ifindex, address: nobodyOf(family) };
+    writing.put(family, key, recordOf(family, seat, { state: 'interface', flags }), undefined);
   }
 }
 
@@ -46,8 +46,10 @@ export function addSlot(
 ): void {
   const family = familyOf(seat.inside);
   const { raw } = maps[SLOT_FORMATS[family].name];
-  const key = slotKeyOf(family, seat.ifindex, seat.inside);
-  const there = book.has(seat.ifindex, seat.inside) ? raw.get(key) : undefined;
+  const key = { interface: seat.ifindex, address: seat.inside };
+  const there = book.has(seat.ifindex, seat.inside)
+    ? raw.get(slotKeyOf(family, seat.ifindex, seat.inside))
+    : undefined;
   const former = moved === undefined ? there : raw.get(moved.key);
   const known = former && getSlotRecord(viewOf(former), 0, family);
   const wasBound = known?.state === SLOT_STATES.bound;
@@ -60,42 +62,35 @@ export function addSlot(
       : { flags: own.flags, list: own.list, station: seat.station === 0 ? own.station : seat.station };
   if (outside === undefined) {
     const since = own === undefined ? {} : { since: own.since };
-    writing.set(family, key, recordOf(family, seat, { state: 'reserved', ...base, ...since }), there);
+    writing.put(family, key, recordOf(family, seat, { state: 'reserved', ...base, ...since }), there);
     return;
   }
-  const outsideKey = slotKeyOf(family, 0, outside);
-  const back = raw.get(outsideKey);
+  const back = raw.get(slotKeyOf(family, 0, outside));
   const kept = wasBound && outside === known.address ? known : undefined;
   const counted = kept && back ? getSlotRecord(viewOf(back), 0, family) : undefined;
   const since = kept === undefined ? {} : { since: kept.since };
   const counters = (of: SlotRecord | undefined) =>
     of === undefined ? {} : { packets: of.packets, bytes: of.bytes };
   const inward = { state: 'bound', ...base, address: seat.inside, ...since, ...counters(counted) } as const;
-  writing.set(family, outsideKey, recordOf(family, seat, inward), back);
+  writing.put(family, { interface: 0, address: outside }, recordOf(family, seat, inward), back);
   const outward = { state: 'bound', ...base, address: outside, ...since, ...counters(kept) } as const;
-  writing.set(family, key, recordOf(family, seat, outward), there);
+  writing.put(family, key, recordOf(family, seat, outward), there);
 }
+
+const nobodyOf = (family: Family): Address => (family === 6 ? 0n : 0);
 
 /** What a record says beyond what its seat does. */
 type Own = { readonly state: keyof typeof SLOT_STATES } & Partial<Omit<SlotRecord, 'state'>>;
 
-const scratchOf = (family: Family): DataView => new DataView(new ArrayBuffer(SLOT_FORMATS[family].valueSize));
-/** Records are put together here, one after the other: `Writing` has its own copy of each. */
-const SCRATCH: { readonly [F in Family]: DataView } = { 4: scratchOf(4), 6: scratchOf(6) };
-
-/** Written out, since V8 makes thousands of literals ten times faster than copies. @returns valid until the next call */
+/** Written out, since V8 makes thousands of literals ten times faster than copies. */
 function recordOf(
   family: Family,
   { interface: name, ifindex, station, mac, mtu, takesXdp }: Seat,
   own: Own,
-): Uint8Array {
+): SlotRecord {
   const { state } = own;
-  const view = SCRATCH[family];
-  const value = new Uint8Array(view.buffer);
-  value.fill(0);
-  const nobody: Address = family === 6 ? 0n : 0;
-  putSlotRecord(view, 0, family, {
-    address: own.address ?? nobody,
+  return {
+    address: own.address ?? nobodyOf(family),
     interface: ifindex,
     station: own.station ?? (state === 'interface' ? 0 : station),
     mac,
@@ -108,6 +103,5 @@ function recordOf(
     name,
     packets: own.packets ?? 0n,
     bytes: own.bytes ?? 0n,
-  });
-  return value;
+  };
 }

@@ -7,7 +7,14 @@ import { LoaderError } from '../../../loader/index.ts';
 import type { Address, Family } from '../../address.ts';
 import { type Entries, putAddress, viewOf } from '../../entries.ts';
 import { putMac } from '../../mac.ts';
-import { SLOT_FORMATS, type SlotFormat } from '../../slot-entries.ts';
+import {
+  putSlotKey,
+  putSlotRecord,
+  SLOT_FORMATS,
+  type SlotFormat,
+  type SlotKey,
+  type SlotRecord,
+} from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
 import type { Pins } from '../pins.ts';
 import { FAMILIES, type SlotMaps } from './book.ts';
@@ -46,10 +53,11 @@ class Rows {
     return at;
   }
 
-  add(key: Uint8Array, value: Uint8Array, former: Uint8Array | undefined): void {
+  put(key: SlotKey, record: SlotRecord, former: Uint8Array | undefined): void {
     const at = this.#add(former);
-    this.#keys.set(key, at * this.format.keySize);
-    this.#values.set(value, at * this.format.valueSize);
+    const { family, keySize, valueSize } = this.format;
+    putSlotKey(this.#keyView, at * keySize, family, key);
+    putSlotRecord(this.#valueView, at * valueSize, family, record);
   }
 
   /** The value of `template` with another state, at this key; its counters begin anew. */
@@ -140,8 +148,8 @@ export class Writing {
   }
 
   /** @param former what is there now */
-  set(family: Family, key: Uint8Array, value: Uint8Array, former: Uint8Array | undefined): void {
-    this.#of(family).add(key, value, former);
+  put(family: Family, key: SlotKey, record: SlotRecord, former: Uint8Array | undefined): void {
+    this.#of(family).put(key, record, former);
   }
 
   /** The same of an entry that is as `template` but for what `change` says. */
@@ -156,22 +164,23 @@ export class Writing {
     this.#of(family).change(ifindex, address, template, change, former);
   }
 
+  get #all(): Rows[] {
+    return FAMILIES.flatMap((family) => this.#rows[family] ?? []);
+  }
+
   get count(): number {
-    return (this.#rows[4]?.count ?? 0) + (this.#rows[6]?.count ?? 0);
+    return this.#all.reduce((sum, { count }) => sum + count, 0);
   }
 
   /** What puts back what was there. */
   amends(): SlotAmends {
-    return { slots: this.#of(4).amends(), slots6: this.#of(6).amends() };
+    return Object.fromEntries(this.#all.map((rows) => [rows.format.name, rows.amends()]));
   }
 
   /** Writes all of it, without a journal: for who has one, or needs none. */
   write(): void {
     try {
-      for (const family of FAMILIES) {
-        const rows = this.#rows[family];
-        if (rows !== undefined) this.#maps[rows.format.name].raw.setBatch(rows.entries());
-      }
+      for (const rows of this.#all) this.#maps[rows.format.name].raw.setBatch(rows.entries());
     } catch (error) {
       if (error instanceof LoaderError) makeAmends(this.#maps, this.amends());
       throw error;
@@ -180,12 +189,10 @@ export class Writing {
 
   /** All or nothing, for packets as for whoever kills the command: what one call does needs no journal. */
   commit(pins: Pins): void {
-    const calls = FAMILIES.reduce((sum, family) => {
-      const rows = this.#rows[family];
-      return rows === undefined
-        ? sum
-        : sum + Math.ceil(rows.count / this.#maps[rows.format.name].raw.batchLimit);
-    }, 0);
+    const calls = this.#all.reduce(
+      (sum, { count, format }) => sum + Math.ceil(count / this.#maps[format.name].raw.batchLimit),
+      0,
+    );
     if (calls > 1) beginSlotJournal(pins, this.amends());
     this.write();
     if (calls > 1) endSlotJournal(pins);
