@@ -15,14 +15,12 @@ import { instanceMaps } from '../maps.ts';
 import { type Prefix, prefixHas } from '../prefix.ts';
 import type { Pair, Programs } from './changeover.ts';
 import { keyAt, type Owned, readDestinations } from './contents.ts';
-import { InstanceError } from './error.ts';
+import { GOES_ON, requireGolden } from './golden-run.ts';
 import type { InstanceRecord } from './record.ts';
 import { settle } from './settlement.ts';
 import { slotFamilies, testSlots } from './slots/self-test.ts';
 import { testTunnels } from './tunnels/self-test.ts';
 
-/** `TC_ACT_UNSPEC`, as a test run gives it: the packet goes on. */
-const GOES_ON = 0xffff_ffff;
 const ETHERNET = 14;
 
 /**
@@ -43,9 +41,9 @@ export function selfTest(
   try {
     for (const packet of goldenPackets(mappings, options)) {
       tried.push(packet);
-      const { returnValue, data } = programs[packet.direction].testRun({ data: packet.before });
-      if (returnValue === GOES_ON && Buffer.from(data).equals(packet.after)) continue;
-      throw refusal(name, packet, returnValue, data);
+      const { mapping, direction, transport, before, after } = packet;
+      const what = (): string => `a ${transport} packet of mapping ${formatMapping(mapping)}, ${direction}`;
+      requireGolden(name, programs[direction], { before, after, verdict: GOES_ON, what });
     }
   } finally {
     uncount(maps, tried, link);
@@ -68,17 +66,6 @@ function isTranslatedFor(address: Address, include: readonly Prefix[], exclude: 
   const [included, excluded] = [longest(include), longest(exclude)];
   const isListed = include.some((prefix) => familyOf(prefix.address) === familyOf(address));
   return included === excluded ? !isListed : included > excluded;
-}
-
-function refusal(name: string, packet: GoldenPacket, verdict: number, data: Uint8Array): InstanceError {
-  const { mapping, direction, transport, before, after } = packet;
-  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-  const what = `a ${transport} packet of mapping ${formatMapping(mapping)}, ${direction}`;
-  const outcome = verdict === GOES_ON ? `became ${hex(data)}` : `got the verdict ${verdict}`;
-  return new InstanceError(
-    'ESELFTEST',
-    `instance '${name}': the programs fail their self-test, nothing was changed: ${what}, ${hex(before)} ${outcome} instead of ${hex(after)}; please report this with the output of 'uname -r'`,
-  );
 }
 
 /**

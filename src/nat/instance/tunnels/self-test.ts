@@ -5,7 +5,6 @@
 import type { Family } from '../../address.ts';
 import {
   type GoldenTunnel,
-  type GoldenTunnelPacket,
   goldenTunnelPackets,
   goldenTunnelSlot,
   isGoldenTunnel,
@@ -22,14 +21,11 @@ import {
 import { MOST_VNI, TUNNEL_MARKS, type TunnelMark } from '../../tunnel-layout.ts';
 import type { Uses } from '../../uses.ts';
 import type { Pair } from '../changeover.ts';
-import { InstanceError } from '../error.ts';
+import { GOES_ON, requireGolden } from '../golden-run.ts';
 import type { InstanceRecord } from '../record.ts';
 import type { TunnelMaps } from './book.ts';
 import { readPorts, type TunnelPort, writePorts } from './ports.ts';
 import { type Element, writeAll } from './writing.ts';
-
-/** `TC_ACT_UNSPEC`, as a test run gives it: the packet goes on. */
-const GOES_ON = 0xffff_ffff;
 
 /** Of the discard service (RFC 863) and the one above, which no tunnel has. */
 const PASSING_PORTS = [9, 10] as const;
@@ -53,9 +49,9 @@ export function testTunnels(
     writeAll(raw, written);
     if (known.length === 0) writePorts(maps.tunnel_ports, ports);
     for (const packet of tunnels.flatMap((tunnel) => goldenTunnelPackets(tunnel, families, link))) {
-      const { returnValue, data } = programs[packet.direction].testRun({ data: packet.before });
-      if (returnValue === GOES_ON && Buffer.from(data).equals(packet.after)) continue;
-      throw refusal(name, packet, returnValue, data);
+      const { kind, family, inner, direction, before, after } = packet;
+      const what = (): string => `an ${inner} packet in ${kind} over IPv${family}, ${direction}`;
+      requireGolden(name, programs[direction], { before, after, verdict: GOES_ON, what });
     }
   } finally {
     if (known.length === 0) writePorts(maps.tunnel_ports, []);
@@ -122,19 +118,4 @@ export function sweepGoldenTunnels(maps: TunnelMaps): void {
   for (const entry of entries) if (isOurs(entry)) raw.delete(entry.key);
   const known = readPorts(maps.tunnel_ports);
   if (known.length === 0) writePorts(maps.tunnel_ports, []);
-}
-
-function refusal(
-  name: string,
-  { kind, family, inner, direction, before, after }: GoldenTunnelPacket,
-  verdict: number,
-  data: Uint8Array,
-): InstanceError {
-  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-  const what = `an ${inner} packet in ${kind} over IPv${family}, ${direction}`;
-  const outcome = verdict === GOES_ON ? `became ${hex(data)}` : `got the verdict ${verdict}`;
-  return new InstanceError(
-    'ESELFTEST',
-    `instance '${name}': the programs fail their self-test, nothing was changed: ${what}, ${hex(before)} ${outcome} instead of ${hex(after)}; please report this with the output of 'uname -r'`,
-  );
 }

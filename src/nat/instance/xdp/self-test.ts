@@ -4,11 +4,11 @@
 import { BpfMap, loadProgram } from '../../../loader/index.ts';
 import { type Address, type Family, familyOf } from '../../address.ts';
 import type { XdpPrograms } from '../../datapath/xdp/index.ts';
-import { type GoldenSlotPacket, goldenXdpSlots } from '../../golden/slots.ts';
+import { goldenXdpSlots } from '../../golden/slots.ts';
 import { instanceMaps, XDP_SIDES } from '../../maps.ts';
 import { encodeSlots, SLOT_FORMATS } from '../../slot-entries.ts';
 import type { Owned } from '../contents.ts';
-import { InstanceError } from '../error.ts';
+import { requireGolden } from '../golden-run.ts';
 import type { InstanceRecord } from '../record.ts';
 import { FAMILIES } from '../slots/book.ts';
 import { slotFamilies } from '../slots/self-test.ts';
@@ -44,14 +44,12 @@ export function testXdpSlots(
   }
   xdp.set(LOOPBACK, { mac: [0, 0, 0], side: XDP_SIDES.outside });
   using program = loadProgram(inbound, { ...maps, slots, slots6, xdp });
-  for (const packet of packets) {
-    const { returnValue, data } = program.testRun({ data: packet.before });
+  for (const { family, transport, isKnown, before, after } of packets) {
     // What announces a segment size is TC's where that is clamped, and so is a slot whose MAC is not known.
-    const isTaken = packet.isKnown && !(mss !== undefined && packet.transport === 'tcp');
-    const expected = isTaken ? packet.after : packet.before;
-    const verdict = isTaken ? XDP_REDIRECT : XDP_PASS;
-    if (returnValue === verdict && Buffer.from(data).equals(expected)) continue;
-    throw refusal(name, packet, expected, { verdict: returnValue, isWrong: returnValue !== verdict, data });
+    const isTaken = isKnown && !(mss !== undefined && transport === 'tcp');
+    const expected = isTaken ? { after, verdict: XDP_REDIRECT } : { after: before, verdict: XDP_PASS };
+    const what = (): string => `an IPv${family} ${transport} packet for a slot`;
+    requireGolden(name, program, { before, ...expected, what }, 'the XDP program fails its');
   }
 }
 
@@ -63,24 +61,4 @@ function isRoutable(address: Address): boolean {
   }
   const first = Number(BigInt(address) >> 112n);
   return first !== 0 && first < 0xff00 && (first & 0xffc0) !== 0xfe80;
-}
-
-interface Outcome {
-  readonly verdict: number;
-  readonly isWrong: boolean;
-  readonly data: Uint8Array;
-}
-
-function refusal(
-  name: string,
-  { family, transport, before }: GoldenSlotPacket,
-  after: Uint8Array,
-  { verdict, isWrong, data }: Outcome,
-): InstanceError {
-  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-  const outcome = isWrong ? `got the verdict ${verdict}` : `became ${hex(data)}`;
-  return new InstanceError(
-    'ESELFTEST',
-    `instance '${name}': the XDP program fails its self-test, nothing was changed: an IPv${family} ${transport} packet for a slot, ${hex(before)} ${outcome} instead of ${hex(after)}; please report this with the output of 'uname -r'`,
-  );
 }
