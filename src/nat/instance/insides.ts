@@ -6,7 +6,7 @@ import { MOST_INSIDES } from './record.ts';
 import { requireInterface } from './uplink.ts';
 
 /**
- * @param what needs them, as the start of a sentence; XDP can do without, for slots alone
+ * @param what needs them, as the start of a sentence
  * @throws InstanceError with code `ENODEV` or `EINTERFACE`.
  */
 export function requireInsides(
@@ -16,12 +16,6 @@ export function requireInsides(
   names: readonly string[],
   netns: string | undefined,
 ): number[] {
-  if (names.length === 0 && what === 'Redirect') {
-    throw new InstanceError(
-      'EINTERFACE',
-      `${what} works between two sides: name the inside interfaces ('--inside')`,
-    );
-  }
   if (names.length > MOST_INSIDES) {
     throw new InstanceError(
       'EINTERFACE',

@@ -38,6 +38,12 @@ export function redirectWish(
       `XDP and redirect are two ways past the stack, and do not go together: ${remedy}`,
     );
   }
+  if (inside === undefined ? was === undefined : inside.length === 0) {
+    throw new InstanceError(
+      'EINTERFACE',
+      "Redirect works between two sides: name the inside interfaces ('--inside')",
+    );
+  }
   const insides =
     inside === undefined && was !== undefined
       ? was.insides
