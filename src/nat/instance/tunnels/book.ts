@@ -18,6 +18,12 @@ import { readPorts, type TunnelPort } from './ports.ts';
 
 export type TunnelMaps = Pick<Owned, 'tunnels' | 'tunnel_ports'>;
 
+/** An entry of theirs, in bytes. */
+export interface Element {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
 /** A slot, and the port it is of. */
 export interface Located {
   readonly slot: TunnelSlot;
@@ -75,7 +81,7 @@ export class TunnelBook {
   /** Every slot with its entry. */
   *slots(): Generator<Located & { readonly value: Uint8Array }> {
     const ports = new Map(this.ports.map((each) => [each.port, each]));
-    for (const { key, value } of this.entries()) {
+    for (const { key, value } of entriesOf(this.maps)) {
       const port = ports.get(portOf(key));
       if (!isSlotKey(key) || port === undefined) continue;
       const slot = decodeSlot(port.port, value);
@@ -86,18 +92,21 @@ export class TunnelBook {
   /** Keys of index entries that none of these slots goes by. */
   strays(slots: Iterable<Located>): Uint8Array[] {
     const used = new Set([...slots].flatMap(keysOf).map(textOf));
-    return [...this.entries()].flatMap(({ key }) => (isSlotKey(key) || used.has(textOf(key)) ? [] : [key]));
+    return [...entriesOf(this.maps)].flatMap(({ key }) =>
+      isSlotKey(key) || used.has(textOf(key)) ? [] : [key],
+    );
   }
+}
 
-  *entries(): Generator<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
-    const { raw } = this.maps.tunnels;
-    const { count, keys, values } = raw.elements();
-    for (let i = 0; i < count; i++) {
-      yield {
-        key: keys.subarray(i * raw.keySize, (i + 1) * raw.keySize),
-        value: values.subarray(i * raw.spec.valueSize, (i + 1) * raw.spec.valueSize),
-      };
-    }
+/** Slots and index entries, those of a self-test among them. */
+export function* entriesOf({ tunnels: { raw } }: TunnelMaps): Generator<Element> {
+  const { keySize, valueSize } = raw.spec;
+  const { count, keys, values } = raw.elements();
+  for (let i = 0; i < count; i++) {
+    yield {
+      key: keys.subarray(i * keySize, (i + 1) * keySize),
+      value: values.subarray(i * valueSize, (i + 1) * valueSize),
+    };
   }
 }
 

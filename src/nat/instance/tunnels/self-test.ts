@@ -23,9 +23,9 @@ import type { Uses } from '../../uses.ts';
 import type { Pair } from '../changeover.ts';
 import { GOES_ON, requireGolden } from '../golden-run.ts';
 import type { InstanceRecord } from '../record.ts';
-import type { TunnelMaps } from './book.ts';
+import { type Element, entriesOf, type TunnelMaps } from './book.ts';
 import { readPorts, type TunnelPort, writePorts } from './ports.ts';
-import { type Element, writeAll } from './writing.ts';
+import { writeAll } from './writing.ts';
 
 /** Of the discard service (RFC 863) and the one above, which no tunnel has. */
 const PASSING_PORTS = [9, 10] as const;
@@ -99,13 +99,7 @@ function elementsOf(tunnel: GoldenTunnel, { marks }: TunnelPort): Element[] {
 
 /** Takes away what a killed self-test has left. */
 export function sweepGoldenTunnels(maps: TunnelMaps): void {
-  const { raw } = maps.tunnels;
-  const { count, keys, values } = raw.elements();
-  const { keySize, valueSize } = raw.spec;
-  const entries = Array.from({ length: count }, (_, i) => ({
-    key: keys.slice(i * keySize, (i + 1) * keySize),
-    value: values.slice(i * valueSize, (i + 1) * valueSize),
-  }));
+  const entries = [...entriesOf(maps)];
   const golden = entries
     .filter(({ key }) => isSlotKey(key))
     .map(({ key, value }) => decodeSlot(portOf(key), value))
@@ -115,7 +109,7 @@ export function sweepGoldenTunnels(maps: TunnelMaps): void {
     golden.some(
       ({ port, placeholder }) => portOf(key) === port && decodeSlot(port, value).placeholder === placeholder,
     );
-  for (const entry of entries) if (isOurs(entry)) raw.delete(entry.key);
+  for (const entry of entries) if (isOurs(entry)) maps.tunnels.raw.delete(entry.key);
   const known = readPorts(maps.tunnel_ports);
   if (known.length === 0) writePorts(maps.tunnel_ports, []);
 }

@@ -6,13 +6,8 @@ import { MOST_TUNNEL_ENTRIES } from '../../maps.ts';
 import { InstanceError } from '../error.ts';
 import type { Pins } from '../pins.ts';
 import { beginSlotJournal, endSlotJournal, makeAmends, type SlotAmends } from '../slots/journal.ts';
-import type { TunnelBook, TunnelMaps } from './book.ts';
+import type { Element, TunnelBook, TunnelMaps } from './book.ts';
 import { type TunnelPort, writePorts } from './ports.ts';
-
-export interface Element {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
 
 /** What is written, in this order. */
 export interface TunnelChange {
