@@ -14,7 +14,7 @@ import { dropMark } from './marks.ts';
 import { JOURNAL_PIN } from './pin-parts.ts';
 import type { Pins } from './pins.ts';
 import { JOURNAL_KEY, recordMap } from './record.ts';
-import { beginWork, closeJournal, isMarked, marked } from './work-mark.ts';
+import { beginWork, closed, closeJournal, isMarked, marked } from './work-mark.ts';
 
 const COUNT_SIZE = 4;
 const COUNTS_SIZE: number = TABLES.length * COUNT_SIZE;
@@ -47,12 +47,13 @@ export class Journal {
     const { calls } = this.#record;
     calls.putKey(key);
     this.#isMarked = calls.lookup() && isMarked(calls.found);
-    this.#record.set(key, marked(encode(entries, recordMap.valueSize), this.#isMarked));
+    const text = encode(entries, recordMap.valueSize);
+    this.#record.set(key, this.#isMarked ? marked(text) : text);
   }
 
   end(): void {
     if (!this.#isLong) {
-      this.#record.set(key, marked(new Uint8Array(recordMap.valueSize), this.#isMarked));
+      this.#record.set(key, closed(this.#isMarked));
       return;
     }
     removePin(this.#pins.path(JOURNAL_PIN));

@@ -12,15 +12,15 @@ const MARK_AT: number = recordMap.valueSize - 1;
 
 export const isMarked = (journal: Uint8Array): boolean => journal[MARK_AT] !== 0;
 
-/** The same value, with the mark or without. */
-export function marked(journal: Uint8Array, isMarked: boolean): Uint8Array {
-  journal[MARK_AT] = isMarked ? 1 : 0;
-  return journal;
-}
+/** The same journal with the mark. */
+export const marked = (journal: Uint8Array): Uint8Array => journal.with(MARK_AT, 1);
 
 const key: Uint8Array = new Uint8Array(Uint32Array.of(JOURNAL_KEY).buffer);
 const EMPTY: Uint8Array = new Uint8Array(recordMap.valueSize);
-const MARKED: Uint8Array = EMPTY.with(MARK_AT, 1);
+const MARKED: Uint8Array = marked(EMPTY);
+
+/** What is written where no journal of the tables is open. */
+export const closed = (isMarked: boolean): Uint8Array => (isMarked ? MARKED : EMPTY);
 
 /** To be called with the lock held, before anything is pinned, where no journal of the tables is open. */
 export function beginWork(pins: Pins): void {
@@ -43,7 +43,7 @@ export function endWork(pins: Pins): void {
 
 /** @param record the map `instance` */
 export function closeJournal(pins: Pins, record: RawMap): void {
-  record.set(key, isLeft(pins) ? MARKED : EMPTY);
+  record.set(key, closed(isLeft(pins)));
 }
 
 const isLeft = (pins: Pins): boolean =>
