@@ -71,7 +71,7 @@ export async function forwarded({ gateway }: Pick<Lab, 'gateway'>): Promise<numb
 }
 
 /** How many packets the stack has forwarded while `run` ran. */
-export async function forwardedBy(lab: Lab, run: () => Promise<unknown>): Promise<number> {
+export async function forwardedBy(lab: Pick<Lab, 'gateway'>, run: () => Promise<unknown>): Promise<number> {
   const before = await forwarded(lab);
   await run();
   return (await forwarded(lab)) - before;
