@@ -1,13 +1,12 @@
-// A network namespace with a veth pair for one test file; gone when the process ends, however it ends
-// (but for SIGKILL).
+// A network namespace with a veth pair for one test file; gone when the process ends, however it ends.
 
 import { execFileSync } from 'node:child_process';
-import { createNetns, deleteNetns } from '../../../src/loader/index.ts';
-
-let count = 0;
+import { createNetns } from '../../../src/loader/index.ts';
+import { ownNamespace, uniqueName } from '../../support/registry.ts';
 
 const cleanUps: (() => void)[] = [];
-process.once('exit', () => {
+// Before the registry takes the namespaces away.
+process.prependOnceListener('exit', () => {
   for (const cleanUp of cleanUps.reverse()) {
     try {
       cleanUp();
@@ -31,9 +30,9 @@ export function namespace(prefix: string): {
   ip(command: string): string;
   tc(command: string): string;
 } {
-  const name = `${prefix}-${process.pid}-${count++}`;
+  const name = uniqueName(prefix);
+  ownNamespace(name);
   createNetns(name);
-  atExit(() => deleteNetns(name));
   const tool = (program: string) => (command: string) =>
     execFileSync(program, ['-n', name, ...words(command)], {
       encoding: 'utf8',

@@ -136,7 +136,10 @@ test('bad input: one line, the right code, nothing left behind', (t) => {
   const refusals: [Parameters<typeof attach>[0], object][] = [
     [
       { interface: 'nope', netns },
-      { code: 'ENODEV', message: /no interface 'nope' in network namespace 'tsi-.*there is lo,.* out0/ },
+      {
+        code: 'ENODEV',
+        message: new RegExp(`no interface 'nope' in network namespace '${netns}'; there is lo,.* out0`),
+      },
     ],
     [
       { interface: 'out0', netns: 'tsi-nope' },

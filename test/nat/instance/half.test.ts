@@ -170,7 +170,10 @@ for (const hook of HOOKS) {
     attach({ interface: 'out0', netns, hook }, context);
     deleteNetns(netns);
     using instance = openInstance('out0', context);
-    t.regex(instance.status().problems.join(), /its network namespace 'tsi-.*' is gone or cannot be reached/);
+    t.regex(
+      instance.status().problems.join(),
+      new RegExp(`its network namespace '${netns}' is gone or cannot be reached`),
+    );
     detach('out0', context);
     t.deepEqual(pins(), []);
   });

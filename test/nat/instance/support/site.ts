@@ -1,6 +1,7 @@
 // Where these tests attach: a namespace of their own with a veth pair, and a pin folder of their own.
 
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import {
   findBpffs,
@@ -16,6 +17,7 @@ import { type AddressMapping, type Mapping, parseMapping } from '../../../../src
 import { instanceMaps } from '../../../../src/nat/maps.ts';
 import { atExit, namespace } from '../../../loader/support/namespace.ts';
 import { holding } from '../../../loader/support/programs.ts';
+import { ownFolder, uniqueName } from '../../../support/registry.ts';
 
 export interface Site {
   readonly netns: string;
@@ -49,7 +51,8 @@ export function site(t: ExecutionContext, datapath: Context['datapath'] | 'real'
   ip('link set out0 address 02:00:00:00:00:10 up');
   ip('link set out1 up');
   ip('addr add 192.0.2.1/24 dev out0');
-  const root = `${findBpffs()}/tsi_${process.pid}_${Math.random().toString(36).slice(2)}`;
+  const root = join(findBpffs(), uniqueName('instances'));
+  ownFolder(root);
   // What translates nothing passes no self-test.
   const context: Context = { root, ...(datapath !== 'real' && { datapath, selfTest: () => {} }) };
   const clean = (): void => {
