@@ -9,7 +9,7 @@
 // of them not being the same. The commands that take all of tsnat share modules, and so does what the others fall back to.
 
 import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -19,25 +19,30 @@ const [ASM, CLI] = [join(DIST, 'asm'), join(DIST, 'cli')];
 /** Its doors: all of it, and what data looks like. */
 const ASSEMBLER = { index: join(SRC, 'asm/index.ts'), data: join(SRC, 'asm/data.ts') };
 
-const command = (name) => [name, join(SRC, `cli/command/${name}.ts`)];
+const COMMANDS = join(SRC, 'cli/command');
+const command = (name) => [name, join(COMMANDS, `${name}.ts`)];
+const LIGHT_COMMANDS = [
+  'completion',
+  'help',
+  'map-add',
+  'map-del',
+  'map-list',
+  'slot-bind',
+  'slot-list',
+].concat(['slot-rebind', 'slot-release', 'vni-bind', 'vni-list', 'vni-rebind', 'vni-release']);
+const WHOLE_COMMANDS = readdirSync(COMMANDS)
+  .map((file) => basename(file, '.ts'))
+  .filter((name) => !LIGHT_COMMANDS.includes(name));
 /** What is loaded by `import()` alone, and what it is called in the bundle. First what takes all of tsnat. */
 const WHOLE = {
-  ...Object.fromEntries(
-    ['attach', 'detach', 'doctor', 'dump', 'map-replace', 'run', 'slot-remove', 'slot-reserve', 'status']
-      .concat(['verify', 'vni-remove', 'vni-reserve'])
-      .map(command),
-  ),
+  ...Object.fromEntries(WHOLE_COMMANDS.map(command)),
   'open-instance': join(SRC, 'nat/instance/open.ts'),
   'open-slots': join(SRC, 'nat/instance/slots/open.ts'),
   'open-tunnels': join(SRC, 'nat/instance/tunnels/open.ts'),
 };
 const light = (name) => [`light-${name}`, join(SRC, `nat/instance/light/${name}.ts`)];
 const LIGHT = {
-  ...Object.fromEntries(
-    ['completion', 'help', 'map-add', 'map-del', 'map-list', 'slot-bind', 'slot-list', 'slot-rebind']
-      .concat(['slot-release', 'vni-bind', 'vni-list', 'vni-rebind', 'vni-release'])
-      .map(command),
-  ),
+  ...Object.fromEntries(LIGHT_COMMANDS.map(command)),
   ...Object.fromEntries(['mappings', 'slots', 'tunnels'].map(light)),
 };
 /** What builds programs: nothing of it is in the light bundle. */
