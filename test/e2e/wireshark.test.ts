@@ -29,6 +29,16 @@ async function complaints(capture: Capture): Promise<string> {
   return experts.trim() + malformed.trim();
 }
 
+/**
+ * Every TCP segment that was captured, without those quoted in ICMP errors. Sorted: where a sender moves to another
+ * processor, veth hands its segments on in another order, which a connection stands.
+ */
+async function segments(capture: Capture): Promise<string[]> {
+  const fields = ['seq_raw', 'ack_raw', 'len', 'flags'].flatMap((field) => ['-e', `tcp.${field}`]);
+  const listing = await capture.tshark(['-Y', 'tcp && !icmp && !icmpv6', '-T', 'fields', ...fields]);
+  return listing.trim().split('\n').sort();
+}
+
 test.serial('tshark finds no fault with mixed traffic, before and after', async (t) => {
   const lab = await makeLab(t, { ipv6: true, offload: 'wire' });
   await lab.inside.ip(`addr add ${PORTS}/24 dev up0`);
@@ -72,9 +82,12 @@ send(IPv6(src="${INSIDE6}",dst="${NEAR_OUTSIDE6}")/IPv6ExtHdrDestOpt()/UDP(sport
     t.true(capture.frames().length > 500);
     t.deepEqual(await capture.faults(), []);
     t.is(await complaints(capture), '');
-    // TCP as a whole is sound as well: nothing is lost, or acknowledged that was never seen.
-    t.is(await capture.tshark(['-Y', 'tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment']), '');
+    t.is(await capture.tshark(['-Y', 'tcp.analysis.ack_lost_segment']), '');
   }
+  // TCP as a whole is sound as well: what one side sends the other receives, once.
+  const [sent, received] = await Promise.all([segments(before), segments(after)]);
+  t.true(sent.length > 500);
+  t.deepEqual(received, sent);
   t.is(
     await after.tshark(['-Y', 'ip.addr == 10.0.0.0/24 || ipv6.addr == fd00::/16']),
     '',
