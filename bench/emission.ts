@@ -37,7 +37,8 @@ function clang(folder: string): number {
   });
 }
 
-export async function emission(rounds: number): Promise<Section> {
+/** @param variants - 'plain' at the least */
+export async function emission(rounds: number, variants: readonly Variant[]): Promise<Section> {
   const folder = mkdtempSync(join(tmpdir(), 'tsnat-bench-'));
   try {
     const runs: Emission[] = [];
@@ -51,15 +52,13 @@ export async function emission(rounds: number): Promise<Section> {
     });
     // The first round of `interleave` is thrown away here as well.
     const of = (what: keyof Emission): Summary => summarize(runs.slice(1).map((run) => run[what]));
-    const largest = Array.from({ length: Math.ceil(rounds / 3) }, () => once('largest'));
-    const ofLargest = (what: keyof Emission): Summary => summarize(largest.map((run) => run[what]));
     const data = {
       imports: of('imports'),
       first: of('first'),
       firstProcessor: of('firstProcessor'),
       warm: of('warm'),
       twins,
-      largest: { first: ofLargest('first'), warm: ofLargest('warm') },
+      ...(variants.includes('largest') && { largest: largest(Math.ceil(rounds / 3)) }),
     };
     return {
       title: 'From TypeScript to bytecode: both programs, against clang -O2 and their C twins',
@@ -67,8 +66,12 @@ export async function emission(rounds: number): Promise<Section> {
         row('cold: the first time in a fresh process', data.first, twins, COLD_TARGET_US),
         row('warm', data.warm, twins, WARM_TARGET_US),
         row('cold, with loading the modules', add(data.first, data.imports), twins),
-        alone('everything there is, cold', ms(data.largest.first.median)),
-        alone('everything there is, warm', ms(data.largest.warm.median)),
+        ...(data.largest === undefined
+          ? []
+          : [
+              alone('everything there is, cold', ms(data.largest.first.median)),
+              alone('everything there is, warm', ms(data.largest.warm.median)),
+            ]),
         ...sizes(folder),
       ],
       data,
@@ -78,9 +81,14 @@ export async function emission(rounds: number): Promise<Section> {
   }
 }
 
+function largest(rounds: number): { readonly first: Summary; readonly warm: Summary } {
+  const runs = Array.from({ length: rounds }, () => once('largest'));
+  return { first: summarize(runs.map((run) => run.first)), warm: summarize(runs.map((run) => run.warm)) };
+}
+
 /** Instructions of each program as it stands, in 8-byte units; those of the twins as clang has just compiled them. */
 function sizes(folder: string): Row[] {
-  const [plain, largest] = [datapath(VARIANTS.plain), datapath(VARIANTS.largest)];
+  const [plain, everything] = [datapath(VARIANTS.plain), datapath(VARIANTS.largest)];
   const ours = { egress: plain.outbound, ingress: plain.inbound };
   const against = TWINS.map((name) => {
     const [twin] = parseElf(new Uint8Array(readFileSync(join(folder, `${name}.o`)))).programs;
@@ -98,8 +106,8 @@ function sizes(folder: string): Row[] {
   const sizeOf = ({ code }: { readonly code: Uint8Array }): string => `${code.length / INSTRUCTION_SIZE}`;
   return [
     ...against,
-    alone('egress, everything there is: instructions of the program', sizeOf(largest.outbound)),
-    alone('ingress, everything there is: instructions of the program', sizeOf(largest.inbound)),
+    alone('egress, everything there is: instructions of the program', sizeOf(everything.outbound)),
+    alone('ingress, everything there is: instructions of the program', sizeOf(everything.inbound)),
   ];
 }
 

@@ -84,8 +84,6 @@ async function firstPackets(rounds: number): Promise<Readonly<Record<string, Sum
   });
 }
 
-const COUNTS = [1, 4_096, 131_072, 1_048_576];
-
 /** Bytes that the kernel accounts for the maps, and for the programs, of an instance with `count` mappings. */
 async function memory(count: number): Promise<{ readonly maps: number; readonly programs: number }> {
   const namespace = await Namespace.make('bench');
@@ -110,10 +108,10 @@ async function memory(count: number): Promise<{ readonly maps: number; readonly 
   }
 }
 
-export async function firstPacket(rounds: number): Promise<Section> {
+export async function firstPacket(rounds: number, counts: readonly number[]): Promise<Section> {
   const first = await firstPackets(rounds);
   const memories = new Map<number, Awaited<ReturnType<typeof memory>>>();
-  for (const count of COUNTS) memories.set(count, await memory(count));
+  for (const count of counts) memories.set(count, await memory(count));
   const ms = ({ median }: Summary): string => `${median.toFixed(0)} ms`;
   const kib = (bytes: number): string => `${(bytes / 1024).toFixed(0)} KiB`;
   const own = first.tsnat!;
@@ -130,7 +128,7 @@ export async function firstPacket(rounds: number): Promise<Section> {
             ratio: `${(own.median / first[name]!.median).toFixed(2)}x`,
           }),
         ),
-      ...COUNTS.map((count): Row => {
+      ...counts.map((count): Row => {
         const { maps, programs } = memories.get(count)!;
         const each = count === 1 ? '' : `; ${(maps / count).toFixed(0)} bytes a mapping`;
         return {

@@ -28,7 +28,7 @@ interface Target {
   readonly factor?: number;
 }
 
-const FEWEST_ROUNDS = 3;
+const FEWEST_ROUNDS = 2;
 const SMALL = 64;
 const ONE = { nearCount: 1, flows: 1, size: SMALL };
 const MANY = { nearCount: 1, flows: 2 ** 16, size: SMALL };

@@ -47,34 +47,42 @@ function emitted(variant: Variant): Programs {
   return { outbound, inbound, maps: { ...maps } };
 }
 
-export async function loading(rounds: number): Promise<Section> {
-  const plain = loaderOf(emitted('plain'));
-  const largest = loaderOf(emitted('largest'));
+const NAMES: { readonly [V in Variant]: string } = {
+  plain: 'IPv4 addresses alone',
+  largest: 'everything there is',
+};
+
+export async function loading(rounds: number, variants: readonly Variant[]): Promise<Section> {
   const twin = loaderOf(await twinPrograms([]));
-  const times = await interleave(rounds, { plain: plain.load, largest: largest.load, twin: twin.load });
+  const loaders = variants.map((variant) => [variant, loaderOf(emitted(variant))] as const);
+  const turns = [...loaders, ['twin', twin] as const].map(([name, { load }]) => [name, load] as const);
+  const times = await interleave(rounds, Object.fromEntries(turns));
   const ms = ({ median }: Summary): string => `${median.toFixed(0)} ms`;
   const count = (n: number): string => n.toLocaleString('en');
-  const verified = (what: string, { verified: own }: Loader, peer?: Loader): Row => ({
-    what: `${what}: instructions the verifier goes through, at most`,
+  /** The twins know IPv4 addresses and nothing else. */
+  const timeOf = (variant: Variant): Row => {
+    const [what, own] = [NAMES[variant], times[variant]!];
+    if (variant !== 'plain') return { what, ours: ms(own), peer: '', ratio: '' };
+    const peer = times.twin!;
+    return { what, ours: ms(own), peer: ms(peer), ratio: `${(own.median / peer.median).toFixed(2)}x` };
+  };
+  const verified = (variant: Variant, { verified: own }: Loader): Row => ({
+    what: `${NAMES[variant]}: instructions the verifier goes through, at most`,
     ours: count(own),
-    peer: peer ? count(peer.verified) : '',
-    ratio: peer ? `${(own / peer.verified).toFixed(2)}x` : '',
+    ...(variant === 'plain'
+      ? { peer: count(twin.verified), ratio: `${(own / twin.verified).toFixed(2)}x` }
+      : { peer: '', ratio: '' }),
     target: `<= ${count(LIMIT)}`,
     reached: own <= LIMIT,
   });
   return {
     title: 'Into the kernel: both programs, against their C twins',
-    rows: [
-      {
-        what: 'IPv4 addresses alone',
-        ours: ms(times.plain),
-        peer: ms(times.twin),
-        ratio: `${(times.plain.median / times.twin.median).toFixed(2)}x`,
-      },
-      { what: 'everything there is', ours: ms(times.largest), peer: '', ratio: '' },
-      verified('IPv4 addresses alone', plain, twin),
-      verified('everything there is', largest),
-    ],
-    data: { times, verified: [plain, largest, twin].map((one) => one.verified) },
+    rows: [...variants.map(timeOf), ...loaders.map(([variant, loader]) => verified(variant, loader))],
+    data: {
+      times,
+      verified: Object.fromEntries(
+        [...loaders, ['twin', twin] as const].map(([name, { verified }]) => [name, verified]),
+      ),
+    },
   };
 }

@@ -13,7 +13,6 @@ import type { Row, Section } from './report.ts';
 
 type Family = 4 | 6;
 const FAMILIES: readonly Family[] = [4, 6];
-const COUNTS = [1, 100, 10_000];
 const TARGET = 1.5;
 /** How many of a table's mappings take turns. */
 const SAMPLES = 8;
@@ -145,11 +144,11 @@ function rowsOf({ family, kind, count, nanoseconds }: Measured): Row[] {
   ];
 }
 
-export async function lookups(rounds: number, repeat: number): Promise<Section> {
+export async function lookups(rounds: number, repeat: number, counts: readonly number[]): Promise<Section> {
   const measured: Measured[] = [];
   for (const kind of ['prefixes', 'ports'] as const) {
     for (const family of FAMILIES) {
-      for (const count of COUNTS) measured.push(await measure(family, kind, count, [rounds, repeat]));
+      for (const count of counts) measured.push(await measure(family, kind, count, [rounds, repeat]));
     }
   }
   const [four, six] = FAMILIES.map((family) => {
