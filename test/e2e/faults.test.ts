@@ -10,8 +10,8 @@ import { needsRootAndBpf } from '../support/requirements.ts';
 import { TC_HOOKS, TCX } from '../support/tcx.ts';
 
 /** Every how many calls; a prime, so that the samples of operations with like beginnings differ. */
-const STRIDE = EMULATED ? 127 : 47;
-const SHORT_STRIDE = EMULATED ? 11 : 5;
+const STRIDE = EMULATED ? 401 : 47;
+const SHORT_STRIDE = EMULATED ? 41 : 5;
 
 needsRootAndBpf(test);
 
