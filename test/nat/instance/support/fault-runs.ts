@@ -142,9 +142,10 @@ export function requireClean(
 ): void {
   const pins = here.pins().filter((pin) => /changeover|relay|journal|%new/.test(pin));
   t.deepEqual(pins, [], what);
-  if (hook === 'tcx') {
+  if (hook !== 'clsact') {
     const counts = [here.tcx('egress').length, here.tcx('ingress').length];
     t.deepEqual(counts, exists ? [1, 1] : [0, 0], what);
+    t.is(/ xdp/.test(here.ip('link show out0')), exists && hook === 'xdp', `${what}: XDP`);
   } else {
     t.is(/clsact/.test(here.tc('qdisc show dev out0')), exists, what);
     if (exists) {

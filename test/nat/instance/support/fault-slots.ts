@@ -10,6 +10,8 @@ import { requireClean } from './fault-runs.ts';
 import { type FaultyOperation, faultTestsOf } from './fault-steps.ts';
 import { site } from './site.ts';
 
+export type SlotHook = 'tcx' | 'clsact' | 'xdp';
+
 const CAPACITY = 200;
 const isSlotText = (text: string): boolean => text.includes('%');
 const textsOf = (state: State | undefined): string[] | undefined =>
@@ -22,7 +24,7 @@ const textsOf = (state: State | undefined): string[] | undefined =>
     ].sort(),
   ];
 
-function experimentOf(operation: Operation, hook: 'tcx' | 'clsact'): FaultyOperation['make'] {
+function experimentOf(operation: Operation, hook: SlotHook): FaultyOperation['make'] {
   return (t) => {
     const here = site(t);
     here.ip(`link add ${SLOT_DEVICE} type veth peer name up0`);
@@ -58,8 +60,9 @@ function experimentOf(operation: Operation, hook: 'tcx' | 'clsact'): FaultyOpera
 }
 
 /** Declares the tests of one hook. */
-export function slotFaultTests(test: TestFn, hook: 'tcx' | 'clsact'): void {
-  const operations = [...SLOT_OPERATIONS, ...TUNNEL_OPERATIONS];
+export function slotFaultTests(test: TestFn, hook: SlotHook): void {
+  // XDP does not look into tunnels.
+  const operations = [...SLOT_OPERATIONS, ...(hook === 'xdp' ? [] : TUNNEL_OPERATIONS)];
   faultTestsOf(
     test,
     hook,

@@ -1,0 +1,4 @@
+import test from 'ava';
+import { slotFaultTests } from './support/fault-slots.ts';
+
+slotFaultTests(test, 'xdp');
