@@ -14,7 +14,8 @@ export interface Target {
 const RULES = 1_000;
 const ELEMENT = 50;
 const P99_US = 100;
-const ALL_MS = 20;
+/** For each of all: 20 ms for 4,000. */
+const EACH_US = 5;
 const BATCH = 10;
 const VNI_US = 20;
 const SET_UP = 1.1;
@@ -55,7 +56,8 @@ export function targets(results: Results): Target[] {
   );
   add('bind one slot, p99', duration(ours.p99), `< ${P99_US} us`, ours.p99 < P99_US);
   const all = figures.all.p50;
-  add(`bind all ${slots.toLocaleString('en')}`, duration(all), `<= ${ALL_MS} ms`, all <= ALL_MS * 1_000);
+  const most = slots * EACH_US;
+  add(`bind all ${slots.toLocaleString('en')}`, duration(all), `<= ${duration(most)}`, all <= most);
   const best = [...peers.all].sort((a, b) => a.milliseconds - b.milliseconds)[0];
   const batch = ((best?.milliseconds ?? Number.NaN) * 1_000) / all;
   add(
