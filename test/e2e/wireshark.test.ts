@@ -24,8 +24,9 @@ needsRootAndBpf(test);
 
 /** What tshark has to say about a capture: errors of its experts, and packets it cannot read to the end. */
 async function complaints(capture: Capture): Promise<string> {
-  const experts = await capture.tshark(['-q', '-z', 'expert,error']);
-  const malformed = await capture.tshark(['-Y', '_ws.malformed || _ws.short']);
+  const anyOrder = ['-o', 'tcp.reassemble_out_of_order:TRUE'];
+  const experts = await capture.tshark([...anyOrder, '-q', '-z', 'expert,error']);
+  const malformed = await capture.tshark([...anyOrder, '-Y', '_ws.malformed || _ws.short']);
   return experts.trim() + malformed.trim();
 }
 
