@@ -53,6 +53,7 @@ interface Outcome {
   readonly passed: number;
   /** Titles of those that failed. */
   readonly failed: readonly string[];
+  readonly skipped: number;
   readonly seconds: number;
   /** Whether the run came to its end. */
   readonly ended: boolean;
@@ -105,7 +106,7 @@ class Run {
     if (text.startsWith('FACTS ')) this.#facts = JSON.parse(text.slice('FACTS '.length)) as Facts;
     const test = this.#reader.line(text);
     if (test !== undefined) this.#files.take(test);
-    if (this.#verbose || test?.passed === false) say(`${this.#name}, ${this.#seconds} s: ${text}`);
+    if (this.#verbose || test?.outcome === 'failed') say(`${this.#name}, ${this.#seconds} s: ${text}`);
     else if (test) this.#progress(test.title);
   }
 
@@ -121,7 +122,7 @@ class Run {
 
   outcome(kernel: string, status: number | undefined): Outcome {
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-    const { passed, failed, ended } = this.#reader.count;
+    const { passed, failed, skipped, ended } = this.#reader.count;
     return {
       known: {
         name: this.#name,
@@ -131,6 +132,7 @@ class Run {
       },
       passed,
       failed,
+      skipped: skipped.length,
       ended,
       seconds: this.#seconds,
       // A run that broke off before its count has proved nothing.
@@ -204,6 +206,7 @@ const broken =
     known: { name, kernel: name, files: {} },
     passed: 0,
     failed: [],
+    skipped: 0,
     ended: false,
     seconds: 0,
     problem: error instanceof Error ? error.message : String(error),
@@ -239,8 +242,10 @@ async function main(args: readonly string[]): Promise<number> {
       remember(CACHE, outcome.known, existing);
       publish(ROOT, CACHE, existing);
     }
-    const { passed, failed, seconds, problem } = outcome;
-    say(`${name}: ${passed} passed, ${failed.length} failed, ${seconds} s${problem ? `: ${problem}` : ''}`);
+    const { passed, failed, skipped, seconds, problem } = outcome;
+    say(
+      `${name}: ${passed} passed, ${failed.length} failed, ${skipped} left out, ${seconds} s${problem ? `: ${problem}` : ''}`,
+    );
   }
   process.stdout.write(
     `${table(

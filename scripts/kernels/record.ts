@@ -4,12 +4,15 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { Facts } from './facts.ts';
+import type { TestLine } from './tap.ts';
 
 /** Of one test file, when it was run last. */
 export interface FileResult {
   readonly passed: number;
   /** Titles of those that failed. */
   readonly failed: readonly string[];
+  /** Tests that this kernel is too old for. */
+  readonly skipped: number;
   /** The day, as ISO 8601 writes it. */
   readonly day: string;
 }
@@ -32,7 +35,7 @@ const SUFFIX = /\.test\.js$/;
 /** Gives each test to its file, by the prefix that AVA puts before its title. */
 export class ByFile {
   readonly #prefixes: ReadonlyMap<string, string>;
-  readonly #results = new Map<string, { passed: number; failed: string[] }>();
+  readonly #results = new Map<string, { passed: number; failed: string[]; skipped: number }>();
   #last: string | undefined;
 
   /** @param files paths below the folder of tests, such as `e2e/arp.test.js` */
@@ -48,13 +51,13 @@ export class ByFile {
     );
   }
 
-  take({ title, passed }: { readonly title: string; readonly passed: boolean }): void {
+  take({ title, outcome }: TestLine): void {
     const name = this.#fileOf(title);
     if (name === undefined) return;
     this.#last = name;
-    const result = this.#results.get(name) ?? { passed: 0, failed: [] };
+    const result = this.#results.get(name) ?? { passed: 0, failed: [], skipped: 0 };
     this.#results.set(name, result);
-    if (passed) result.passed += 1;
+    if (outcome !== 'failed') result[outcome] += 1;
     else result.failed.push(title.slice(this.#prefixes.get(name)?.length));
   }
 

@@ -5,19 +5,30 @@ import { join } from 'node:path';
 import { HOST, KERNELS } from './kernels.ts';
 import { type Known, readKnown } from './record.ts';
 
-const HEAD = ['kernel', 'files', 'passed', 'failed', 'hooks tried', '`auto` takes', 'ISA level', 'notes'];
+const HEAD = [
+  'kernel',
+  'files',
+  'passed',
+  'failed',
+  'left out',
+  'hooks tried',
+  '`auto` takes',
+  'ISA level',
+  'notes',
+];
 
 /** @param whole all test files there are */
 export function table(kernels: readonly Known[], whole: ReadonlySet<string>): string {
   return markdown(
     HEAD,
     kernels.map((known) => {
-      const { passed, failed, files } = sum(known);
+      const { passed, failed, skipped, files } = sum(known);
       return [
         known.kernel,
         files === whole.size ? 'all' : `${files} of ${whole.size}`,
         `${passed}`,
         `${failed.length}`,
+        `${skipped}`,
         known.facts === undefined ? '?' : known.facts.tcx ? 'TCX, clsact' : 'clsact',
         automatic(known),
         level(known),
@@ -27,11 +38,12 @@ export function table(kernels: readonly Known[], whole: ReadonlySet<string>): st
   );
 }
 
-function sum({ files }: Known): { passed: number; failed: string[]; files: number } {
+function sum({ files }: Known): { passed: number; failed: string[]; skipped: number; files: number } {
   const all = Object.entries(files);
   return {
     passed: all.reduce((count, [, { passed }]) => count + passed, 0),
     failed: all.flatMap(([name, { failed }]) => failed.map((title) => `${name}: ${title}`)),
+    skipped: all.reduce((count, [, { skipped }]) => count + skipped, 0),
     files: all.length,
   };
 }

@@ -21,34 +21,52 @@ test('what passed, what failed, and whether the run came to its end', (t) => {
     {
       passed: 2,
       failed: ['b'],
+      skipped: [],
       ended: true,
     },
   );
-  t.deepEqual(read('ok 1 - a', '# fail 0'), { passed: 1, failed: [], ended: false }, 'broken off');
-  t.deepEqual(read('ok 1 - a # SKIP', '# tests 1').failed, ['a # SKIP'], 'skipped is not passed');
-  t.deepEqual(read('not ok 1'), { passed: 0, failed: ['without a title'], ended: false });
+  t.deepEqual(
+    read('ok 1 - a', '# fail 0'),
+    { passed: 1, failed: [], skipped: [], ended: false },
+    'broken off',
+  );
+  t.deepEqual(
+    read('ok 1 - a # SKIP', '# tests 1'),
+    { passed: 0, failed: [], skipped: ['a'], ended: true },
+    'skipped is not passed',
+  );
+  t.deepEqual(read('not ok 1 - a # TODO').failed, ['a # TODO']);
+  t.deepEqual(read('not ok 1').failed, ['without a title']);
 });
 
 test('each test belongs to its file, however many files there are', (t) => {
   const byFile = (files: string[], titles: string[], ended: boolean) => {
     const results = new ByFile(files);
-    for (const title of titles) results.take({ title, passed: !title.endsWith('bad') });
+    for (const title of titles) {
+      const outcome = title.endsWith('bad') ? 'failed' : title.endsWith('old') ? 'skipped' : 'passed';
+      results.take({ title, outcome });
+    }
     return results.results(ended, '2026-11-28');
   };
   const day = '2026-11-28';
   const both = ['e2e/arp.test.js', 'loader/hook/arp.test.js'];
-  const titles = ['e2e › arp › one', 'e2e › arp › bad', 'loader › hook › arp › e2e › arp › three'];
+  const titles = [
+    'e2e › arp › one',
+    'e2e › arp › bad',
+    'e2e › arp › old',
+    'loader › hook › arp › e2e › arp › three',
+  ];
   t.deepEqual(byFile(both, titles, true), {
-    'e2e/arp': { passed: 1, failed: ['bad'], day },
-    'loader/hook/arp': { passed: 1, failed: [], day },
+    'e2e/arp': { passed: 1, failed: ['bad'], skipped: 1, day },
+    'loader/hook/arp': { passed: 1, failed: [], skipped: 0, day },
   });
   t.deepEqual(Object.keys(byFile(both, titles, false)), ['e2e/arp'], 'the one it was at is not known');
   t.deepEqual(byFile(['e2e/arp.test.js', 'e2e/ping.test.js'], ['arp › one', 'ping › bad'], true), {
-    'e2e/arp': { passed: 1, failed: [], day },
-    'e2e/ping': { passed: 0, failed: ['bad'], day },
+    'e2e/arp': { passed: 1, failed: [], skipped: 0, day },
+    'e2e/ping': { passed: 0, failed: ['bad'], skipped: 0, day },
   });
   t.deepEqual(byFile(['e2e/arp.test.js'], ['one › two'], true), {
-    'e2e/arp': { passed: 1, failed: [], day },
+    'e2e/arp': { passed: 1, failed: [], skipped: 0, day },
   });
   const died = ['.build/test/e2e/ping.test.js exited with a non-zero exit code: 1 bad'];
   t.like(byFile(['e2e/arp.test.js', 'e2e/ping.test.js'], died, true), { 'e2e/ping': { passed: 0 } });
