@@ -168,8 +168,11 @@ export function readQuery(
   });
 }
 
+/** A quote that has one of them and not the other counts as having none: each end is looked up by one of them. */
+const BOTH_PORTS: number = 2 * half.size;
+
 /**
- * Fills in `transport` from a quoted header, as far as the quote reaches: whatever is cut off is left alone, but a port
+ * Fills in `transport` from a quoted header, as far as the quote reaches: whatever is cut off is left alone, but ports
  * that would say which mapping it is.
  */
 export function readQuotedTransport(
@@ -183,13 +186,15 @@ export function readQuotedTransport(
   const { at, end } = payload;
   const icmp = icmpOf(payload.version);
   const { ports, checkAt, checksum } = transport;
-  const place = (where: Variable<'u32'>, offset: number, onCut: () => void = () => {}): void => {
-    p.when(at.add(offset + half.size).le(end), () => where.set(at.add(offset)), onCut);
+  const place = (where: Variable<'u32'>, offset: number): void => {
+    p.when(at.add(offset + half.size).le(end), () => where.set(at.add(offset)));
   };
   const take = (protocol: Protocol): void => {
     checksum.set(protocol.checksum);
     place(checkAt, protocol.check);
-    if (ports && protocol.hasPorts) place(ports.at, portOffset(own), () => ports.elsewhere.set(1));
+    if (!ports || !protocol.hasPorts) return;
+    const setPort = (): void => ports.at.set(at.add(portOffset(own)));
+    p.when(at.add(BOTH_PORTS).le(end), setPort, () => ports.elsewhere.set(1));
   };
   const takeIcmp = (): void => {
     checksum.set(icmp.checksum);

@@ -2,8 +2,9 @@
 
 import test from 'ava';
 import { bothWays, error, quoted } from './support/errors.ts';
-import { translates } from './support/rig.ts';
-import { CORNERS } from './support/shapes.ts';
+import { holds } from './support/holds.ts';
+import { Rig, translates } from './support/rig.ts';
+import { CORNERS, mac } from './support/shapes.ts';
 import {
   type Bytes,
   be16,
@@ -142,4 +143,26 @@ test('a quoted header that claims options beyond the end of the error', (t) => {
     const before = error(make, [INSIDE, REMOTE], [REMOTE, INSIDE], { cut, pad: 200 });
     t.deepEqual(pass().run('outbound', before), pass().expected('outbound', before), `${cut}`);
   }
+});
+
+test('between two insides whose ports are mapped, a quote cut at every length: both ways find the same', (t) => {
+  const [own, peer] = ['203.0.113.9', '203.0.113.8'] as const;
+  const station = { mac: mac('02:11:22:33:44:55'), subnets: [] };
+  const rig = new Rig({ unmapped: 'pass', uses: ['addresses', 'ports', 'prefixes'], station });
+  rig.remap([
+    { kind: 'address', inside: ip4('10.0.0.9'), outside: ip4(own) },
+    {
+      ...{ kind: 'port', protocol: UDP, inside: ip4('10.0.0.8'), outside: ip4(peer) },
+      ...{ insidePort: 8080, outsidePort: 1000 },
+    },
+    { kind: 'prefix', length: 31, neutral: false, inside: ip4('10.0.1.8'), outside: ip4(peer) },
+  ]);
+  const make = quoted(UDP, udp({ ports: [1000, 4000] }));
+  const verdicts = new Set<string>();
+  for (let cut = 20; cut <= 28; cut++) {
+    const leaving = error(make, ['10.0.0.9', peer], [peer, '10.0.0.9'], { cut });
+    verdicts.add(`${cut < 24} ${holds(rig, 'outbound', leaving).verdict}`);
+    holds(rig, 'inbound', error(make, [own, peer], [peer, own], { cut }));
+  }
+  t.deepEqual([...verdicts], ['true next', 'false turn']);
 });

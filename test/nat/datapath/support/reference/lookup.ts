@@ -37,8 +37,9 @@ export function portAt(frame: Bytes, header: Header, end: 'source' | 'destinatio
   const { transportAt: at, end: last, protocol, later, cut } = header;
   if (later || cut) return undefined;
   if (PORTED.includes(protocol)) {
-    const port = end === 'source' ? at : at + 2;
-    return port + 2 > last ? undefined : port;
+    // A quote that ends between them has none.
+    if (at + 4 > last) return undefined;
+    return end === 'source' ? at : at + 2;
   }
   return at + 8 <= last && isQuery(header, frame[at]!) ? at + IDENTIFIER : undefined;
 }
