@@ -15,6 +15,7 @@ import {
   findInterface,
   loadProgram,
   type NetlinkSocket,
+  waitForPrograms,
 } from '../../../src/loader/index.ts';
 import { returning, TC_ACT_UNSPEC } from '../../../test/loader/support/programs.ts';
 import { Ours } from '../ours.ts';
@@ -43,6 +44,8 @@ const roundsOf = (count: number): number => (count <= 100 ? 9 : count <= 1_000 ?
 const MOST_LOADED = 500;
 /** From so many devices on a program for each takes seconds: one round. */
 const SLOW = 1_000;
+/** Grace periods until what was removed is gone: qdiscs are freed after one, what they held after another. */
+const GRACES = 4;
 /** The other end of the uplink. */
 const FAR = 'far';
 
@@ -130,20 +133,25 @@ async function measure(
   const pinned = qdiscs + filters(names, `object-pinned ${pin}`);
   const removing = batch((name) => `qdisc del dev ${name} clsact`);
   const rounds = roundsOf(names.length);
+  /** A turn begins when what the one before has removed is freed as well, which the kernel puts off. */
+  const step = async (what: string): Promise<void> => {
+    await progress.step(what);
+    for (let i = 0; i < GRACES; i++) waitForPrograms();
+  };
   for (let round = 0; round < rounds; round++) {
     const where = `${names.length} devices, round ${round + 1} of ${rounds}`;
-    await progress.step(where);
+    await step(where);
     let before = usedMemory();
     took.ours.push(timedMs(() => ours.slots.reserve(wishes)));
     grew.ours.push(usedMemory() - before);
     ours.slots.remove(names);
-    await progress.step(`${where}, tc`);
+    await step(`${where}, tc`);
     before = usedMemory();
     took.tc.push(timedMs(() => tc(pinned)));
     grew.tc.push(usedMemory() - before);
     tc(removing);
     if (round > 0 && names.length > SLOW) continue;
-    await progress.step(`${where}, tc with a program each`);
+    await step(`${where}, tc with a program each`);
     took.tcEach.push(timedMs(addEach));
     tc(removing);
   }
