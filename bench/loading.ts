@@ -55,8 +55,8 @@ const NAMES: { readonly [V in Variant]: string } = {
 export async function loading(rounds: number, variants: readonly Variant[]): Promise<Section> {
   const twin = loaderOf(await twinPrograms([]));
   const loaders = variants.map((variant) => [variant, loaderOf(emitted(variant))] as const);
-  const turns = [...loaders, ['twin', twin] as const].map(([name, { load }]) => [name, load] as const);
-  const times = await interleave(rounds, Object.fromEntries(turns));
+  const all = [...loaders, ['twin', twin] as const];
+  const times = await interleave(rounds, Object.fromEntries(all.map(([name, { load }]) => [name, load])));
   const ms = ({ median }: Summary): string => `${median.toFixed(0)} ms`;
   const count = (n: number): string => n.toLocaleString('en');
   /** The twins know IPv4 addresses and nothing else. */
@@ -78,11 +78,6 @@ export async function loading(rounds: number, variants: readonly Variant[]): Pro
   return {
     title: 'Into the kernel: both programs, against their C twins',
     rows: [...variants.map(timeOf), ...loaders.map(([variant, loader]) => verified(variant, loader))],
-    data: {
-      times,
-      verified: Object.fromEntries(
-        [...loaders, ['twin', twin] as const].map(([name, { verified }]) => [name, verified]),
-      ),
-    },
+    data: { times, verified: Object.fromEntries(all.map(([name, { verified }]) => [name, verified])) },
   };
 }

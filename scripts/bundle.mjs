@@ -29,7 +29,13 @@ const LIGHT_COMMANDS = [
   'map-list',
   'slot-bind',
   'slot-list',
-].concat(['slot-rebind', 'slot-release', 'vni-bind', 'vni-list', 'vni-rebind', 'vni-release']);
+  'slot-rebind',
+  'slot-release',
+  'vni-bind',
+  'vni-list',
+  'vni-rebind',
+  'vni-release',
+];
 const WHOLE_COMMANDS = readdirSync(COMMANDS)
   .map((file) => basename(file, '.ts'))
   .filter((name) => !LIGHT_COMMANDS.includes(name));

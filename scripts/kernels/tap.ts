@@ -28,12 +28,8 @@ export class TapReader {
     if (match === null) return undefined;
     const [, isNot, title = 'without a title', isSkipped] = match;
     // What is yet to be done has not passed.
-    const outcome =
-      isNot !== undefined || / # TODO$/.test(title)
-        ? 'failed'
-        : isSkipped === undefined
-          ? 'passed'
-          : 'skipped';
+    const hasFailed = isNot !== undefined || / # TODO$/.test(title);
+    const outcome = hasFailed ? 'failed' : isSkipped ? 'skipped' : 'passed';
     if (outcome === 'passed') this.#passed += 1;
     else (outcome === 'failed' ? this.#failed : this.#skipped).push(title);
     return { title, outcome };

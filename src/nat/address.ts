@@ -13,6 +13,9 @@ export const SIDES: readonly Side[] = ['inside', 'outside'];
 
 export const familyOf = (address: Address): Family => (typeof address === 'bigint' ? 6 : 4);
 
+/** The unspecified address, which no host has. */
+export const unspecifiedOf = (family: Family): Address => (family === 6 ? 0n : 0);
+
 /** How many bits an address of this family has. */
 export const bitsOf = (family: Family): number => (family === 6 ? 128 : 32);
 

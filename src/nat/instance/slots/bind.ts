@@ -2,7 +2,14 @@
 
 import { LITTLE_ENDIAN } from '../../../asm/data.ts';
 import { BatchError } from '../../../loader/index.ts';
-import { type Address, addressKey, type Family, familyOf, formatAddress } from '../../address.ts';
+import {
+  type Address,
+  addressKey,
+  type Family,
+  familyOf,
+  formatAddress,
+  unspecifiedOf,
+} from '../../address.ts';
 import { viewOf } from '../../entries.ts';
 import type { SlotMapping } from '../../mapping.ts';
 import { SLOT_FORMATS } from '../../slot-entries.ts';
@@ -92,7 +99,7 @@ export function releaseSlots(bench: Bench, slots: readonly string[], quarantine:
       if (stateOf(value, family) !== SLOT_STATES.bound) continue;
       isBound = true;
       giveUp(writing, present, value, place, since, quarantine);
-      const other = family === 6 ? 0n : 0;
+      const other = unspecifiedOf(family);
       writing.change(family, ifindex, inside, value, { state: 'reserved', other, since }, value);
     }
     if (!isBound) throw refuse(bench, 'EUNBOUND', places[0]!, 'has no outside to give up');

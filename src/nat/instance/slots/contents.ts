@@ -1,7 +1,14 @@
 // What the maps of slots are to hold for exactly these slot mappings: slots that stay keep their entries, and those that
 // are reserved but bound to nothing, being no mappings, stay too. Counters are left at zero.
 
-import { type Address, addressKey, type Family, familyOf, formatAddress } from '../../address.ts';
+import {
+  type Address,
+  addressKey,
+  type Family,
+  familyOf,
+  formatAddress,
+  unspecifiedOf,
+} from '../../address.ts';
 import type { Entries } from '../../entries.ts';
 import type { SlotMapping } from '../../mapping.ts';
 import {
@@ -95,7 +102,7 @@ export function slotContents(
   }
   for (const [ifindex, seat] of used) {
     for (const family of FAMILIES) {
-      const address: Address = family === 6 ? 0n : 0;
+      const address = unspecifiedOf(family);
       const known = devices.get(ifindex);
       const record = known === undefined ? deviceRecord(seat!, address, now) : { ...plain(known), address };
       entries[family].push({ key: { interface: ifindex, address }, record });

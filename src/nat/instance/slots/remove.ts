@@ -1,7 +1,7 @@
 // Giving slots up: their entries go, and the entry program comes off interfaces that have none any more. What has to go is
 // written down first, and is gone from then on: a killed command is carried through.
 
-import type { Address, Family } from '../../address.ts';
+import { type Address, type Family, unspecifiedOf } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
 import { getSlotRecord, SLOT_FORMATS } from '../../slot-entries.ts';
 import { SLOT_STATES } from '../../slot-layout.ts';
@@ -40,7 +40,7 @@ export function goneWith(book: Book, places: readonly Place[], outsides: readonl
   const kept = new Set(book.places.filter((place) => !gone.has(place)).map(({ ifindex }) => ifindex));
   const left = new Set(places.map(({ ifindex }) => ifindex).filter((ifindex) => !kept.has(ifindex)));
   const interfaces = [...left].flatMap((ifindex) =>
-    FAMILIES.map((family): Key => ({ family, key: slotKeyOf(family, ifindex, family === 6 ? 0n : 0) })),
+    FAMILIES.map((family): Key => ({ family, key: slotKeyOf(family, ifindex, unspecifiedOf(family)) })),
   );
   const keys: readonly Key[] = [...outsides, ...places, ...interfaces];
   const amends = (family: Family): Amends =>

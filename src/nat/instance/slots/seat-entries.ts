@@ -1,6 +1,6 @@
 // The entries of slots that are to be, and of their interfaces.
 
-import { type Address, type Family, familyOf } from '../../address.ts';
+import { type Family, familyOf, unspecifiedOf } from '../../address.ts';
 import { viewOf } from '../../entries.ts';
 import { getSlotRecord, SLOT_FORMATS, type SlotRecord } from '../../slot-entries.ts';
 import { SLOT_FLAGS, SLOT_STATES } from '../../slot-layout.ts';
@@ -32,7 +32,7 @@ export function addInterface(
   if (fresh.has(seat.ifindex)) return;
   fresh.set(seat.ifindex, seat.interface);
   for (const family of FAMILIES) {
-    const key = { interface: seat.ifindex, address: nobodyOf(family) };
+    const key = { interface: seat.ifindex, address: unspecifiedOf(family) };
     writing.put(family, key, recordOf(family, seat, { state: 'interface', flags }), undefined);
   }
 }
@@ -77,8 +77,6 @@ export function addSlot(
   writing.put(family, key, recordOf(family, seat, outward), there);
 }
 
-const nobodyOf = (family: Family): Address => (family === 6 ? 0n : 0);
-
 /** What a record says beyond what its seat does. */
 type Own = { readonly state: keyof typeof SLOT_STATES } & Partial<Omit<SlotRecord, 'state'>>;
 
@@ -90,7 +88,7 @@ function recordOf(
 ): SlotRecord {
   const { state } = own;
   return {
-    address: own.address ?? nobodyOf(family),
+    address: own.address ?? unspecifiedOf(family),
     interface: ifindex,
     station: own.station ?? (state === 'interface' ? 0 : station),
     mac,

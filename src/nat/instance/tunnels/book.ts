@@ -12,7 +12,7 @@ import {
   type TunnelSlot,
 } from '../../tunnel-entries.ts';
 import { TUNNEL_STATES, type TunnelMark, tunnelRecord } from '../../tunnel-layout.ts';
-import type { Owned } from '../contents.ts';
+import { keyAt, type Owned, valueAt } from '../contents.ts';
 import { InstanceError } from '../error.ts';
 import { readPorts, type TunnelPort } from './ports.ts';
 
@@ -100,14 +100,9 @@ export class TunnelBook {
 
 /** Slots and index entries, those of a self-test among them. */
 export function* entriesOf({ tunnels: { raw } }: TunnelMaps): Generator<Element> {
-  const { keySize, valueSize } = raw.spec;
-  const { count, keys, values } = raw.elements();
-  for (let i = 0; i < count; i++) {
-    yield {
-      key: keys.subarray(i * keySize, (i + 1) * keySize),
-      value: values.subarray(i * valueSize, (i + 1) * valueSize),
-    };
-  }
+  const all = raw.elements();
+  for (let i = 0; i < all.count; i++)
+    yield { key: keyAt(all, i, raw.spec), value: valueAt(all, i, raw.spec) };
 }
 
 const textOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');

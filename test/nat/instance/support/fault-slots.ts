@@ -10,7 +10,7 @@ import { requireClean } from './fault-runs.ts';
 import { type FaultyOperation, faultTestsOf } from './fault-steps.ts';
 import { site } from './site.ts';
 
-export type SlotHook = 'tcx' | 'clsact' | 'xdp';
+type SlotHook = 'tcx' | 'clsact' | 'xdp';
 
 const CAPACITY = 200;
 const isSlotText = (text: string): boolean => text.includes('%');
