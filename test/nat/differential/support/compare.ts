@@ -85,19 +85,20 @@ export function forwarded({ direction, frame }: Sent, outcome: Outcome): Bytes {
 /** Why the kernel does otherwise, where it is known to. */
 function documented(frame: Bytes, outcome: Outcome, { errors, stateful }: Peer): string | undefined {
   const { reason } = outcome;
-  const own = ['malformed', 'authenticated', 'fragment', 'hairpin'];
-  if (reason !== undefined && own.includes(reason)) return reason;
+  const ours = ['malformed', 'authenticated', 'fragment', 'hairpin'];
+  if (reason !== undefined && ours.includes(reason)) return reason;
   const header = wholeHeader(frame, 14, frame[14]! >> 4 === 4 ? 4 : 6, false);
   if (typeof header === 'string') return header;
   const { protocol, transportAt: at, family, later } = header;
   const extensions = extensionsOf(frame, header);
   if (reason === 'unmappable') return 'a subnet of all ones is taken for another (RFC 6296, section 3.4)';
   if (isError(frame, header)) {
-    // SNPT and DNPT look for ICMPv6 right behind the header, in the packet and in the one quoted.
     if (!errors) return 'quotes are not rewritten';
-    return extensions.length > 0 || frame[at + 8 + 6] !== frame[at + 8 + 40]
-      ? 'quotes behind extension headers'
-      : undefined;
+    if (stateful) return undefined;
+    // SNPT and DNPT look for ICMPv6 right behind the header, and a rule sees only what its own prefix is in.
+    if (extensions.length > 0) return 'errors behind extension headers';
+    const own = (one: Bytes): string => hex(one.subarray(14, at));
+    return own(frame) === own(outcome.frame) ? 'errors of an address with no mapping' : undefined;
   }
   if (reason === 'ndp') return 'neighbour discovery is no traffic';
   if (protocol === DCCP) return 'DCCP is not known';
