@@ -54,7 +54,6 @@ for (const { hook, isa, share } of KINDS) {
     const result = fc.check(property, {
       numRuns: Math.ceil(PROGRAMS / share),
       ...LIMIT,
-      ...seed(),
     });
     t.log(`${result.numRuns} programs, ${instructions} instructions, ${tooLarge} too large for the stack`);
     if (result.failed) {
@@ -75,9 +74,4 @@ function listing(tape: readonly number[]): string {
   } catch (error) {
     return `${error}`;
   }
-}
-
-function seed(): { seed?: number } {
-  const given = process.env.TSNAT_RANDOM_SEED;
-  return given === undefined ? {} : { seed: Number(given) };
 }

@@ -12,10 +12,10 @@ import {
   parseElf,
 } from '../../../src/asm/index.ts';
 import { interpretObject, VmFault } from '../../../src/vm/index.ts';
+import { SEED } from '../../support/seed.ts';
 import { compiled } from './support/compile.ts';
 
 const COUNT = Number(process.env.TSNAT_FUZZ ?? 2000);
-const SEED = Number(process.env.TSNAT_SEED ?? Date.now() % 0xffff_ffff);
 const SECTION_HEADER = 64;
 const EHDR = { shoff: 40, shnum: 60 } as const;
 const SHDR = { offset: 24, size: 32 } as const;

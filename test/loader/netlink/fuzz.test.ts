@@ -44,11 +44,11 @@ import { decodeTrafficControl, encodeTrafficControl } from '../../../src/loader/
 import { BatchReply, Reply } from '../../../src/loader/netlink/reply.ts';
 import { decodeRouteMtu } from '../../../src/loader/netlink/route.ts';
 import { decodeXdp } from '../../../src/loader/netlink/xdp.ts';
+import { SEED } from '../../support/seed.ts';
 import { returning, XDP_PASS, xdpReturning } from '../support/programs.ts';
 import { site } from '../support/site.ts';
 
 const COUNT = Number(process.env.TSNAT_FUZZ ?? 2000);
-const SEED = Number(process.env.TSNAT_SEED ?? Math.trunc(Math.random() * 2 ** 32));
 const SEQUENCE = 7;
 const ROOM = 64 * 1024;
 

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
 import { PYTHON, ROOT } from '../../support/root.ts';
+import { SEED } from '../../support/seed.ts';
 import { same } from './support/holds.ts';
 import { mapping } from './support/reference/mappings.ts';
 import type { Direction } from './support/reference/world.ts';
@@ -13,7 +14,6 @@ import { Tally } from './support/tally.ts';
 
 const BUILDER = join(ROOT, 'test/nat/datapath/support/packets.py');
 const count = Number(process.env.TSNAT_DATAPATH_PACKETS ?? '2000');
-const seed = Number(process.env.TSNAT_SEED ?? Math.trunc(Math.random() * 1e9));
 /** What one run of the builder gives: all at once would be more than a string holds. */
 const BATCH = 5_000;
 
@@ -25,13 +25,13 @@ interface Built {
   readonly after: string;
 }
 
-test(`random packets of scapy, seed ${seed}`, (t) => {
+test(`random packets of scapy, seed ${SEED}`, (t) => {
   const rig = rigNamed('drop');
   const tally = new Tally();
   for (let from = 0; from < count; from += BATCH) {
     const wanted = String(Math.min(BATCH, count - from));
     const options = { encoding: 'utf8', maxBuffer: 2 ** 28 } as const;
-    const built = spawnSync(PYTHON, [BUILDER, wanted, String(seed + from)], options);
+    const built = spawnSync(PYTHON, [BUILDER, wanted, String(SEED + from)], options);
     t.is(built.status, 0, built.stderr);
     for (const line of built.stdout.trim().split('\n')) {
       const { name, direction, mapping: text, before, after } = JSON.parse(line) as Built;

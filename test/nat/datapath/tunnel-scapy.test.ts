@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
 import { needsRootAndBpf } from '../../support/requirements.ts';
 import { PYTHON, ROOT } from '../../support/root.ts';
+import { SEED } from '../../support/seed.ts';
 import { Tally } from './support/tally.ts';
 import type { TunnelKind } from './support/tunnel.ts';
 import { boundSlot, type Family, GOES_ON, outcome, rigOf, setUp, type Way } from './support/tunnel-rig.ts';
@@ -15,7 +16,6 @@ needsRootAndBpf(test);
 
 const BUILDER = join(ROOT, 'test/nat/datapath/support/tunnels.py');
 const count = process.env.TSNAT_DATAPATH_PACKETS ?? '500';
-const seed = process.env.TSNAT_SEED ?? `${Math.trunc(Math.random() * 1e9)}`;
 
 interface Built {
   readonly name: string;
@@ -27,10 +27,10 @@ interface Built {
   readonly after: string;
 }
 
-test(`random tunnel packets of scapy, seed ${seed}`, (t) => {
+test(`random tunnel packets of scapy, seed ${SEED}`, (t) => {
   const rig = rigOf('kernel');
   const tally = new Tally();
-  const built = spawnSync(PYTHON, [BUILDER, count, seed], { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const built = spawnSync(PYTHON, [BUILDER, count, String(SEED)], { encoding: 'utf8', maxBuffer: 2 ** 28 });
   t.is(built.status, 0, built.stderr);
   for (const line of built.stdout.trim().split('\n')) {
     const { name, direction, kind, family, translated, before, after } = JSON.parse(line) as Built;

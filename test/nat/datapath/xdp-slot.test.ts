@@ -33,8 +33,7 @@ import { INSIDE, OUTSIDE, XdpRig, type XdpRigOptions } from './support/xdp/rig.t
 import { agreesOnSlot, forUs, NO_MAC } from './support/xdp/slot-agrees.ts';
 
 const numRuns = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 1_500);
-const seed = process.env.TSNAT_SEED === undefined ? {} : { seed: Number(process.env.TSNAT_SEED) };
-const SETTINGS = { numRuns, ...seed, includeErrorInReport: true };
+const SETTINGS = { numRuns, includeErrorInReport: true };
 
 const SLOTS: readonly Use[] = ['addresses', 'slots', 'slots6'];
 const RIGS: { readonly [what: string]: XdpRigOptions } = {

@@ -3,6 +3,7 @@
 
 import anyTest, { type TestFn } from 'ava';
 import { needsRootAndBpf } from '../../support/requirements.ts';
+import { SEED } from '../../support/seed.ts';
 import { Rig } from '../datapath/support/rig.ts';
 import { Tally } from '../datapath/support/tally.ts';
 import { compare } from './support/compare.ts';
@@ -14,11 +15,10 @@ const test = anyTest as TestFn;
 needsRootAndBpf(test);
 
 const count = Number(process.env.TSNAT_DATAPATH_PACKETS ?? 2_000);
-const seed = Number(process.env.TSNAT_SEED ?? Math.trunc(Math.random() * 1e9));
 const BATCH = 5_000;
 
 for (const peer of PEERS) {
-  test.serial(`${peer.name}, IPv${peer.family}, seed ${seed}`, async (t) => {
+  test.serial(`${peer.name}, IPv${peer.family}, seed ${SEED}`, async (t) => {
     const rig = new Rig();
     rig.remap(peer.mappings);
     const ours = await Router.make(t);
@@ -29,7 +29,7 @@ for (const peer of PEERS) {
 
     const tally = new Tally();
     for (let from = 0; from < count; from += BATCH) {
-      const frames = framesFor(peer, Math.min(BATCH, count - from), seed + from);
+      const frames = framesFor(peer, Math.min(BATCH, count - from), SEED + from);
       const [tsnat, kernel] = [await ours.forward(frames), await theirs.forward(frames)];
       frames.forEach((sent, i) => {
         const verdict = compare(sent, tsnat[i], kernel[i], peer);
