@@ -187,6 +187,8 @@ test.serial('readers leave no thread, no descriptor and no mapping, however they
   using rig = new RingRig();
   await rig.ring.reader().close();
   const before = { fds: descriptors(), threads: threads() };
+  // Fewer, where the thread of a reader before this one was still on its way out.
+  const asBefore = () => threads() <= before.threads && descriptors() <= before.fds;
   for (let i = 0; i < 5; i++) {
     {
       await using reader = rig.ring.reader();
@@ -200,14 +202,12 @@ test.serial('readers leave no thread, no descriptor and no mapping, however they
     }
     rig.ring.take();
   }
-  t.true(await until(() => threads() === before.threads));
-  t.is(descriptors(), before.fds);
+  t.true(await until(asBefore));
   {
     using ring = BpfRingBuffer.create(ringOf());
     ring.reader();
   }
-  t.true(await until(() => threads() === before.threads));
-  t.is(descriptors(), before.fds);
+  t.true(await until(asBefore));
 });
 
 const CHILD = (end: string) => `
