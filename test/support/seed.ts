@@ -1,6 +1,6 @@
 // Where chance begins. AVA loads this in front of every test file (package.json), so that what fast-check draws, and
-// what a test draws by SEED, is repeated by TSNAT_SEED. CI takes the seed from the tree that it tests: a run of the same
-// tree is the same run, and every change is tried with other packets.
+// what a test draws by SEED, is repeated by TSNAT_SEED. CI takes the seed from the sources: the same sources are tried in
+// the same way again, and every change of them with other packets.
 
 import process from 'node:process';
 import fc from 'fast-check';
