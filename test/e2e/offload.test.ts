@@ -133,8 +133,10 @@ for source, destination in ${JSON.stringify(pairs)}:
     [inner, 'dst'],
   ] as const) {
     const [four, six] = direction === 'src' ? [ON_LINK, ON_LINK6] : [INSIDE, INSIDE6];
+    // A kernel that knows SCTP answers, with ABORT.
+    const filter = `(ip.${direction} == ${four} || ipv6.${direction} == ${six}) && !(sctp.chunk_type == 6)`;
     const text = await capture.tshark([
-      ...['-o', 'sctp.checksum:CRC-32C', '-Y', `ip.${direction} == ${four} || ipv6.${direction} == ${six}`],
+      ...['-o', 'sctp.checksum:CRC-32C', '-Y', filter],
       ...[
         '-T',
         'fields',
