@@ -1,8 +1,9 @@
 // What came of each test file on a kernel: told from the titles of a run, and kept from run to run. A whole run of a
 // kernel takes long, so that it may be made in parts, and a file that failed is tried again by itself.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
+import process from 'node:process';
 import type { Facts } from './facts.ts';
 import type { TestLine } from './tap.ts';
 
@@ -103,6 +104,9 @@ export function remember(cache: string, found: Known, existing: ReadonlySet<stri
     files: Object.fromEntries(Object.entries(files).filter(([name]) => existing.has(name))),
   };
   mkdirSync(join(cache, 'results'), { recursive: true });
-  writeFileSync(path(cache, found.name), `${JSON.stringify(known, null, 2)}\n`);
+  // Whole at once: another run, of another kernel, reads them all for its table.
+  const half = `${path(cache, found.name)}.${process.pid}`;
+  writeFileSync(half, `${JSON.stringify(known, null, 2)}\n`);
+  renameSync(half, path(cache, found.name));
   return known;
 }
