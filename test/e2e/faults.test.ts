@@ -30,11 +30,11 @@ for (const hook of HOOKS) {
     const world = await World.make(t, hook === 'xdp' ? { offload: 'wire' } : {});
     const open = descriptors();
     for (const [i, operation] of OPERATIONS.entries()) {
-      const isPast = PAST.includes(hook);
       if (!isTried(world, hook, operation)) continue;
-      // There are more calls, each of which is judged as slowly.
+      // Past the stack there are more calls, each of which is judged as slowly.
+      const times = PAST.includes(hook) ? 2 : 1;
       const { stride, among } = operation.isShort ? SHORT : LONG;
-      const sample = { stride: stride * (isPast ? 2 : 1), first: (i * 7) % among };
+      const sample = { stride: stride * times, first: (i * 7) % (among * times) };
       const plan = { ...sample, errnos: Object.keys(ERRNOS), everyErrno: false };
       const { calls, killed, repaired, failed, faults } = await campaign(world, hook, operation, plan);
       t.deepEqual(faults, [], operation.title);
