@@ -25,6 +25,16 @@ async function until(what: () => boolean): Promise<boolean> {
   return false;
 }
 
+/** What is open, once it has stayed the same for a fifth of a second: a thread before it may be on its way out. */
+async function settled(): Promise<{ readonly fds: number; readonly threads: number }> {
+  for (let was = '', same = 0; same < 40; await sleep(5)) {
+    const is = `${descriptors()} ${threads()}`;
+    same = is === was ? same + 1 : 0;
+    was = is;
+  }
+  return { fds: descriptors(), threads: threads() };
+}
+
 test.serial('what is there is taken, in order, around the end of the buffer too', (t) => {
   using rig = new RingRig();
   t.deepEqual(rig.ring.take(), []);
@@ -186,9 +196,8 @@ test.serial('a record that is no event is an error of that record', async (t) =>
 test.serial('readers leave no thread, no descriptor and no mapping, however they are closed', async (t) => {
   using rig = new RingRig();
   await rig.ring.reader().close();
-  const before = { fds: descriptors(), threads: threads() };
-  // Fewer, where the thread of a reader before this one was still on its way out.
-  const asBefore = () => threads() <= before.threads && descriptors() <= before.fds;
+  const before = await settled();
+  const asBefore = () => threads() === before.threads && descriptors() === before.fds;
   for (let i = 0; i < 5; i++) {
     {
       await using reader = rig.ring.reader();

@@ -9,7 +9,7 @@ const { EAGAIN, EINTR, ENOMEM, ENOSPC, EPERM } = constants.errno;
 const ERRNOS = [ENOMEM, EPERM, ENOSPC, EAGAIN, EINTR];
 
 /** Every how many calls a fault is tried; `npm run faults` tries each, with packets and a real kill. */
-const STRIDE = Number(process.env.TSNAT_FAULT_STRIDE ?? 7);
+export const STRIDE: number = Number(process.env.TSNAT_FAULT_STRIDE ?? 7);
 
 /** Something that is done at a site of its own, and what there is before and after it: undefined for nothing. */
 export interface Experiment {
@@ -27,9 +27,13 @@ export interface FaultyOperation {
   readonly make: (t: ExecutionContext) => Experiment;
 }
 
-/** Declares the tests of these. With XDP there are several times as many calls, most of which others have made. */
-export function faultTestsOf(test: TestFn, hook: string, operations: readonly FaultyOperation[]): void {
-  const stride = hook === 'xdp' ? STRIDE * 5 + 2 : STRIDE;
+/** Declares the tests of these, a fault at every `stride`th call. */
+export function faultTestsOf(
+  test: TestFn,
+  hook: string,
+  operations: readonly FaultyOperation[],
+  stride: number = STRIDE,
+): void {
   operations.forEach(({ title, make }, i) => {
     const everyStep = (t: ExecutionContext, first: number, faultAt: (step: number) => Fault): void => {
       t.timeout(280_000);
