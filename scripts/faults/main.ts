@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { campaign, ERRNOS, isTried, leaks, type Tally } from '../../test/support/fault/campaign.ts';
+import { campaign, ERRNOS, every, isTried, leaks, type Tally } from '../../test/support/fault/campaign.ts';
 import { OPERATIONS } from '../../test/support/fault/operations.ts';
 import { World } from '../../test/support/fault/world.ts';
 
@@ -58,8 +58,7 @@ try {
       if (!isTried(world, hook, operation)) continue;
       const begun = Date.now();
       const plan = {
-        stride,
-        first: 0,
+        stepsOf: every(stride),
         errnos: Object.keys(ERRNOS),
         everyErrno: options['all-errors'],
       };
@@ -76,7 +75,7 @@ const left = await leaks();
 
 if (options.steps !== undefined) {
   const lines = tallies.flatMap(({ operation, hook, steps }) =>
-    steps.map(({ step, call = '', fault, packets = '', outcome = 'neither' }) =>
+    steps.map(({ step, call, fault, packets = '', outcome = 'neither' }) =>
       [operation.replaceAll(',', ''), hook, step, call, fault, packets, outcome].join(','),
     ),
   );

@@ -2,21 +2,35 @@
 
 import test from 'ava';
 import { EMULATED, PATIENCE } from '../support/emulation.ts';
-import { campaign, descriptors, ERRNOS, isTried, leaks } from '../support/fault/campaign.ts';
+import {
+  campaign,
+  descriptors,
+  ERRNOS,
+  every,
+  isTried,
+  leaks,
+  type Plan,
+} from '../support/fault/campaign.ts';
 import { OPERATIONS } from '../support/fault/operations.ts';
 import type { FaultHook } from '../support/fault/state.ts';
 import { World } from '../support/fault/world.ts';
 import { needsRootAndBpf } from '../support/requirements.ts';
 import { TC_HOOKS, TCX } from '../support/tcx.ts';
 
-/** More than any operation has: it is killed once, and fails once. */
-const ONCE = 2003;
 /**
  * Every how many calls, and which of them is the first; primes, so that the samples of operations with like beginnings
- * differ. In a guest a fault takes half a minute.
+ * differ.
  */
-const LONG = EMULATED ? { stride: ONCE, among: 83 } : { stride: 47, among: 47 };
-const SHORT = EMULATED ? { stride: ONCE, among: 67 } : { stride: 5, among: 5 };
+const LONG = 47;
+const SHORT = 5;
+
+/**
+ * In a guest, where a fault takes half a minute, each operation is killed once and fails once: one a little further in
+ * than the one before it (by the golden ratio, which spreads any number of them evenly).
+ */
+const once =
+  (i: number): Plan['stepsOf'] =>
+  (calls) => [Math.floor((((i + 1) * 0.618) % 1) * calls)];
 
 needsRootAndBpf(test);
 
@@ -33,9 +47,9 @@ for (const hook of HOOKS) {
       if (!isTried(world, hook, operation)) continue;
       // Past the stack there are more calls, each of which is judged as slowly.
       const times = PAST.includes(hook) ? 2 : 1;
-      const { stride, among } = operation.isShort ? SHORT : LONG;
-      const sample = { stride: stride * times, first: (i * 7) % (among * times) };
-      const plan = { ...sample, errnos: Object.keys(ERRNOS), everyErrno: false };
+      const stride = (operation.isShort ? SHORT : LONG) * times;
+      const stepsOf = EMULATED ? once(i) : every(stride, (i * 7) % stride);
+      const plan = { stepsOf, errnos: Object.keys(ERRNOS), everyErrno: false };
       const { calls, killed, repaired, failed, faults } = await campaign(world, hook, operation, plan);
       t.deepEqual(faults, [], operation.title);
       t.log(

@@ -45,16 +45,21 @@ export interface Step {
   /** What was there after the next command; undefined for neither. */
   readonly outcome: 'old' | 'new' | undefined;
   /** The call's name. */
-  call?: string;
+  readonly call: string;
 }
 
 export interface Plan {
-  /** Every how many calls, and from which on. */
-  readonly stride: number;
-  readonly first: number;
+  /** Which of an operation's calls, from 0, by how many it makes. */
+  readonly stepsOf: (calls: number) => readonly number[];
   /** Names in `ERRNOS`; each call fails with one of them, or with all. */
   readonly errnos: readonly string[];
   readonly everyErrno: boolean;
+}
+
+/** Every so many calls, from a first one on. */
+export function every(stride: number, first = 0): Plan['stepsOf'] {
+  return (calls) =>
+    Array.from({ length: Math.max(0, Math.ceil((calls - first) / stride)) }, (_, i) => first + i * stride);
 }
 
 /** Whether there is such an operation at this hook, on this machine. */
@@ -81,36 +86,45 @@ export async function campaign(
     faults: [],
     steps: [],
   };
-  await kills(world, world.place(hook), operation, plan, tally);
-  await failures(world, world.place(hook), operation, plan, tally);
-  prepare(world.place(hook));
+  const place = world.place(hook);
+  await kills(world, place, operation, plan, tally);
+  await failures(world, place, operation, plan, tally);
+  prepare(place);
   return tally;
+}
+
+/** What it calls when it is left alone. */
+async function callsOf(place: Place, operation: Operation): Promise<readonly string[]> {
+  const victim = new Victim();
+  prepare(place, operation);
+  const calls = await victim.run({ operation: operation.title, place });
+  if (calls === undefined) throw new Error(`${operation.title}: killed, by nobody here`);
+  return calls;
 }
 
 async function kills(
   world: World,
   place: Place,
   operation: Operation,
-  { stride, first }: Plan,
+  { stepsOf }: Plan,
   tally: Tally,
 ): Promise<void> {
+  const calls = await callsOf(place, operation);
+  tally.calls = calls.length;
   const [old, next] = [expectedOf(operation.before), expectedOf(operation.after)];
   let ready = false;
-  for (let step = first; ; step += stride) {
+  for (const step of stepsOf(calls.length)) {
     const victim = new Victim();
     if (!ready) prepare(place, operation);
-    const calls = await victim.run({ operation: operation.title, place, step });
-    if (calls !== undefined) {
-      tally.calls = calls.length;
-      for (const each of tally.steps) each.call = calls[each.step] ?? '';
-      break;
-    }
+    ready = false;
+    // It may be done a call sooner than before, as when nothing was to be waited for.
+    if ((await victim.run({ operation: operation.title, place, step })) !== undefined) continue;
     const seen = await world.probe(old, next);
     const packets = same(seen, old) ? 'old' : same(seen, next) ? 'new' : 'between';
     tally.killed[packets]++;
     const state = await judge(world, place, operation, tally, `killed at call ${step}`);
     if (state !== undefined) tally.repaired[state]++;
-    tally.steps.push({ step, fault: 'kill', packets, outcome: state });
+    tally.steps.push({ step, fault: 'kill', packets, outcome: state, call: calls[step] ?? '' });
     ready = state === 'old';
   }
 }
@@ -119,12 +133,15 @@ async function failures(
   world: World,
   place: Place,
   operation: Operation,
-  { stride, first, errnos, everyErrno }: Plan,
+  { stepsOf, errnos, everyErrno }: Plan,
   tally: Tally,
 ): Promise<void> {
+  // Fewer than in a process of its own: what the kernel can do is known here.
+  prepare(place, operation);
+  const { calls: own } = withFault(undefined, () => operation.run(place));
   let ready = false;
   let turn = 0;
-  for (let step = first; step < tally.calls; step += stride) {
+  for (const step of stepsOf(own.length)) {
     const wanted = everyErrno ? errnos : [errnos[turn++ % errnos.length] ?? 'ENOMEM'];
     for (const errno of wanted) {
       if (!ready) prepare(place, operation);

@@ -11,8 +11,8 @@ import type { Place } from './state.ts';
 export interface Order {
   readonly operation: string;
   readonly place: Place;
-  /** The call, from 0, before (or, with `after`, behind) which it is killed. */
-  readonly step: number;
+  /** The call, from 0, before (or, with `after`, behind) which it is killed; without one it lives. */
+  readonly step?: number;
   readonly after?: boolean;
 }
 
