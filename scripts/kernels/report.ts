@@ -17,25 +17,40 @@ const HEAD = [
   'notes',
 ];
 
+const SHORT_HEAD = ['kernel', 'end-to-end and loader tests', '`--hook auto`', 'ISA level'];
+
 /** @param whole all test files there are */
 export function table(kernels: readonly Known[], whole: ReadonlySet<string>): string {
-  return markdown(
-    HEAD,
-    kernels.map((known) => {
-      const { passed, failed, skipped, files } = sum(known);
-      return [
-        known.kernel,
-        files === whole.size ? 'all' : `${files} of ${whole.size}`,
-        `${passed}`,
-        `${failed.length}`,
-        `${skipped}`,
-        known.facts === undefined ? '?' : known.facts.tcx ? 'TCX, clsact' : 'clsact',
-        automatic(known),
-        level(known),
-        notes(known, failed, whole).join('; '),
-      ];
-    }),
-  );
+  return [...lines(HEAD), ...kernels.map((known) => row(known, whole))].join('\n');
+}
+
+function row(known: Known, whole: ReadonlySet<string>): string {
+  const { passed, failed, skipped, files } = sum(known);
+  return line([
+    known.kernel,
+    files === whole.size ? 'all' : `${files} of ${whole.size}`,
+    `${passed}`,
+    `${failed.length}`,
+    `${skipped}`,
+    known.facts === undefined ? '?' : known.facts.tcx ? 'TCX, clsact' : 'clsact',
+    automatic(known),
+    level(known),
+    notes(known, failed, whole).join('; '),
+  ]);
+}
+
+function shortRow(known: Known, whole: ReadonlySet<string>): string {
+  const { passed, failed, files } = sum(known);
+  const told = [
+    `${passed} passed`,
+    ...(failed.length > 0 ? [`${failed.length} failed ([which](docs/kernels.md))`] : []),
+  ].join(', ');
+  return line([
+    known.kernel,
+    files === whole.size ? told : `${told}; ${files} of ${whole.size} files`,
+    automatic(known),
+    level(known),
+  ]);
 }
 
 function sum({ files }: Known): { passed: number; failed: string[]; skipped: number; files: number } {
@@ -70,43 +85,42 @@ function notes(
   ];
 }
 
-const markdown = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+const lines = (head: readonly string[]): string[] => [line(head), line(head.map(() => '---'))];
 
-/** Writes the pages anew from all that is known. */
+/** Writes into the pages what is known; of a kernel that has not been tried here they keep what they say. */
 export function publish(root: string, cache: string, whole: ReadonlySet<string>): void {
-  const kernels = [...KERNELS.map(({ name }) => name), HOST]
-    .map((name) => readKnown(cache, name))
-    .filter((known) => known !== undefined);
-  replaceBetween(join(root, 'docs', 'kernels.md'), table(kernels, whole));
-  replaceBetween(join(root, 'README.md'), short(kernels, whole));
-}
-
-function short(kernels: readonly Known[], whole: ReadonlySet<string>): string {
-  return markdown(
-    ['kernel', 'end-to-end and loader tests', '`--hook auto`', 'ISA level'],
-    kernels.map((known) => {
-      const { passed, failed, files } = sum(known);
-      const told = [
-        `${passed} passed`,
-        ...(failed.length > 0 ? [`${failed.length} failed ([which](docs/kernels.md))`] : []),
-      ].join(', ');
-      return [
-        known.kernel,
-        files === whole.size ? told : `${told}; ${files} of ${whole.size} files`,
-        automatic(known),
-        level(known),
-      ];
-    }),
-  );
+  const from =
+    (rowOf: typeof row) =>
+    (name: string): string | undefined => {
+      const known = readKnown(cache, name);
+      return known && rowOf(known, whole);
+    };
+  replaceRows(join(root, 'docs', 'kernels.md'), HEAD, from(row));
+  replaceRows(join(root, 'README.md'), SHORT_HEAD, from(shortRow));
 }
 
 const [BEGIN, END] = ['<!-- kernels: written by npm run kernels -->', '<!-- end of kernels -->'];
 
 /** The rest of a page is written by people. */
-function replaceBetween(page: string, text: string): void {
-  const old = readFileSync(page, 'utf8');
-  const [from, to] = [old.indexOf(BEGIN), old.indexOf(END)];
+function replaceRows(
+  page: string,
+  head: readonly string[],
+  rowOf: (name: string) => string | undefined,
+): void {
+  const text = readFileSync(page, 'utf8');
+  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (from < 0 || to < from) throw new Error(`${page}: no '${BEGIN}' and '${END}' behind it`);
-  writeFileSync(page, `${old.slice(0, from + BEGIN.length)}\n${text}\n${old.slice(to)}`);
+  const old = text.slice(from, to).split('\n');
+  const rows = [...KERNELS.map(({ name }) => name), HOST].map(
+    (name) => rowOf(name) ?? old.find((row) => isRowOf(name, row)),
+  );
+  const table = [...lines(head), ...rows.filter((row) => row !== undefined)].join('\n');
+  writeFileSync(page, `${text.slice(0, from + BEGIN.length)}\n${table}\n${text.slice(to)}`);
+}
+
+/** Guests have Debian's cloud kernels, whose names say so. */
+function isRowOf(name: string, row: string): boolean {
+  const isGuest = /^\| \S+-cloud-/.test(row);
+  return name === HOST ? !isGuest && /^\| \d/.test(row) : isGuest && row.startsWith(`| ${name}.`);
 }

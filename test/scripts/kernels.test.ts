@@ -1,12 +1,13 @@
 // The parts of `npm run kernels` that run without a guest: what counts as passed, and the archive that a guest boots from.
 
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { Archive } from '../../scripts/kernels/cpio.ts';
 import { KERNELS } from '../../scripts/kernels/kernels.ts';
-import { ByFile } from '../../scripts/kernels/record.ts';
+import { ByFile, remember } from '../../scripts/kernels/record.ts';
+import { publish } from '../../scripts/kernels/report.ts';
 import { TapReader } from '../../scripts/kernels/tap.ts';
 
 const read = (...lines: string[]) => {
@@ -127,5 +128,57 @@ test('package names, as they are in the archive', (t) => {
   t.deepEqual(
     matches('7.3', 'linux-binary-7.3.4+deb13-cloud-amd64', 'linux-modules-7.3.4+deb13-cloud-amd64'),
     ['7.3.4+deb13', '7.3.4+deb13'],
+  );
+});
+
+test('the pages: what is known is written, what is not stays, in the order of kernels', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'kernels-'));
+  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  const cache = join(root, 'cache');
+  mkdirSync(join(root, 'docs'));
+  const page = (...rows: string[]) =>
+    [
+      'before',
+      '<!-- kernels: written by npm run kernels -->',
+      ...rows,
+      '<!-- end of kernels -->',
+      'behind',
+    ].join('\n');
+  const others = [
+    '| 5.10.0-46-cloud-amd64 | of a longer run |',
+    '| 7.3.4+deb13-cloud-amd64 | of another machine |',
+    '| 6.18.44 | the machine itself |',
+  ];
+  for (const name of ['README.md', 'docs/kernels.md'])
+    writeFileSync(join(root, name), page('| kernel |', ...others));
+  const rows = (name: string) =>
+    readFileSync(join(root, name), 'utf8')
+      .split('\n')
+      .map((row) => /^\| (\d\S+)/.exec(row)?.[1] ?? (row.startsWith('|') ? 'head' : row));
+  const file = { passed: 3, failed: [], skipped: 1, day: '2026-11-28' };
+  const files = { 'e2e/arp': file, 'e2e/ping': { ...file, failed: ['one'] } };
+  const existing = new Set(['e2e/arp', 'e2e/ping', 'e2e/tcp']);
+  remember(cache, { name: '6.1', kernel: '6.1.0-56-cloud-amd64', files }, existing);
+  publish(root, cache, existing);
+  for (const name of ['README.md', 'docs/kernels.md']) {
+    t.deepEqual(rows(name), [
+      'before',
+      '<!-- kernels: written by npm run kernels -->',
+      'head',
+      'head',
+      '5.10.0-46-cloud-amd64',
+      '6.1.0-56-cloud-amd64',
+      '7.3.4+deb13-cloud-amd64',
+      '6.18.44',
+      '<!-- end of kernels -->',
+      'behind',
+    ]);
+    const text = readFileSync(join(root, name), 'utf8');
+    for (const row of others) t.true(text.includes(`\n${row}\n`), row);
+    t.regex(text, /\| 6\.1\.0-56-cloud-amd64 \|.*2 of 3/);
+  }
+  t.regex(
+    readFileSync(join(root, 'docs/kernels.md'), 'utf8'),
+    /\| 6 \| 1 \| 2 \|.*e2e\/ping: one; not run: e2e\/tcp/,
   );
 });
