@@ -21,7 +21,7 @@ const SHORT_HEAD = ['kernel', 'end-to-end and loader tests', '`--hook auto`', 'I
 
 /** @param whole all test files there are */
 export function table(kernels: readonly Known[], whole: ReadonlySet<string>): string {
-  return [...lines(HEAD), ...kernels.map((known) => row(known, whole))].join('\n');
+  return [...heading(HEAD), ...kernels.map((known) => row(known, whole))].join('\n');
 }
 
 function row(known: Known, whole: ReadonlySet<string>): string {
@@ -86,37 +86,34 @@ function notes(
 }
 
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const lines = (head: readonly string[]): string[] => [line(head), line(head.map(() => '---'))];
+const heading = (head: readonly string[]): string[] => [line(head), line(head.map(() => '---'))];
 
 /** Writes into the pages what is known; of a kernel that has not been tried here they keep what they say. */
 export function publish(root: string, cache: string, whole: ReadonlySet<string>): void {
-  const from =
-    (rowOf: typeof row) =>
-    (name: string): string | undefined => {
-      const known = readKnown(cache, name);
-      return known && rowOf(known, whole);
-    };
-  replaceRows(join(root, 'docs', 'kernels.md'), HEAD, from(row));
-  replaceRows(join(root, 'README.md'), SHORT_HEAD, from(shortRow));
+  const tried = [...KERNELS.map(({ name }) => name), HOST].map((name) => ({
+    name,
+    known: readKnown(cache, name),
+  }));
+  const write = (page: string, head: readonly string[], rowOf: typeof row): void =>
+    replaceBetween(join(root, page), (old) => {
+      const rows = tried.map(({ name, known }) =>
+        known === undefined ? old.find((line) => isRowOf(name, line)) : rowOf(known, whole),
+      );
+      return [...heading(head), ...rows.filter((row) => row !== undefined)];
+    });
+  write('docs/kernels.md', HEAD, row);
+  write('README.md', SHORT_HEAD, shortRow);
 }
 
 const [BEGIN, END] = ['<!-- kernels: written by npm run kernels -->', '<!-- end of kernels -->'];
 
 /** The rest of a page is written by people. */
-function replaceRows(
-  page: string,
-  head: readonly string[],
-  rowOf: (name: string) => string | undefined,
-): void {
+function replaceBetween(page: string, linesOf: (old: readonly string[]) => readonly string[]): void {
   const text = readFileSync(page, 'utf8');
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (from < 0 || to < from) throw new Error(`${page}: no '${BEGIN}' and '${END}' behind it`);
-  const old = text.slice(from, to).split('\n');
-  const rows = [...KERNELS.map(({ name }) => name), HOST].map(
-    (name) => rowOf(name) ?? old.find((row) => isRowOf(name, row)),
-  );
-  const table = [...lines(head), ...rows.filter((row) => row !== undefined)].join('\n');
-  writeFileSync(page, `${text.slice(0, from + BEGIN.length)}\n${table}\n${text.slice(to)}`);
+  const lines = linesOf(text.slice(from, to).split('\n')).join('\n');
+  writeFileSync(page, `${text.slice(0, from + BEGIN.length)}\n${lines}\n${text.slice(to)}`);
 }
 
 /** Guests have Debian's cloud kernels, whose names say so. */
